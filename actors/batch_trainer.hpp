@@ -1,0 +1,36 @@
+#pragma once
+
+#include "actors/run_records.hpp"
+#include "actors/run_setup.hpp"
+#include "nn/workspace.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace triage {
+
+/// Turns train orders into results: gathers and augments the batch, runs the network, measures the by-product
+/// scores. The worker's plain class; owned by one thread. Random streams depend on seed and lease only, so a
+/// batch gives the same gradient whoever computes it.
+class batch_trainer {
+public:
+  explicit batch_trainer(std::shared_ptr<const run_setup> setup);
+
+  /// May throw std::bad_alloc and what components throw. `member` and `busy_seconds` are left to the caller.
+  [[nodiscard]] train_result train(const train_order& order);
+
+private:
+  std::shared_ptr<const run_setup> setup_;
+  workspace workspace_;
+  std::vector<std::unique_ptr<augmentation>> augmentations_;
+  blob_pool gradients_;
+  signal_set wanted_;
+  std::vector<std::int32_t> labels_;
+  std::vector<float> values_;
+};
+
+/// The targets of points, gathered into buffers that are reused.
+[[nodiscard]] batch_targets gather_targets(const dataset& set, std::span<const std::uint32_t> ids,
+                                           std::vector<std::int32_t>& labels, std::vector<float>& values);
+
+} // namespace triage

@@ -1,0 +1,49 @@
+#include "actors/checkpointer.hpp"
+
+#include "actors/compute_thread.hpp"
+#include "core/checkpoint.hpp"
+#include "nn/model_tensors.hpp"
+
+#include <caf/all.hpp>
+
+namespace triage {
+
+namespace {
+
+struct checkpointer_state {
+  static inline const char* name = "checkpointer";
+};
+
+checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_pointer<checkpointer_state> self,
+                                               shared_context context, coordinator_actor coordinator) {
+  return {
+      [self, context, coordinator](const checkpoint_order& order) {
+        checkpoint_outcome out;
+        std::string refused;
+        if (!context->checkpoint_directory.empty())
+          out.problem = guarded([&] {
+            const auto written = write_checkpoint(
+                context->checkpoint_directory,
+                {static_cast<std::int64_t>(order.at.version),
+                 read_model(context->setup->net->parameters(), order.at.parameters.view()), order.state},
+                context->setup->config.checkpoint_keep);
+            if (written.ok())
+              out.path = *written;
+            else
+              refused = written.error().message;
+          });
+        if (out.problem.empty())
+          out.problem = refused;
+        self->send(coordinator, std::move(out));
+      },
+  };
+}
+
+} // namespace
+
+checkpointer_actor spawn_checkpointer(caf::local_actor& parent, const shared_context& context,
+                                      const coordinator_actor& coordinator) {
+  return spawn_compute(parent, context, checkpointer, coordinator);
+}
+
+} // namespace triage

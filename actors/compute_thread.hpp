@@ -1,0 +1,29 @@
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace triage {
+
+/// Runs `work` and turns whatever it throws into a sentence; empty when it returned. No exception may leave a
+/// message handler: CAF would end the actor without telling anybody why.
+template <class Work>
+[[nodiscard]] std::string guarded(Work&& work) {
+  try {
+    std::forward<Work>(work)();
+    return {};
+  } catch (const std::bad_alloc&) {
+    return "out of memory; a smaller batch_size, fewer workers or a smaller model needs less";
+  } catch (const std::exception& e) {
+    return e.what()[0] == '\0' ? "unknown exception" : e.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+/// Lets the calling thread give way to others that want the core: estimators must not slow workers down.
+void lower_thread_priority();
+
+} // namespace triage

@@ -1,0 +1,218 @@
+#include "actors/coordinator.hpp"
+
+#include "actors/checkpointer.hpp"
+#include "actors/compute_thread.hpp"
+#include "actors/evaluator.hpp"
+#include "actors/lane_recorder.hpp"
+#include "actors/priority_estimator.hpp"
+#include "actors/run_controller.hpp"
+#include "actors/sampler.hpp"
+#include "actors/worker.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+struct coordinator_state : run_effects {
+  static inline const char* name = "coordinator";
+
+  explicit coordinator_state(coordinator_actor::stateful_pointer<coordinator_state> actor) : self(actor) {}
+
+  // -- effects of the controller, each one message
+  // ------------------------------------------------------------
+
+  void send_order(std::uint64_t member, const train_order& order) override {
+    if (const auto* w = find(member))
+      self->send(w->handle, order);
+  }
+  void dismiss(std::uint64_t member) override {
+    if (const auto* w = find(member))
+      self->send_exit(w->handle, caf::exit_reason::user_shutdown);
+  }
+  void draw(std::size_t batches, double run_fraction, std::uint64_t version) override {
+    self->send(sampler, draw_request{batches, run_fraction, version});
+  }
+  void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) override {
+    self->send(sampler, byproduct_scores{std::move(batch), std::move(scores), version});
+  }
+  void pause_scoring(bool paused) override { self->send(sampler, pause_request{paused}); }
+  void evaluate(const snapshot& at) override { self->send(evaluator, evaluate_order{at}); }
+  void collect_sampler_state() override { self->send(sampler, collect_request{}); }
+  void save_checkpoint(const snapshot& at, saved_state state) override {
+    self->send(checkpointer, checkpoint_order{at, std::move(state)});
+  }
+  void report(const progress_report& progress) override { self->send(monitor, progress); }
+  void report_evaluation(const progress_report& progress, const evaluation_figures& figures) override {
+    self->send(monitor, evaluation_report{progress, figures});
+  }
+  void warn(const std::string& text) override { self->send(monitor, warning_report{"coordinator", text}); }
+  void finished(const run_summary& summary) override {
+    self->send(monitor, run_finished{summary, controller->current().parameters});
+    for (const auto& w : workers)
+      self->send_exit(w.handle, caf::exit_reason::user_shutdown);
+    for (const auto& e : estimators)
+      self->send_exit(e, caf::exit_reason::user_shutdown);
+    self->send_exit(sampler, caf::exit_reason::user_shutdown);
+    self->send_exit(evaluator, caf::exit_reason::user_shutdown);
+    self->send_exit(checkpointer, caf::exit_reason::user_shutdown);
+    self->quit();
+  }
+
+  // -- bookkeeping
+  // ---------------------------------------------------------------------------------------------
+
+  struct worker_entry {
+    std::uint64_t member;
+    worker_actor handle;
+  };
+  const worker_entry* find(std::uint64_t member) const {
+    const auto at =
+        std::find_if(workers.begin(), workers.end(), [&](const auto& w) { return w.member == member; });
+    return at == workers.end() ? nullptr : &*at;
+  }
+
+  void spawn_everybody(std::optional<resume_point>& resume);
+  void actor_down(const caf::down_msg& down);
+  void worker_gone(const caf::actor_addr& address, const std::string& reason);
+
+  coordinator_actor::stateful_pointer<coordinator_state> self;
+  shared_context context;
+  std::unique_ptr<run_controller> controller;
+  monitor_actor monitor;
+  sampler_actor sampler;
+  evaluator_actor evaluator;
+  checkpointer_actor checkpointer;
+  std::vector<worker_entry> workers;
+  std::vector<estimator_actor> estimators;
+  std::int64_t workers_awaited = 0; ///< spawned, neither joined nor failed yet
+  lane_recorder lane;
+};
+
+void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
+  const coordinator_actor me = caf::actor_cast<coordinator_actor>(self);
+  const auto& config = context->setup->config;
+  sampler =
+      spawn_sampler(*self, context, me, monitor, resume ? resume->state.below("sampler") : saved_state{});
+  evaluator = spawn_evaluator(*self, context, me, monitor);
+  checkpointer = spawn_checkpointer(*self, context, me);
+  self->send(monitor, run_started{me, sampler});
+  self->monitor(sampler);
+  self->monitor(evaluator);
+  self->monitor(checkpointer);
+  if (context->setup->refresh_priorities)
+    for (std::int64_t i = 0; i < config.estimators; ++i)
+      estimators.push_back(
+          spawn_priority_estimator(*self, context, me, sampler, monitor, fmt::format("estimator-{}", i)));
+  workers_awaited = config.workers;
+  for (std::int64_t i = 0; i < config.workers; ++i)
+    self->monitor(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
+}
+
+void coordinator_state::worker_gone(const caf::actor_addr& address, const std::string& reason) {
+  const auto at = std::find_if(workers.begin(), workers.end(),
+                               [&](const auto& w) { return w.handle.address() == address; });
+  if (at != workers.end()) {
+    const auto member = at->member;
+    workers.erase(at);
+    return controller->member_lost(member, reason);
+  }
+}
+
+void coordinator_state::actor_down(const caf::down_msg& down) {
+  const std::string reason = self->system().render(down.reason);
+  if (down.source == sampler.address())
+    controller->fail("the sampler ended: " + reason, false);
+  else if (down.source == evaluator.address())
+    controller->fail("the evaluator ended: " + reason, true);
+  else if (down.source == checkpointer.address())
+    controller->fail("the checkpointer ended: " + reason, false);
+  else
+    worker_gone(down.source, "it ended (" + reason + ")");
+}
+
+coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer<coordinator_state> self,
+                                             shared_context context, monitor_actor monitor,
+                                             std::optional<resume_point> resume) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.monitor = std::move(monitor);
+  state.lane.open(state.context, state.monitor, "coordinator");
+  self->set_down_handler([self](const caf::down_msg& down) { self->state.actor_down(down); });
+  const auto problem = guarded([&] {
+    state.controller = std::make_unique<run_controller>(state.context->setup, *state.context->time, state);
+    if (resume)
+      if (auto restored = state.controller->restore(resume->parameters.view(), resume->state); !restored.ok())
+        throw std::runtime_error(restored.error().message);
+  });
+  if (!problem.empty()) {
+    run_summary summary;
+    summary.status = run_status::failed;
+    summary.problem = problem;
+    self->send(state.monitor, run_finished{summary, blob()});
+    self->quit();
+  } else {
+    state.spawn_everybody(resume);
+    state.controller->start();
+  }
+  return {
+      [self](const join_request& request) {
+        auto& s = self->state;
+        const auto handle = caf::actor_cast<worker_actor>(self->current_sender());
+        --s.workers_awaited;
+        // The entry must exist before the controller may send the first order.
+        const auto member = s.controller->next_member();
+        s.workers.push_back({member, handle});
+        self->send(handle, welcome{member});
+        s.controller->member_joined(request.name);
+      },
+      [self](const failure_notice& notice) {
+        auto& s = self->state;
+        const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
+        if (address == s.sampler.address())
+          return s.controller->fail("the sampler failed: " + notice.reason, false);
+        const bool joined = std::any_of(s.workers.begin(), s.workers.end(),
+                                        [&](const auto& w) { return w.handle.address() == address; });
+        if (joined)
+          return s.worker_gone(address, notice.reason);
+        // It failed before it could join.
+        s.warn(fmt::format("{} could not start: {}", notice.name, notice.reason));
+        if (--s.workers_awaited == 0 && s.workers.empty())
+          s.controller->fail(fmt::format("no worker could start; {}: {}", notice.name, notice.reason), true);
+      },
+      [self](const train_result& result) {
+        auto& s = self->state;
+        const auto span = s.lane.span("merge", result.base_version);
+        s.controller->result_arrived(result);
+      },
+      [self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); },
+      [self](const sampler_report& m) { self->state.controller->sampler_state_arrived(m); },
+      [self](const evaluation_outcome& m) {
+        auto& controller = *self->state.controller;
+        if (m.problem.empty())
+          controller.evaluation_arrived(m.figures);
+        else
+          controller.fail("the evaluator failed: " + m.problem, true);
+      },
+      [self](const checkpoint_outcome& m) { self->state.controller->checkpoint_done(m.path, m.problem); },
+      [self](const stop_request&) { self->state.controller->stop(); },
+      [self](const parameters_request& request) {
+        auto at = self->state.controller->current();
+        if (at.version == request.held)
+          at.parameters = blob();
+        return at;
+      },
+  };
+}
+
+} // namespace
+
+coordinator_actor spawn_coordinator(caf::actor_system& system, const shared_context& context,
+                                    const monitor_actor& monitor, const std::optional<resume_point>& resume) {
+  return system.spawn(coordinator, context, monitor, resume);
+}
+
+} // namespace triage

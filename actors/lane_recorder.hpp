@@ -1,0 +1,31 @@
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "actors/run_context.hpp"
+
+#include <string>
+
+namespace triage {
+
+/// The trace lane of an actor, kept in its state: records spans without a lock, and hands the lane to the
+/// monitor when the actor's state is destroyed. Does nothing when the run is not traced.
+class lane_recorder {
+public:
+  lane_recorder() = default;
+  lane_recorder(const lane_recorder&) = delete;
+  lane_recorder& operator=(const lane_recorder&) = delete;
+  ~lane_recorder();
+
+  void open(const shared_context& context, const monitor_actor& monitor, std::string name);
+  /// Records from now until the span goes out of scope. Precondition: open was called.
+  [[nodiscard]] trace_span span(const char* name, std::uint64_t version) {
+    return {context_->tracing ? &lane_ : nullptr, *context_->time, name, version};
+  }
+
+private:
+  shared_context context_;
+  monitor_actor monitor_;
+  trace_lane lane_;
+};
+
+} // namespace triage

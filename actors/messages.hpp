@@ -1,0 +1,162 @@
+#pragma once
+
+#include "actors/run_records.hpp"
+#include "actors/run_reporter.hpp"
+#include "actors/trace.hpp"
+#include "sampling/sampling_source.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+// Every struct that travels between actors. All of them stay inside the process and move by pointer: CAF
+// never serialises them, so they need no type ids, and floats in them are safe (docs/decisions.md).
+
+namespace triage {
+
+/// Worker -> coordinator, once: "give me orders". The sender is the worker.
+struct join_request {
+  std::string name;
+};
+
+/// Coordinator -> worker: the number to sign results with.
+struct welcome {
+  std::uint64_t member = 0;
+};
+
+/// Worker or estimator -> its owner: it cannot go on.
+struct failure_notice {
+  std::string name;
+  std::string reason;
+};
+
+/// Coordinator -> sampler.
+struct draw_request {
+  std::size_t batches = 0;
+  double run_fraction = 0.0;
+  std::uint64_t version = 0;
+};
+
+/// Sampler -> coordinator.
+struct drawn_batches {
+  std::vector<shared_batch> batches;
+};
+
+/// Coordinator -> sampler: by-products of training the batch. One message per order, never one per point.
+struct byproduct_scores {
+  shared_batch batch;
+  std::vector<float> scores;
+  std::uint64_t version = 0;
+};
+
+/// Estimator -> sampler: ready for an order. The sender is the estimator.
+struct estimator_ready {
+  std::string name;
+};
+
+/// Sampler -> estimator: measure these points.
+struct score_order {
+  std::vector<std::uint32_t> ids;
+};
+
+/// Estimator -> sampler: measured with the parameters of `version`.
+struct measured_scores {
+  std::vector<std::uint32_t> ids;
+  std::vector<float> scores;
+  std::uint64_t version = 0;
+  double busy_seconds = 0.0;
+};
+
+/// Coordinator -> sampler.
+struct pause_request {
+  bool paused = false;
+};
+
+/// Coordinator -> sampler, answered with sampler_report.
+struct collect_request {};
+
+/// Estimator -> coordinator: the present parameters, please, unless they are still of version `held`.
+struct parameters_request {
+  std::uint64_t held = 0;
+};
+
+/// Coordinator -> evaluator, answered with evaluation_outcome.
+struct evaluate_order {
+  snapshot at;
+};
+
+struct evaluation_outcome {
+  evaluation_figures figures;
+  std::string problem; ///< empty on success
+};
+
+/// Coordinator -> checkpointer, answered with checkpoint_outcome.
+struct checkpoint_order {
+  snapshot at;
+  saved_state state;
+};
+
+struct checkpoint_outcome {
+  std::string path;
+  std::string problem; ///< empty on success
+};
+
+/// Anyone -> coordinator: finish the step, save, end.
+struct stop_request {};
+
+/// Coordinator -> monitor.
+struct evaluation_report {
+  progress_report progress;
+  evaluation_figures figures;
+};
+
+/// Anyone -> monitor.
+struct warning_report {
+  std::string source;
+  std::string text;
+};
+
+/// Monitor -> sampler, answered with sampling_status.
+struct sampling_status_request {};
+
+/// Coordinator -> monitor: the run is over. Monitor -> launcher when everything is written.
+struct run_finished {
+  run_summary summary;
+  blob parameters;
+};
+
+/// Launcher -> monitor, when all other actors have ended: write the trace, end.
+struct close_request {};
+
+} // namespace triage
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::close_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::join_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::welcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::failure_notice)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::draw_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::drawn_batches)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::byproduct_scores)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::estimator_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::score_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::measured_scores)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::pause_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::collect_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::parameters_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluate_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::stop_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::warning_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::run_finished)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::train_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::train_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampler_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::progress_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::trace_lane)

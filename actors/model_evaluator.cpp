@@ -1,0 +1,63 @@
+#include "actors/model_evaluator.hpp"
+
+#include "actors/batch_trainer.hpp"
+
+#include <algorithm>
+
+namespace triage {
+
+namespace {
+constexpr std::size_t chunk_size = 500;
+}
+
+model_evaluator::model_evaluator(std::shared_ptr<const run_setup> setup)
+    : setup_(std::move(setup)), workspace_(setup_->net) {}
+
+set_figures model_evaluator::measure(std::span<const float> parameters, const dataset& set,
+                                     std::span<const std::uint32_t> ids) {
+  const std::size_t total = ids.empty() ? set.size : ids.size();
+  const auto width = static_cast<std::size_t>(setup_->net->output_width());
+  double loss = 0.0;
+  std::uint64_t correct = 0;
+  for (std::size_t begin = 0; begin < total; begin += chunk_size) {
+    chunk_.clear();
+    for (std::size_t i = begin; i < std::min(begin + chunk_size, total); ++i)
+      chunk_.push_back(ids.empty() ? static_cast<std::uint32_t>(i) : ids[i]);
+    const auto batch = static_cast<std::int64_t>(chunk_.size());
+    gather_samples(set, setup_->data.standard, chunk_, workspace_.input(batch));
+    const auto targets = gather_targets(set, chunk_, labels_, values_);
+    const auto signals =
+        workspace_.measure(parameters, batch, targets, *setup_->loss, static_cast<signal_set>(signal::loss));
+    for (std::size_t i = 0; i < chunk_.size(); ++i) {
+      loss += static_cast<double>(signals.loss[i]);
+      if (setup_->loss->has_accuracy())
+        correct +=
+            setup_->loss->is_correct(workspace_.outputs().subspan(i * width, width), targets, i) ? 1U : 0U;
+    }
+  }
+  set_figures out;
+  out.loss = total == 0 ? 0.0 : loss / static_cast<double>(total);
+  if (setup_->loss->has_accuracy())
+    out.accuracy = total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
+  return out;
+}
+
+evaluation_figures model_evaluator::evaluate(std::span<const float> parameters) {
+  evaluation_figures out;
+  const auto probe = measure(parameters, setup_->data.train, setup_->probe);
+  out.train_loss = probe.loss;
+  out.train_accuracy = probe.accuracy;
+  if (setup_->data.test.size > 0) {
+    const auto test = measure(parameters, setup_->data.test, {});
+    out.test_loss = test.loss;
+    out.test_accuracy = test.accuracy;
+  }
+  if (setup_->data.validation.size > 0) {
+    const auto validation = measure(parameters, setup_->data.validation, {});
+    out.validation_loss = validation.loss;
+    out.validation_accuracy = validation.accuracy;
+  }
+  return out;
+}
+
+} // namespace triage

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "actors/run_setup.hpp"
+#include "actors/trace.hpp"
+#include "core/clock.hpp"
+
+#include <caf/spawn_options.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace triage {
+
+/// What every actor of a run is given. Immutable and shared.
+struct run_context {
+  std::shared_ptr<const run_setup> setup;
+  std::shared_ptr<const clock> time;
+  bool tracing = false;
+  /// Compute actors own a thread each. Tests pass false: then the deterministic scheduler runs everything.
+  bool detach = true;
+  std::string checkpoint_directory; ///< empty: checkpoints are not written (tests)
+};
+
+using shared_context = std::shared_ptr<const run_context>;
+
+/// Spawns an actor that computes or blocks on files: on a thread of its own, unless the context says no.
+template <class Spawner, class Behaviour, class... Args>
+auto spawn_compute(Spawner& spawner, const shared_context& context, Behaviour behaviour, Args&&... args) {
+  return context->detach
+             ? spawner.template spawn<caf::detached>(behaviour, context, std::forward<Args>(args)...)
+             : spawner.template spawn<caf::no_spawn_options>(behaviour, context, std::forward<Args>(args)...);
+}
+
+} // namespace triage

@@ -1,0 +1,357 @@
+#include "actors/run_controller.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace triage {
+
+namespace {
+
+constexpr double report_interval_seconds = 0.25;
+constexpr int bad_results_tolerated = 3;
+
+} // namespace
+
+run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clock& source,
+                               run_effects& effects)
+    : setup_(std::move(setup)), clock_(source), effects_(effects),
+      store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping),
+      training_time_(source), evaluations_(setup_->config.evaluate_every_epochs),
+      checkpoints_(setup_->config.checkpoint_every_epochs) {
+  store_.initialise(setup_->seed());
+}
+
+void run_controller::start() {
+  phase_ = phase::training;
+  first_checkpoint_due_ = store_.version() == 0 && samples_dispatched_ == 0;
+  last_report_ = clock_.now();
+  request_batches();
+  advance();
+}
+
+// -- events -------------------------------------------------------------------------------------------------
+
+std::uint64_t run_controller::member_joined(std::string name) {
+  auto& m = ledger_.join(std::move(name));
+  m.idle = true;
+  const auto id = m.id;
+  request_batches();
+  advance();
+  return id;
+}
+
+void run_controller::member_lost(std::uint64_t member, const std::string& reason) {
+  if (phase_ == phase::done || ledger_.find(member) == nullptr)
+    return;
+  lose(member, reason);
+  merge_arrived();
+  advance();
+}
+
+void run_controller::result_arrived(const train_result& result) {
+  const auto done = ledger_.settle(result.member, result.lease);
+  if (!done)
+    return; // late or repeated: the lease was given up, its batch belongs to somebody else
+  if (result.finite) {
+    ledger_.find(result.member)->bad_results = 0;
+    meter_.add(result, done->batch->ids.size(), store_.version(), setup_->loss->has_accuracy());
+    arrived_.push_back({result.member, {result.gradient, static_cast<double>(done->batch->ids.size())}});
+    // Before anything that may ask for the sampler's state: it must include these scores.
+    if (!result.scores.empty())
+      effects_.record_scores(done->batch, result.scores, result.base_version);
+  } else {
+    reject(result, *done);
+  }
+  merge_arrived();
+  advance();
+  request_batches();
+  report_if_due();
+}
+
+void run_controller::batches_arrived(std::vector<shared_batch> batches) {
+  batches_requested_ -= std::min(batches_requested_, batches.size());
+  for (auto& b : batches)
+    stock_.push_back(std::move(b));
+  advance();
+}
+
+void run_controller::evaluation_arrived(const evaluation_figures& figures) {
+  if (phase_ != phase::evaluating)
+    return;
+  figures_ = figures;
+  effects_.report_evaluation(present_progress(false), figures);
+  check_target();
+  collect_or_continue();
+}
+
+void run_controller::sampler_state_arrived(const sampler_report& report) {
+  if (phase_ != phase::collecting)
+    return;
+  samples_scored_ = report.samples_scored;
+  scoring_seconds_ = report.scoring_seconds;
+  first_checkpoint_due_ = false;
+  checkpoints_.passed(epochs(samples_dispatched_));
+  if (diverged_)
+    return finish(); // only the totals were wanted
+  saved_state state = save();
+  state.put_all("sampler", report.state);
+  effects_.save_checkpoint(current(), std::move(state));
+  if (ending())
+    phase_ = phase::saving;
+  else
+    resume_training();
+}
+
+void run_controller::checkpoint_done(const std::string& path, const std::string& problem) {
+  if (problem.empty())
+    last_checkpoint_ = path;
+  else
+    effects_.warn(fmt::format("checkpoint not written: {}", problem));
+  if (phase_ != phase::saving)
+    return;
+  if (!problem.empty() && problem_.empty())
+    problem_ = fmt::format("the final checkpoint could not be written: {}", problem);
+  finish();
+}
+
+void run_controller::fail(const std::string& problem, bool can_save) {
+  if (phase_ == phase::done)
+    return;
+  if (problem_.empty())
+    problem_ = problem;
+  sampler_lost_ = sampler_lost_ || !can_save;
+  if (phase_ == phase::evaluating)
+    return collect_or_continue();
+  if (phase_ == phase::saving || (phase_ == phase::collecting && sampler_lost_))
+    return finish();
+  advance();
+}
+
+void run_controller::stop() {
+  stopping_ = true;
+  advance();
+}
+
+// -- training -----------------------------------------------------------------------------------------------
+
+void run_controller::advance() {
+  if (phase_ == phase::training) {
+    if (ending() || (pause_due() && setup_->exchange->at_boundary(ledger_.view(false))))
+      phase_ = phase::draining;
+    else
+      dispatch();
+  }
+  if (phase_ == phase::draining && !ledger_.any_computing()) {
+    merge_arrived();
+    drained();
+  }
+}
+
+void run_controller::dispatch() {
+  for (auto& m : ledger_.members()) {
+    if (stock_.empty() || ending())
+      return;
+    const auto view = ledger_.view(false);
+    const member_view self{m.id, m.clock, false};
+    if (!m.idle || !setup_->exchange->may_start(self, view))
+      continue;
+    if (pause_due() && setup_->exchange->at_boundary(view)) {
+      phase_ = phase::draining;
+      return;
+    }
+    training_time_.start();
+    const auto& granted = ledger_.grant(m, store_.version(), std::move(stock_.front()));
+    stock_.pop_front();
+    samples_dispatched_ += granted.batch->ids.size();
+    effects_.send_order(m.id, {granted.id, current(), granted.batch});
+  }
+}
+
+void run_controller::request_batches() {
+  if (phase_ == phase::done || ending())
+    return;
+  const std::size_t full = 2 * std::max<std::size_t>(ledger_.members().size(), 1);
+  const std::size_t have = stock_.size() + batches_requested_;
+  if (have > full / 2)
+    return;
+  const std::size_t wanted = full - have;
+  batches_requested_ += wanted;
+  effects_.draw(wanted, progress(samples_dispatched_).fraction(), store_.version());
+}
+
+void run_controller::merge_arrived() {
+  if (arrived_.empty() || !setup_->exchange->merge_now(ledger_.view(draining())))
+    return;
+  // In the order of the members, not of arrival: the sum does not depend on who was faster.
+  std::sort(arrived_.begin(), arrived_.end(),
+            [](const auto& a, const auto& b) { return a.member < b.member; });
+  merging_.clear();
+  std::uint64_t samples = 0;
+  for (auto& a : arrived_) {
+    samples += static_cast<std::uint64_t>(a.gradient.samples);
+    merging_.push_back(std::move(a.gradient));
+  }
+  arrived_.clear();
+  const double factor = setup_->learning_schedule->factor(progress(samples_merged_));
+  store_.merge(merging_, setup_->rule->learning_rate() * factor);
+  samples_merged_ += samples;
+  merging_.clear();
+}
+
+void run_controller::reject(const train_result& result, const lease& done) {
+  meter_.count_dropped();
+  member& m = *ledger_.find(result.member);
+  const auto& suspects = result.suspects;
+  effects_.warn(fmt::format("{} returned a result that is not finite at step {} (lease {}){}; it was dropped",
+                            m.name, store_.version(), done.id,
+                            suspects.empty() ? "" : fmt::format(", samples {}", fmt::join(suspects, ", "))));
+  if (++m.bad_results < bad_results_tolerated)
+    return;
+  const bool last = ledger_.members().size() == 1;
+  if (last) {
+    diverged_ = true;
+    problem_ = fmt::format(
+        "training diverged at step {}: {} returned {} results in a row that are not finite; a lower "
+        "optimizer.learning_rate, gradient_clipping or a longer warm-up usually helps",
+        store_.version(), m.name, bad_results_tolerated);
+  }
+  effects_.dismiss(m.id);
+  lose(m.id, fmt::format("{} results in a row were not finite", bad_results_tolerated));
+}
+
+void run_controller::lose(std::uint64_t id, const std::string& reason) {
+  const std::string name = ledger_.find(id)->name;
+  if (auto lost = ledger_.remove(id)) {
+    samples_dispatched_ -= lost->batch->ids.size();
+    stock_.push_front(std::move(lost->batch));
+  }
+  lost_members_.push_back(fmt::format("{}: {}", name, reason));
+  effects_.warn(fmt::format("{} left the run: {}", name, reason));
+  if (ledger_.members().empty() && problem_.empty())
+    problem_ = fmt::format("no worker is left; the last one, {}, left because: {}", name, reason);
+}
+
+// -- pauses and the end -------------------------------------------------------------------------------------
+
+void run_controller::drained() {
+  training_time_.stop();
+  ledger_.align_clocks();
+  effects_.pause_scoring(true);
+  const double at = epochs(samples_dispatched_);
+  const bool regular_end = ending() && problem_.empty() && !stopping_;
+  const bool evaluate = problem_.empty() && (regular_end || evaluations_.due(at));
+  evaluations_.passed(at);
+  if (evaluate) {
+    phase_ = phase::evaluating;
+    effects_.evaluate(current());
+  } else {
+    collect_or_continue();
+  }
+}
+
+void run_controller::collect_or_continue() {
+  if (ending() && sampler_lost_)
+    return finish();
+  if (ending() || first_checkpoint_due_ || checkpoints_.due(epochs(samples_dispatched_))) {
+    phase_ = phase::collecting;
+    effects_.collect_sampler_state();
+  } else {
+    resume_training();
+  }
+}
+
+void run_controller::resume_training() {
+  phase_ = phase::training;
+  effects_.pause_scoring(false);
+  request_batches();
+  advance();
+}
+
+void run_controller::finish() {
+  phase_ = phase::done;
+  effects_.finished(summarise());
+}
+
+void run_controller::check_target() {
+  const auto& target = setup_->config.target;
+  const auto value = figures_->find(target.metric);
+  if (!value || time_to_target_)
+    return;
+  const bool rising = target.metric.ends_with("accuracy");
+  if (rising ? *value < target.value : !(*value <= target.value))
+    return;
+  time_to_target_ = target_time{target.metric, target.value, training_time_.seconds(), meter_.samples()};
+  target_stops_ = target.stop;
+}
+
+bool run_controller::budget_spent() const {
+  const auto& c = setup_->config;
+  return (c.epochs && epochs(samples_dispatched_) >= *c.epochs) ||
+         (c.seconds && training_time_.seconds() >= *c.seconds);
+}
+
+bool run_controller::ending() const {
+  return !problem_.empty() || stopping_ || target_stops_ || budget_spent();
+}
+
+bool run_controller::pause_due() const {
+  const double at = epochs(samples_dispatched_);
+  return first_checkpoint_due_ || evaluations_.due(at) || checkpoints_.due(at);
+}
+
+// -- figures ------------------------------------------------------------------------------------------------
+
+double run_controller::epochs(std::uint64_t samples) const {
+  return static_cast<double>(samples) / static_cast<double>(setup_->data.train.size);
+}
+
+training_progress run_controller::progress(std::uint64_t samples) const {
+  return {epochs(samples), training_time_.seconds(), setup_->config.epochs, setup_->config.seconds};
+}
+
+void run_controller::report_if_due() {
+  if (phase_ != phase::training || clock_.now() - last_report_ < report_interval_seconds)
+    return;
+  last_report_ = clock_.now();
+  effects_.report(present_progress(true));
+}
+
+progress_report run_controller::present_progress(bool close) {
+  progress_report r;
+  const auto now = progress(samples_merged_);
+  r.step = store_.version();
+  r.epochs = now.epochs;
+  r.total_epochs = now.total_epochs;
+  r.fraction = now.fraction();
+  r.learning_rate = setup_->rule->learning_rate() * setup_->learning_schedule->factor(now);
+  meter_.fill(r, training_time_.seconds(), close);
+  return r;
+}
+
+run_summary run_controller::summarise() const {
+  run_summary s;
+  s.status = !problem_.empty() ? run_status::failed
+             : stopping_       ? run_status::interrupted
+             : target_stops_   ? run_status::target_reached
+                               : run_status::finished;
+  s.problem = problem_;
+  s.steps = store_.version();
+  s.epochs = epochs(samples_merged_);
+  s.samples_trained = meter_.samples();
+  s.samples_scored = samples_scored_;
+  s.train_seconds = training_time_.seconds();
+  if (s.train_seconds > 0.0)
+    s.samples_per_second = static_cast<double>(s.samples_trained) / s.train_seconds;
+  if (const double busy = meter_.worker_busy_seconds() + scoring_seconds_; busy > 0.0)
+    s.scoring_share = scoring_seconds_ / busy;
+  s.dropped_results = meter_.dropped();
+  s.lost_members = lost_members_;
+  s.figures = figures_;
+  s.time_to_target = time_to_target_;
+  s.checkpoint = last_checkpoint_;
+  return s;
+}
+
+} // namespace triage

@@ -1,0 +1,118 @@
+#pragma once
+
+#include "actors/member_ledger.hpp"
+#include "actors/parameter_store.hpp"
+#include "actors/run_effects.hpp"
+#include "actors/run_meter.hpp"
+#include "actors/run_records.hpp"
+#include "actors/run_setup.hpp"
+#include "core/clock.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace triage {
+
+/// The logic of a run: grants leases under the exchange policy, merges results, pauses for evaluations and
+/// checkpoints at round boundaries, notices the end, and survives lost members. CAF-free and deterministic:
+/// it is driven by the calls below and by an injected clock, and acts through `run_effects`. One thread.
+class run_controller {
+public:
+  /// Borrows the clock and the effects, which must outlive it.
+  run_controller(std::shared_ptr<const run_setup> setup, const clock& source, run_effects& effects);
+
+  /// Continues from a checkpoint's parameters and state; before `start`.
+  [[nodiscard]] result<void> restore(std::span<const float> parameters, const saved_state& state);
+  /// A fresh run begins with a checkpoint, so that an unusable run directory shows in the first second and a
+  /// healthy state exists from then on.
+  void start();
+
+  /// A worker wants to take part; returns its number. It gets its first order in due time.
+  std::uint64_t member_joined(std::string name);
+  /// The number that the next member will get.
+  [[nodiscard]] std::uint64_t next_member() const { return ledger_.next_member(); }
+  void member_lost(std::uint64_t member, const std::string& reason);
+  void result_arrived(const train_result& result);
+  void batches_arrived(std::vector<shared_batch> batches);
+  void evaluation_arrived(const evaluation_figures& figures);
+  void sampler_state_arrived(const sampler_report& report);
+  /// `problem` is empty when the checkpoint was written to `path`.
+  void checkpoint_done(const std::string& path, const std::string& problem);
+  /// A part that the run cannot do without has failed. `can_save`: the sampler can still hand over its state.
+  void fail(const std::string& problem, bool can_save);
+  /// Finish the step, save, end. Harmless when repeated.
+  void stop();
+
+  [[nodiscard]] snapshot current() const { return {store_.version(), store_.current()}; }
+  [[nodiscard]] bool done() const { return phase_ == phase::done; }
+  [[nodiscard]] const member_ledger& members() const { return ledger_; }
+  [[nodiscard]] std::size_t stocked_batches() const { return stock_.size(); }
+
+private:
+  enum class phase { created, training, draining, evaluating, collecting, saving, done };
+
+  void advance();
+  void dispatch();
+  void request_batches();
+  void merge_arrived();
+  void reject(const train_result& result, const lease& done);
+  void lose(std::uint64_t member, const std::string& reason);
+  void drained();
+  void collect_or_continue();
+  void resume_training();
+  void finish();
+  void report_if_due();
+  void check_target();
+
+  [[nodiscard]] bool draining() const { return phase_ == phase::draining; }
+  [[nodiscard]] bool budget_spent() const;
+  [[nodiscard]] bool ending() const;
+  [[nodiscard]] bool pause_due() const;
+  [[nodiscard]] double epochs(std::uint64_t samples) const;
+  [[nodiscard]] training_progress progress(std::uint64_t samples) const;
+  [[nodiscard]] progress_report present_progress(bool close);
+  [[nodiscard]] saved_state save() const;
+  [[nodiscard]] run_summary summarise() const;
+
+  std::shared_ptr<const run_setup> setup_;
+  const clock& clock_;
+  run_effects& effects_;
+  parameter_store store_;
+  member_ledger ledger_;
+  stopwatch training_time_;
+  run_meter meter_;
+  cadence evaluations_;
+  cadence checkpoints_;
+  phase phase_ = phase::created;
+
+  std::deque<shared_batch> stock_;
+  std::size_t batches_requested_ = 0;
+  struct arrival {
+    std::uint64_t member;
+    contribution gradient;
+  };
+  std::vector<arrival> arrived_;
+  std::vector<contribution> merging_;
+
+  std::uint64_t samples_dispatched_ = 0;
+  std::uint64_t samples_merged_ = 0;
+  bool first_checkpoint_due_ = false;
+  bool stopping_ = false;
+  bool target_stops_ = false;
+  bool diverged_ = false;
+  bool sampler_lost_ = false;
+  std::string problem_;
+  std::vector<std::string> lost_members_;
+  double last_report_ = 0.0;
+
+  std::uint64_t samples_scored_ = 0;
+  double scoring_seconds_ = 0.0;
+  std::optional<evaluation_figures> figures_;
+  std::optional<target_time> time_to_target_;
+  std::string last_checkpoint_;
+};
+
+} // namespace triage

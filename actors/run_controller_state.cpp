@@ -1,0 +1,110 @@
+#include "actors/run_controller.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+// What a run_controller writes into a checkpoint, and how it continues from one.
+
+namespace triage {
+
+namespace {
+
+constexpr double absent = std::numeric_limits<double>::quiet_NaN();
+
+void put_stock(saved_state& state, const std::deque<shared_batch>& stock) {
+  std::vector<std::uint32_t> ids;
+  std::vector<float> weights;
+  std::vector<std::uint32_t> sizes;
+  for (const auto& b : stock) {
+    ids.insert(ids.end(), b->ids.begin(), b->ids.end());
+    weights.insert(weights.end(), b->weights.begin(), b->weights.end());
+    sizes.push_back(static_cast<std::uint32_t>(b->ids.size()));
+  }
+  state.put("stock/ids", std::move(ids));
+  state.put("stock/weights", std::move(weights));
+  state.put("stock/sizes", std::move(sizes));
+}
+
+result<std::deque<shared_batch>> get_stock(const saved_state& state, std::size_t points) {
+  const auto ids = state.get<std::uint32_t>("stock/ids");
+  const auto weights = state.get<float>("stock/weights");
+  const auto sizes = state.get<std::uint32_t>("stock/sizes");
+  for (const auto* problem : {ids.ok() ? nullptr : &ids.error(), weights.ok() ? nullptr : &weights.error(),
+                              sizes.ok() ? nullptr : &sizes.error()})
+    if (problem != nullptr)
+      return *problem;
+  std::deque<shared_batch> stock;
+  std::size_t at = 0;
+  for (const auto size : *sizes) {
+    if (at + size > ids->size() || ids->size() != weights->size())
+      return data_error("the saved stock of batches contradicts itself");
+    drawn_batch b;
+    b.ids.assign(ids->begin() + static_cast<std::ptrdiff_t>(at),
+                 ids->begin() + static_cast<std::ptrdiff_t>(at + size));
+    b.weights.assign(weights->begin() + static_cast<std::ptrdiff_t>(at),
+                     weights->begin() + static_cast<std::ptrdiff_t>(at + size));
+    if (std::any_of(b.ids.begin(), b.ids.end(), [&](auto id) { return id >= points; }))
+      return data_error("the saved stock of batches names points that the data does not have");
+    at += size;
+    stock.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+  }
+  return stock;
+}
+
+} // namespace
+
+saved_state run_controller::save() const {
+  saved_state state;
+  state.put_all("optimizer", store_.save_moments());
+  state.put_all("meter", meter_.save());
+  state.put("run/samples", std::vector<std::uint64_t>{samples_dispatched_, samples_merged_, samples_scored_});
+  state.put("run/seconds", std::vector<double>{training_time_.seconds(), scoring_seconds_});
+  state.put("run/target",
+            std::vector<double>{time_to_target_ ? time_to_target_->seconds : absent,
+                                time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent});
+  state.put_text("run/data_fingerprint", setup_->data.fingerprint);
+  put_stock(state, stock_);
+  return state;
+}
+
+result<void> run_controller::restore(std::span<const float> parameters, const saved_state& state) {
+  const auto fingerprint = state.get_text("run/data_fingerprint");
+  if (!fingerprint.ok())
+    return fingerprint.error();
+  if (*fingerprint != setup_->data.fingerprint)
+    return data_error(
+        fmt::format("the data is not what the checkpoint was trained on (fingerprint {:.12}…, expected "
+                    "{:.12}…); restore the original files or start a new run",
+                    setup_->data.fingerprint, *fingerprint));
+  const auto samples = state.get<std::uint64_t>("run/samples");
+  const auto seconds = state.get<double>("run/seconds");
+  const auto target = state.get<double>("run/target");
+  auto stock = get_stock(state, setup_->data.train.size);
+  for (const auto* problem :
+       {samples.ok() ? nullptr : &samples.error(), seconds.ok() ? nullptr : &seconds.error(),
+        target.ok() ? nullptr : &target.error(), stock.ok() ? nullptr : &stock.error()})
+    if (problem != nullptr)
+      return *problem;
+  if (samples->size() != 3 || seconds->size() != 2 || target->size() != 2)
+    return data_error("the saved run position has an unexpected length");
+  if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
+    return loaded;
+  if (auto loaded = meter_.load(state.below("meter")); !loaded.ok())
+    return loaded;
+  samples_dispatched_ = (*samples)[0];
+  samples_merged_ = (*samples)[1];
+  samples_scored_ = (*samples)[2];
+  training_time_ = stopwatch(clock_, (*seconds)[0]);
+  scoring_seconds_ = (*seconds)[1];
+  if (!std::isnan((*target)[0]))
+    time_to_target_ = target_time{setup_->config.target.metric, setup_->config.target.value, (*target)[0],
+                                  static_cast<std::uint64_t>((*target)[1])};
+  evaluations_.passed(epochs(samples_dispatched_));
+  checkpoints_.passed(epochs(samples_dispatched_));
+  stock_ = stock.take();
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "actors/run_records.hpp"
+
+namespace triage {
+
+/// What the controller asks the outside world to do. The coordinator actor turns each call into a message;
+/// tests record them. Calls never come back into the controller.
+class run_effects {
+public:
+  virtual ~run_effects() = default;
+  virtual void send_order(std::uint64_t member, const train_order& order) = 0;
+  /// Tell a member that it is not wanted any more.
+  virtual void dismiss(std::uint64_t member) = 0;
+  /// Ask the sampler for batches; the answer comes as `batches_arrived`.
+  virtual void draw(std::size_t batches, double run_fraction, std::uint64_t version) = 0;
+  virtual void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) = 0;
+  /// Estimators rest while the clock of the run stands.
+  virtual void pause_scoring(bool paused) = 0;
+  virtual void evaluate(const snapshot& at) = 0;
+  /// Answered by `sampler_state_arrived`, after everything that was sent to the sampler before.
+  virtual void collect_sampler_state() = 0;
+  virtual void save_checkpoint(const snapshot& at, saved_state state) = 0;
+  virtual void report(const progress_report& progress) = 0;
+  virtual void report_evaluation(const progress_report& progress, const evaluation_figures& figures) = 0;
+  virtual void warn(const std::string& text) = 0;
+  /// The last call.
+  virtual void finished(const run_summary& summary) = 0;
+};
+
+} // namespace triage

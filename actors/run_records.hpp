@@ -1,0 +1,112 @@
+#pragma once
+
+#include "actors/member_ledger.hpp"
+#include "core/blob.hpp"
+#include "core/json.hpp"
+#include "core/saved_state.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The plain values that the coordinator exchanges with everybody else. No CAF here: the logic that consumes
+// and produces them is tested without actors.
+
+namespace triage {
+
+/// Parameters at one version; immutable, shared by pointer.
+struct snapshot {
+  std::uint64_t version = 0;
+  blob parameters;
+};
+
+/// "Train these points, starting from these parameters."
+struct train_order {
+  std::uint64_t lease = 0;
+  snapshot base;
+  shared_batch batch;
+};
+
+/// A worker's answer to a train order.
+struct train_result {
+  std::uint64_t member = 0;
+  std::uint64_t lease = 0;
+  std::uint64_t base_version = 0;
+  blob gradient;
+  double loss_sum = 0.0;     ///< unweighted, over the batch
+  std::uint64_t correct = 0; ///< right predictions among the batch
+  std::vector<float> scores; ///< by-products, one per point; empty when the sampling needs none
+  double busy_seconds = 0.0;
+  bool finite = true;                  ///< false: the loss or the gradient holds NaN or infinity
+  std::vector<std::uint32_t> suspects; ///< up to five points whose loss is not finite
+};
+
+/// Figures measured on held-out data and on the probe of the training set.
+struct evaluation_figures {
+  double train_loss = 0.0;
+  std::optional<double> train_accuracy;
+  std::optional<double> test_loss;
+  std::optional<double> test_accuracy;
+  std::optional<double> validation_loss;
+  std::optional<double> validation_accuracy;
+  /// The figure of that name ("test_accuracy"), when it was measured.
+  [[nodiscard]] std::optional<double> find(const std::string& metric) const;
+};
+
+/// What the sampler hands over for a checkpoint, and what scoring has cost so far.
+struct sampler_report {
+  saved_state state;
+  std::uint64_t samples_scored = 0; ///< by estimators; by-products of training are free and not counted
+  double scoring_seconds = 0.0;     ///< busy time of estimators
+};
+
+/// Where a run stands; sent to the monitor at most four times a second.
+struct progress_report {
+  std::uint64_t step = 0;
+  double epochs = 0.0;
+  std::optional<double> total_epochs;
+  double fraction = 0.0;
+  double train_seconds = 0.0;
+  std::uint64_t samples_trained = 0;
+  double running_loss = 0.0;
+  std::optional<double> running_accuracy;
+  double samples_per_second = 0.0; ///< since the last report
+  double learning_rate = 0.0;
+  double worker_busy_seconds = 0.0;
+  std::uint64_t dropped_results = 0;
+  double mean_lag = 0.0; ///< mean version lag of the merged gradients since the last report
+};
+
+enum class run_status { finished, target_reached, interrupted, failed };
+[[nodiscard]] std::string to_string(run_status status);
+
+struct target_time {
+  std::string metric;
+  double value = 0.0;
+  double seconds = 0.0;
+  std::uint64_t samples = 0;
+};
+
+/// What a run comes to; the source of summary.json.
+struct run_summary {
+  run_status status = run_status::finished;
+  std::string problem; ///< why, when failed
+  std::uint64_t steps = 0;
+  double epochs = 0.0;
+  std::uint64_t samples_trained = 0;
+  std::uint64_t samples_scored = 0;
+  double train_seconds = 0.0;
+  double samples_per_second = 0.0;
+  double scoring_share = 0.0;
+  std::uint64_t dropped_results = 0;
+  std::vector<std::string> lost_members;
+  std::optional<evaluation_figures> figures;
+  std::optional<target_time> time_to_target;
+  std::string checkpoint; ///< the last healthy one
+};
+
+[[nodiscard]] json_value to_json(const evaluation_figures& figures);
+[[nodiscard]] json_value to_json(const run_summary& summary);
+
+} // namespace triage

@@ -1,0 +1,157 @@
+#include "actors/run_setup.hpp"
+
+#include "core/rng.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <numeric>
+#include <stdexcept>
+
+namespace triage {
+
+namespace {
+
+/// A component was read from the description before; reading it again cannot give another answer.
+template <class T>
+T certain(result<T> r) {
+  if (!r.ok())
+    throw std::logic_error("a checked description was refused: " + r.error().message);
+  return r.take();
+}
+
+/// The options of a component as an object with its type, for the resolved description.
+json_value describe(const json_value& description, const char* key, const configurable& component) {
+  json_value out;
+  const json_value* type = description.find(key);
+  out.set(key, type != nullptr ? *type : description);
+  // visit() only reads here; the visitor interface is shared with reading from JSON.
+  auto& options = const_cast<configurable&>(component);
+  const auto values = write_options([&](option_visitor& v) { options.visit(v); });
+  for (const auto& [name, value] : values.as_object())
+    out.set(name, value);
+  return out;
+}
+
+std::vector<std::uint32_t> draw_probe(std::size_t points, std::size_t wanted, std::uint64_t seed) {
+  std::vector<std::uint32_t> ids(points);
+  std::iota(ids.begin(), ids.end(), 0U);
+  if (wanted >= points)
+    return ids;
+  rng random(seed, rng_purpose::probe);
+  shuffle(ids, random);
+  ids.resize(wanted);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+/// A metric that is never measured would make a target that is never reached.
+result<void> check_target(const run_setup& s) {
+  const auto& metric = s.config.target.metric;
+  const auto refuse = [&](const char* why) {
+    return configuration_error(
+        fmt::format("{}, /duration/target: \"{}\" is never measured: {}", s.source, metric, why));
+  };
+  if (metric.starts_with("test") && s.data.test.size == 0)
+    return refuse("the data has no test set; give data.test or data.test_fraction");
+  if (metric.starts_with("validation") && s.data.validation.size == 0)
+    return refuse("there is no validation set; give data.validation_fraction");
+  if (metric.ends_with("accuracy") && !s.loss->has_accuracy())
+    return refuse("this loss has no accuracy");
+  return {};
+}
+
+} // namespace
+
+sampling_description run_setup::new_sampling() const {
+  return certain(make_sampling(config.sampling, place("/sampling"), extensions.scores));
+}
+
+std::vector<std::unique_ptr<augmentation>> run_setup::new_augmentations() const {
+  return certain(make_augmentations(config.augmentation, place("/augmentation")));
+}
+
+result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document, const std::string& source,
+                                                     const run_extensions& extensions) {
+  auto setup = std::make_shared<run_setup>();
+  setup->source = source;
+  setup->extensions = extensions;
+  auto config = read_run_config(document, source);
+  if (!config.ok())
+    return config.error();
+  setup->config = config.take();
+  auto& c = setup->config;
+  c.data.set_line(0);
+
+  // Cheap checks first: a slip in the optimizer should not cost the loading of the data.
+  if (auto data = check_data_description(c.data, setup->place("/data")); !data.ok())
+    return data.error();
+  auto loss = make_loss(c.loss, setup->place("/loss"));
+  if (!loss.ok())
+    return loss.error();
+  auto rule = make_optimizer(c.optimizer, setup->place("/optimizer"));
+  if (!rule.ok())
+    return rule.error();
+  auto learning_schedule = make_schedule(c.schedule, setup->place("/schedule"));
+  if (!learning_schedule.ok())
+    return learning_schedule.error();
+  auto exchange = make_exchange(c.exchange, setup->place("/runtime/exchange"));
+  if (!exchange.ok())
+    return exchange.error();
+  auto sampling = make_sampling(c.sampling, setup->place("/sampling"), extensions.scores);
+  if (!sampling.ok())
+    return sampling.error();
+  auto augmentations = make_augmentations(c.augmentation, setup->place("/augmentation"));
+  if (!augmentations.ok())
+    return augmentations.error();
+
+  json_value resolved_data;
+  auto data = load_data(c.data, setup->place("/data"), setup->seed(), &resolved_data);
+  if (!data.ok())
+    return data.error();
+  setup->data = data.take();
+  const dataset& train = setup->data.train;
+  if (train.size == 0)
+    return data_error(fmt::format("{}, /data: the training set is empty", source));
+
+  setup->loss = loss.take();
+  const auto width = setup->loss->output_width(train.classes, train.outputs);
+  if (auto fits = setup->loss->check(train.classes, train.outputs, width); !fits.ok())
+    return with_context(fits.error(), source + ", /loss");
+  auto net =
+      network::build(c.model, setup->place("/model"), train.shape, width, extensions.layers, c.batch_size);
+  if (!net.ok())
+    return net.error();
+  setup->net = net.take();
+  if (sampling->score && contains(sampling->score->needs(), signal::last_input_norm) &&
+      !setup->net->ends_in_dense())
+    return configuration_error(
+        fmt::format("{}, /sampling/score: this score needs a model that ends in a dense layer; use "
+                    "\"gnorm_last_bound\" or \"loss\"",
+                    source));
+  for (const auto& a : *augmentations)
+    if (auto fits = a->check(train.shape); !fits.ok())
+      return with_context(fits.error(), source + ", /augmentation");
+
+  setup->rule = rule.take();
+  setup->learning_schedule = learning_schedule.take();
+  setup->exchange = exchange.take();
+  setup->refresh_priorities = sampling->refresh && c.estimators > 0;
+  setup->point_score = std::move(sampling->score);
+  setup->probe = draw_probe(train.size, static_cast<std::size_t>(c.probe_size), setup->seed());
+  if (auto fits = check_target(*setup); !fits.ok())
+    return fits.error();
+
+  run_config resolved = c;
+  resolved.data = std::move(resolved_data);
+  resolved.model = setup->net->describe();
+  resolved.loss = describe(c.loss, "type", *setup->loss);
+  resolved.optimizer = describe(c.optimizer, "type", *setup->rule);
+  resolved.schedule = describe(c.schedule, "type", *setup->learning_schedule);
+  resolved.exchange = describe(c.exchange, "policy", *setup->exchange);
+  resolved.sampling = sampling->resolved;
+  setup->resolved = write_run_config(resolved);
+  return std::shared_ptr<const run_setup>(std::move(setup));
+}
+
+} // namespace triage

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "core/dataset.hpp"
+#include "core/exchange.hpp"
+#include "core/run_config.hpp"
+#include "nn/augmentation.hpp"
+#include "nn/layer.hpp"
+#include "nn/loss.hpp"
+#include "nn/network.hpp"
+#include "nn/optimizer.hpp"
+#include "nn/schedule.hpp"
+#include "sampling/sampling_source.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace triage {
+
+/// Components that an embedding program adds to the built-in tables for its runs.
+struct run_extensions {
+  layer_table layers;
+  score_table scores;
+};
+
+/// Everything a run is made of, built and checked before anything is computed. Immutable afterwards and
+/// shared by all actors; they make the objects that carry state (sampler, augmentations, workspaces)
+/// themselves.
+struct run_setup {
+  run_config config;
+  json_value resolved; ///< the description with every default filled in, also those of the components
+  std::string source;  ///< where the description came from, for messages
+
+  data_splits data;
+  std::shared_ptr<const network> net;
+  std::unique_ptr<const loss_function> loss;
+  std::unique_ptr<const optimizer> rule;
+  std::unique_ptr<const schedule> learning_schedule;
+  std::unique_ptr<const exchange_policy> exchange;
+  std::unique_ptr<const score> point_score; ///< null when the sampling needs no scores
+  bool refresh_priorities = false;
+  std::vector<std::uint32_t> probe; ///< training points that train_loss is measured on
+  run_extensions extensions;
+
+  [[nodiscard]] json_place place(const char* pointer) const { return {source, pointer}; }
+  /// Fresh instances with state of their own. The description was checked: they cannot fail.
+  [[nodiscard]] sampling_description new_sampling() const;
+  [[nodiscard]] std::vector<std::unique_ptr<augmentation>> new_augmentations() const;
+  [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(config.seed); }
+};
+
+/// Reads a description and builds what it describes, loading the data. Every error names the place.
+[[nodiscard]] result<std::shared_ptr<const run_setup>>
+prepare_run(const json_value& document, const std::string& source, const run_extensions& extensions = {});
+
+} // namespace triage

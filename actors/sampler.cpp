@@ -1,0 +1,147 @@
+#include "actors/sampler.hpp"
+
+#include "actors/compute_thread.hpp"
+#include "actors/scoring_desk.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+struct sampler_state {
+  static inline const char* name = "sampler";
+
+  explicit sampler_state(sampler_actor::stateful_pointer<sampler_state> actor) : self(actor) {}
+
+  struct estimator_entry {
+    caf::actor_addr address;
+    estimator_actor handle;
+    std::string name;
+  };
+
+  sampler_actor::stateful_pointer<sampler_state> self;
+  shared_context context;
+  coordinator_actor coordinator;
+  monitor_actor monitor;
+  std::unique_ptr<scoring_desk> desk;
+  std::vector<estimator_entry>
+      estimators; ///< never erased: the position is the number; a lost one has no handle
+
+  std::uint64_t number_of(const caf::actor_addr& address) const {
+    const auto at = std::find_if(estimators.begin(), estimators.end(),
+                                 [&](const auto& e) { return e.address == address; });
+    return static_cast<std::uint64_t>(at - estimators.begin());
+  }
+  void assign() {
+    while (auto next = desk->next_assignment())
+      self->send(estimators[next->estimator].handle, score_order{std::move(next->ids)});
+  }
+  void lose(const caf::actor_addr& address, const std::string& reason) {
+    const auto number = number_of(address);
+    if (number >= estimators.size() || !estimators[number].handle)
+      return;
+    desk->estimator_lost(number);
+    estimators[number].handle = estimator_actor{};
+    self->send(monitor,
+               warning_report{"sampler", fmt::format("{} left the run: {}; training goes on with the last "
+                                                     "priorities",
+                                                     estimators[number].name, reason)});
+  }
+};
+
+sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_state> self,
+                                     shared_context context, coordinator_actor coordinator,
+                                     monitor_actor monitor, saved_state saved) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.coordinator = std::move(coordinator);
+  state.monitor = std::move(monitor);
+  const auto problem = guarded([&] {
+    state.desk = std::make_unique<scoring_desk>(*state.context->setup);
+    if (auto loaded = state.desk->load(saved); !loaded.ok())
+      throw std::runtime_error(loaded.error().message);
+  });
+  if (!problem.empty()) {
+    self->send(state.coordinator, failure_notice{"sampler", problem});
+    self->quit();
+  }
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (down.source == self->state.coordinator.address())
+      return self->quit();
+    self->state.lose(down.source, "it ended (" + self->system().render(down.reason) + ")");
+  });
+  self->monitor(state.coordinator);
+  return {
+      [self](const draw_request& request) {
+        auto& s = self->state;
+        drawn_batches out;
+        const auto trouble = guarded([&] {
+          for (std::size_t i = 0; i < request.batches; ++i) {
+            auto batch = std::make_shared<drawn_batch>();
+            s.desk->draw(request.run_fraction, request.version, *batch);
+            out.batches.push_back(std::move(batch));
+          }
+        });
+        if (!trouble.empty()) {
+          self->send(s.coordinator, failure_notice{"sampler", trouble});
+          return self->quit();
+        }
+        self->send(s.coordinator, std::move(out));
+        s.assign();
+      },
+      [self](const byproduct_scores& m) {
+        self->state.desk->take_byproducts(m.batch->ids, m.scores, m.version);
+      },
+      [self](const estimator_ready& ready) {
+        auto& s = self->state;
+        const auto sender = self->current_sender();
+        s.estimators.push_back(
+            {caf::actor_cast<caf::actor_addr>(sender), caf::actor_cast<estimator_actor>(sender), ready.name});
+        self->monitor(s.estimators.back().handle);
+        s.desk->estimator_idle(s.estimators.size() - 1);
+        s.assign();
+      },
+      [self](const measured_scores& m) {
+        auto& s = self->state;
+        const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
+        const auto number = s.number_of(address);
+        if (number >= s.estimators.size() || !s.estimators[number].handle)
+          return;
+        const bool good = s.desk->take_measured(number, m.ids, m.scores, m.version, m.busy_seconds);
+        if (!good) {
+          self->send_exit(s.estimators[number].handle, caf::exit_reason::user_shutdown);
+          s.lose(address, "three orders in a row gave scores that are not finite");
+        }
+        s.assign();
+      },
+      [self](const failure_notice& notice) {
+        self->state.lose(caf::actor_cast<caf::actor_addr>(self->current_sender()), notice.reason);
+      },
+      [self](const pause_request& m) {
+        self->state.desk->pause(m.paused);
+        self->state.assign();
+      },
+      [self](const collect_request&) {
+        const auto& desk = *self->state.desk;
+        self->send(self->state.coordinator,
+                   sampler_report{desk.save(), desk.samples_scored(), desk.scoring_seconds()});
+      },
+      [self](const sampling_status_request&) {
+        const auto& desk = *self->state.desk;
+        return sampling_status{desk.figures(), desk.samples_scored(), desk.scoring_seconds()};
+      },
+  };
+}
+
+} // namespace
+
+sampler_actor spawn_sampler(caf::local_actor& parent, const shared_context& context,
+                            const coordinator_actor& coordinator, const monitor_actor& monitor,
+                            const saved_state& saved) {
+  return spawn_compute(parent, context, sampler, coordinator, monitor, saved);
+}
+
+} // namespace triage

@@ -1,0 +1,82 @@
+#include "actors/train.hpp"
+
+#include "actors/coordinator.hpp"
+#include "actors/monitor.hpp"
+#include "actors/run_context.hpp"
+#include "nn/model_tensors.hpp"
+
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+/// CAF's knobs, set from code: its own command line and configuration file are never read.
+struct system_config : caf::actor_system_config {
+  system_config() {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+    set("scheduler.max-throughput", std::size_t{50});
+  }
+};
+
+result<std::optional<resume_point>> make_resume_point(const run_setup& setup,
+                                                      const std::optional<checkpoint_content>& c) {
+  if (!c)
+    return std::optional<resume_point>{};
+  mutable_blob block(setup.net->parameters().size());
+  if (auto loaded = write_model(setup.net->parameters(), c->model, block.values()); !loaded.ok())
+    return loaded.error();
+  return std::optional<resume_point>{resume_point{std::move(block).freeze(), c->state}};
+}
+
+} // namespace
+
+result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const train_options& options,
+                            std::stop_token stop) {
+  auto resume = make_resume_point(*setup, options.resume);
+  if (!resume.ok())
+    return resume.error();
+  auto context = std::make_shared<run_context>();
+  context->setup = setup;
+  context->time = std::make_shared<steady_clock>();
+  context->tracing = !options.trace_file.empty();
+  if (!options.run_directory.empty())
+    context->checkpoint_directory = options.run_directory + "/checkpoints";
+  logger silent = logger::silent();
+  auto reporter = std::make_shared<run_reporter>(
+      report_options{options.run_directory, options.progress, options.terminal},
+      options.log != nullptr ? *options.log : silent);
+
+  system_config config;
+  caf::actor_system system(config);
+  caf::scoped_actor self(system, true); // hidden: not counted below
+  const shared_context shared = context;
+  const monitor_actor watching =
+      spawn_monitor(system, shared, reporter, caf::actor_cast<caf::actor>(self), options.trace_file);
+  const auto leading = spawn_coordinator(system, shared, watching, *resume);
+  const std::stop_callback on_stop(stop, [&] { caf::anon_send(leading, stop_request{}); });
+
+  train_outcome outcome;
+  self->receive([&](const run_finished& m) {
+    outcome.summary = m.summary;
+    outcome.parameters = m.parameters;
+  });
+  // Everybody else has been told to end; the trace is complete when they have.
+  system.registry().await_running_count_equal(1);
+  self->monitor(watching);
+  self->send(watching, close_request{});
+  self->receive([](const caf::down_msg&) {});
+  return outcome;
+}
+
+result<std::shared_ptr<const run_setup>> prepare_run_text(std::string_view json,
+                                                          const run_extensions& extensions) {
+  auto document = parse_json(json, "run description");
+  if (!document.ok())
+    return document.error();
+  return prepare_run(*document, "run description", extensions);
+}
+
+} // namespace triage

@@ -1,0 +1,65 @@
+#include "actors/worker.hpp"
+
+#include "actors/batch_trainer.hpp"
+#include "actors/compute_thread.hpp"
+#include "actors/lane_recorder.hpp"
+
+#include <caf/all.hpp>
+#include <optional>
+
+namespace triage {
+
+namespace {
+
+struct worker_state {
+  static inline const char* name = "worker";
+  shared_context context;
+  std::uint64_t member = 0;
+  std::optional<batch_trainer> trainer;
+  lane_recorder lane;
+};
+
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, shared_context context,
+                                   coordinator_actor coordinator, monitor_actor monitor, std::string name) {
+  self->state.context = std::move(context);
+  self->state.lane.open(self->state.context, monitor, name);
+  const auto give_up = [self, coordinator, name](const std::string& reason) {
+    self->send(coordinator, failure_notice{name, reason});
+    self->quit();
+  };
+  self->monitor(coordinator);
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  if (auto problem = guarded([&] { self->state.trainer.emplace(self->state.context->setup); });
+      !problem.empty())
+    give_up(problem);
+  else
+    self->send(coordinator, join_request{name});
+  return {
+      [self](const welcome& m) { self->state.member = m.member; },
+      [self, coordinator, give_up](const train_order& order) {
+        auto& state = self->state;
+        const clock& time = *state.context->time;
+        train_result result;
+        const double begin = time.now();
+        const auto problem = guarded([&] {
+          const auto span = state.lane.span("gradient", order.base.version);
+          result = state.trainer->train(order);
+        });
+        if (!problem.empty())
+          return give_up(problem);
+        result.member = state.member;
+        result.busy_seconds = time.now() - begin;
+        self->send(coordinator, std::move(result));
+      },
+  };
+}
+
+} // namespace
+
+worker_actor spawn_worker(caf::local_actor& parent, const shared_context& context,
+                          const coordinator_actor& coordinator, const monitor_actor& monitor,
+                          const std::string& name) {
+  return spawn_compute(parent, context, worker, coordinator, monitor, name);
+}
+
+} // namespace triage

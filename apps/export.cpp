@@ -1,0 +1,59 @@
+#include "apps/commands.hpp"
+#include "apps/support.hpp"
+#include "core/files.hpp"
+#include "core/npz.hpp"
+#include "core/registry.hpp"
+#include "core/safetensors.hpp"
+#include "nn/model_tensors.hpp"
+
+#include <array>
+#include <cstdio>
+#include <memory>
+
+namespace triage {
+
+namespace {
+
+using exporter = result<void> (*)(const std::vector<named_tensor>&, const std::string&);
+
+result<void> export_safetensors(const std::vector<named_tensor>& model, const std::string& path) {
+  return write_file_atomic(path, encode_safetensors(to_stored(model)));
+}
+
+registry_table<exporter> exporters() {
+  static constexpr std::array table = {
+      registry_entry<exporter>{"safetensors", "tensors by name; read by most tools", export_safetensors},
+      registry_entry<exporter>{"npz", "NumPy archive, one array per tensor", write_npz},
+  };
+  return table;
+}
+
+} // namespace
+
+command_action add_export_command(CLI::App& program) {
+  struct options {
+    std::string directory;
+    std::string format = "safetensors";
+    std::string output;
+  };
+  auto o = std::make_shared<options>();
+  auto* command = program.add_subcommand("export", "write a run's newest parameters for other programs");
+  command->add_option("DIR", o->directory, "the run directory")->required();
+  command->add_option("--format", o->format, "safetensors or npz");
+  command->add_option("--output", o->output, "the file to write")->required();
+  return [o] {
+    const auto entry = find_entry(exporters(), "export format", o->format);
+    if (!entry.ok())
+      return complain(entry.error());
+    auto run = open_run(o->directory);
+    if (!run.ok())
+      return complain(run.error());
+    const auto model = read_model(run->setup->net->parameters(), run->parameters.view());
+    if (auto written = (*entry)->make(model, o->output); !written.ok())
+      return complain(written.error());
+    std::printf("%s: %zu tensors\n", o->output.c_str(), model.size());
+    return 0;
+  };
+}
+
+} // namespace triage

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/dataset.hpp"
+
+#include <string>
+
+namespace triage {
+
+/// Samples without targets, for a model with inputs of `shape`: .npy (u8 or float, first axis samples), IDX
+/// images (plain or .gz), or CSV numbers (a header line is skipped when it is one).
+[[nodiscard]] result<dataset> read_prediction_input(const std::string& path, const sample_shape& shape);
+
+} // namespace triage

@@ -1,0 +1,51 @@
+#include "apps/support.hpp"
+
+#include "nn/model_tensors.hpp"
+
+#include <cstdio>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace triage {
+
+int complain(const error& e) {
+  std::fprintf(stderr, "triage: %s\n", e.message.c_str());
+  return exit_code(e.kind);
+}
+
+result<json_value> read_description(const std::string& file, const std::vector<std::string>& overrides) {
+  auto document = read_json_file(file);
+  if (!document.ok())
+    return document;
+  if (auto applied = apply_overrides(*document, overrides); !applied.ok())
+    return applied.error();
+  return document;
+}
+
+result<opened_run> open_run(const std::string& path, const std::vector<std::string>& overrides) {
+  auto directory = run_directory::open(path);
+  if (!directory.ok())
+    return directory.error();
+  auto document = read_description(directory->config_file(), overrides);
+  if (!document.ok())
+    return document.error();
+  auto setup = prepare_run(*document, directory->config_file());
+  if (!setup.ok())
+    return setup.error();
+  auto loaded = read_latest_checkpoint(directory->checkpoints());
+  if (!loaded.ok())
+    return loaded.error();
+  for (const auto& reason : loaded->rejected)
+    std::fprintf(stderr, "triage: passed over a damaged checkpoint: %s\n", reason.c_str());
+  const auto& layout = (*setup)->net->parameters();
+  mutable_blob block(layout.size());
+  if (auto written = write_model(layout, loaded->content.model, block.values()); !written.ok())
+    return with_context(written.error(), loaded->path);
+  return opened_run{directory.take(), setup.take(), std::move(loaded->content), std::move(block).freeze()};
+}
+
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
+
+} // namespace triage

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "actors/run_directory.hpp"
+#include "actors/run_setup.hpp"
+#include "core/blob.hpp"
+#include "core/checkpoint.hpp"
+#include "core/log.hpp"
+#include "core/result.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace triage {
+
+/// Prints "triage: message" to stderr and returns the error's exit code.
+int complain(const error& e);
+
+/// Reads a description file and puts the --set overrides into it.
+[[nodiscard]] result<json_value> read_description(const std::string& file,
+                                                  const std::vector<std::string>& overrides);
+
+/// A finished or interrupted run, ready for use.
+struct opened_run {
+  run_directory directory;
+  std::shared_ptr<const run_setup> setup;
+  checkpoint_content checkpoint;
+  blob parameters;
+};
+/// Opens a run directory with its newest healthy checkpoint; says on stderr which corrupt ones were passed
+/// over.
+[[nodiscard]] result<opened_run> open_run(const std::string& path,
+                                          const std::vector<std::string>& overrides = {});
+
+/// Whether stderr is a terminal that wants colour and moving lines.
+[[nodiscard]] bool stderr_is_terminal();
+
+} // namespace triage

@@ -1,0 +1,56 @@
+#include "apps/train_run.hpp"
+
+#include "actors/train.hpp"
+#include "apps/model_files.hpp"
+#include "apps/signals.hpp"
+#include "apps/support.hpp"
+
+#include <cstdio>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+void print_summary(const run_summary& s, const run_directory& directory) {
+  std::string line = fmt::format("{}: {} after {:.2f} epochs, {:.1f} s, {:.0f} samples/s", directory.path(),
+                                 to_string(s.status), s.epochs, s.train_seconds, s.samples_per_second);
+  if (s.figures) {
+    line += fmt::format(", train loss {:.4f}", s.figures->train_loss);
+    if (s.figures->test_loss)
+      line += fmt::format(", test loss {:.4f}", *s.figures->test_loss);
+    if (s.figures->test_accuracy)
+      line += fmt::format(", test accuracy {:.4f}", *s.figures->test_accuracy);
+  }
+  std::puts(line.c_str());
+}
+
+} // namespace
+
+int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
+                   const std::string& trace_file, bool quiet, std::optional<checkpoint_content> resume) {
+  const signal_watch signals;
+  logger log = logger::to_stderr_and_file(directory.log_file());
+  train_options options;
+  options.run_directory = directory.path();
+  options.trace_file = trace_file;
+  options.progress = !quiet;
+  options.terminal = stderr_is_terminal();
+  options.log = &log;
+  options.resume = std::move(resume);
+  const auto outcome = train(setup, options, signals.token());
+  if (!outcome.ok())
+    return complain(outcome.error());
+  const run_summary& summary = outcome->summary;
+  int code = summary.status == run_status::failed ? 1 : 0;
+  if (summary.status == run_status::interrupted)
+    code = 128 + signals.received();
+  if (summary.status == run_status::finished || summary.status == run_status::target_reached)
+    if (auto written = write_model_files(*setup, outcome->parameters.view(), directory.model_directory());
+        !written.ok())
+      code = complain(written.error());
+  print_summary(summary, directory);
+  return code;
+}
+
+} // namespace triage

@@ -1,0 +1,82 @@
+#include "core/dataset.hpp"
+
+#include "core/formats/formats.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace triage {
+
+registry_table<dataset_format_factory> dataset_formats() {
+  static constexpr std::array<registry_entry<dataset_format_factory>, 8> table = {{
+      {"idx", "IDX files of unsigned bytes, as MNIST and Fashion-MNIST are published; plain or gzip",
+       make_idx_format},
+      {"cifar10", "CIFAR-10, binary version; plain or gzip", make_cifar10_format},
+      {"cifar100", "CIFAR-100, binary version, with fine or coarse labels; plain or gzip",
+       make_cifar100_format},
+      {"csv", "comma-separated numbers with a label or target columns; plain or gzip", make_csv_format},
+      {"tsv", "tab-separated numbers with a label or target columns; plain or gzip", make_tsv_format},
+      {"libsvm", "sparse text of LIBSVM and LightGBM, stored densely; plain or gzip", make_libsvm_format},
+      {"npy", "NumPy arrays: .npy files or members of an .npz archive", make_npy_format},
+      {"synthetic", "generated data: xor, blobs, spirals, regression, images", make_synthetic_format},
+  }};
+  return table;
+}
+
+std::size_t dataset::stored_bytes() const {
+  return bytes.size() + floats.size() * sizeof(float) + labels.size() * sizeof(std::int32_t) +
+         targets.size() * sizeof(float);
+}
+
+namespace {
+
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+std::size_t first_not_finite(std::span<const float> values) {
+  const auto bad = std::find_if_not(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+  return bad == values.end() ? none : static_cast<std::size_t>(bad - values.begin());
+}
+
+} // namespace
+
+result<void> check_dataset(const dataset& set, const std::string& name) {
+  const auto fail = [&](const std::string& text) {
+    return data_error(fmt::format("the {} set {}", name, text));
+  };
+  if (set.size == 0)
+    return fail("has no samples");
+  if (set.size > std::numeric_limits<std::uint32_t>::max())
+    return fail(fmt::format("has {} samples; more than 2^32 - 1 are not supported", set.size));
+  if (set.shape.channels < 1 || set.shape.height < 1 || set.shape.width < 1)
+    return fail(fmt::format("has samples of shape {}", to_string(set.shape)));
+  const std::size_t values = set.bytes.size() + set.floats.size();
+  const auto per_sample = static_cast<std::size_t>(set.shape.size());
+  if ((!set.bytes.empty() && !set.floats.empty()) || values / set.size != per_sample ||
+      values % set.size != 0)
+    return fail(fmt::format("has {} values, which are not {} samples of shape {}", values, set.size,
+                            to_string(set.shape)));
+  if (set.classes < 0 || set.outputs < 0 || (set.classes > 0) == (set.outputs > 0))
+    return fail("has neither labels nor targets, or both");
+  if (set.classes > 0 && set.labels.size() != set.size)
+    return fail(fmt::format("has {} labels for {} samples", set.labels.size(), set.size));
+  for (std::size_t i = 0; i < set.labels.size(); ++i)
+    if (set.labels[i] < 0 || set.labels[i] >= set.classes)
+      return fail(
+          fmt::format("has label {} at sample {}; there are {} classes", set.labels[i], i, set.classes));
+  const auto outputs = static_cast<std::size_t>(set.outputs);
+  if (outputs > 0 && (set.targets.size() / outputs != set.size || set.targets.size() % outputs != 0))
+    return fail(
+        fmt::format("has {} targets for {} samples with {} outputs", set.targets.size(), set.size, outputs));
+  if (const auto at = first_not_finite(set.floats); at != none)
+    return fail(fmt::format("has a value that is not finite at sample {}, position {}; clean the data first",
+                            at / per_sample, at % per_sample));
+  if (const auto at = first_not_finite(set.targets); at != none)
+    return fail(
+        fmt::format("has a target that is not finite at sample {}; clean the data first", at / outputs));
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,44 @@
+#include "core/exchange.hpp"
+
+#include "core/exchanges/exchanges.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace triage {
+
+std::uint64_t cluster_view::smallest_clock() const {
+  const auto slowest = std::min_element(members.begin(), members.end(),
+                                        [](const auto& a, const auto& b) { return a.clock < b.clock; });
+  return slowest == members.end() ? 0 : slowest->clock;
+}
+
+bool cluster_view::any_computing() const {
+  return std::any_of(members.begin(), members.end(), [](const auto& m) { return m.computing; });
+}
+
+registry_table<exchange_factory> exchange_policies() {
+  static constexpr std::array<registry_entry<exchange_factory>, 3> table = {{
+      {"bsp", "bulk synchronous: one update per round, the mean over all workers", make_bsp},
+      {"ssp", "stale synchronous: updates on arrival, a bounded lead over the slowest", make_ssp},
+      {"asp", "asynchronous: updates on arrival, nobody waits", make_asp},
+  }};
+  return table;
+}
+
+result<std::unique_ptr<exchange_policy>> make_exchange(const json_value& description,
+                                                       const json_place& place) {
+  const json_value* name = description.find("policy");
+  if (name == nullptr || !name->is_string())
+    return json_error(place, description, "needs a \"policy\" that names the exchange policy");
+  const auto entry = find_entry(exchange_policies(), "exchange policy", name->as_string());
+  if (!entry.ok())
+    return json_error({place.source, place.pointer + "/policy"}, *name, entry.error().message);
+  auto policy = (*entry)->make();
+  if (auto read = read_options(description, place, [&](option_visitor& v) { policy->visit(v); }, {"policy"});
+      !read.ok())
+    return read.error();
+  return policy;
+}
+
+} // namespace triage

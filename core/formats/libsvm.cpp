@@ -1,0 +1,130 @@
+#include "core/formats/files.hpp"
+#include "core/formats/formats.hpp"
+#include "core/formats/libsvm_parser.hpp"
+#include "core/formats/text.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+/// Dense storage may take this many times the file: rcv1 takes 106 times, a corrupt index takes millions.
+constexpr std::uint64_t most_dense_ratio = 256;
+constexpr std::uint64_t always_allowed_bytes = std::uint64_t{8} << 20U;
+
+struct libsvm_file {
+  libsvm_file() = default;
+  libsvm_file(const libsvm_file&) = delete; // the labels point into the text
+  libsvm_file& operator=(const libsvm_file&) = delete;
+
+  std::string text;
+  target_cells labels;
+  libsvm_summary found;
+};
+
+result<void> read_libsvm(const std::string& path, libsvm_file& file) {
+  auto text = read_text_file(path);
+  if (!text.ok())
+    return text.error();
+  file.text = text.take();
+  file.labels.path = path;
+  file.labels.columns = {"label"};
+  auto found = scan_libsvm(file.text, file.labels);
+  if (!found.ok())
+    return found.error();
+  file.found = *found;
+  return {};
+}
+
+class libsvm_format final : public dataset_format {
+public:
+  void visit(option_visitor& v) override {
+    v.field({.name = "zero_based",
+             .doc = "whether the first feature has index 0; auto: when index 0 occurs",
+             .choices = {"auto", "yes", "no"}},
+            zero_based_);
+    v.field({.name = "features",
+             .doc = "number of features; 0: as many as the largest index in the files says",
+             .min = 0,
+             .max = 1e8},
+            features_);
+    visit_task(v, task_);
+  }
+
+  [[nodiscard]] result<loaded_data> load(const data_source& source) const override {
+    auto names = find_file_pair(source, std::vector<std::string_view>{"libsvm", "svm", "txt"});
+    if (!names.ok())
+      return names.error();
+    libsvm_file train;
+    if (auto read = read_libsvm(names->train, train); !read.ok())
+      return read.error();
+    libsvm_file test;
+    const bool has_test = !names->test.empty();
+    if (has_test)
+      if (auto read = read_libsvm(names->test, test); !read.ok())
+        return read.error();
+
+    const bool zero = zero_based_ == "yes" || (zero_based_ == "auto" && (has_zero(train) || has_zero(test)));
+    const std::uint64_t start = zero ? 0 : 1;
+    const std::uint64_t largest = std::max(train.found.largest_index, test.found.largest_index);
+    const std::uint64_t features =
+        features_ > 0 ? static_cast<std::uint64_t>(features_) : (largest < start ? 0 : largest - start + 1);
+    if (features == 0)
+      return data_error(fmt::format("{}: holds no features", names->train));
+
+    loaded_data data;
+    if (auto done = fill(train, start, features, data.train); !done.ok())
+      return done.error();
+    if (has_test)
+      if (auto done = fill(test, start, features, data.test.emplace()); !done.ok())
+        return done.error();
+    if (auto done = assign_targets(task_, train.labels, has_test ? &test.labels : nullptr, data); !done.ok())
+      return done.error();
+    return data;
+  }
+
+private:
+  static bool has_zero(const libsvm_file& file) {
+    return file.found.any_feature && file.found.smallest_index == 0;
+  }
+
+  static result<void> fill(const libsvm_file& file, std::uint64_t start, std::uint64_t features,
+                           dataset& set) {
+    const auto& path = file.labels.path;
+    if (start == 1 && has_zero(file))
+      return data_error(
+          fmt::format("{}: has a feature with index 0; set \"zero_based\" to yes or auto", path));
+    if (file.found.any_feature && file.found.largest_index - start >= features)
+      return data_error(
+          fmt::format("{}: has feature {}, but there are only {}; check \"features\" and \"zero_based\"",
+                      path, file.found.largest_index, features));
+    const std::uint64_t most =
+        std::max(always_allowed_bytes, most_dense_ratio * file.text.size()) / sizeof(float);
+    if (features > most / file.found.rows)
+      return data_error(
+          fmt::format("{}: {} samples with {} features each would take more than {} times the file when "
+                      "stored densely; if the largest index is right, reduce the features first",
+                      path, file.found.rows, features, most_dense_ratio));
+    set.shape.channels = static_cast<std::int64_t>(features);
+    set.size = file.found.rows;
+    set.floats.resize(file.found.rows * features);
+    visit_libsvm(file.text, [&](std::uint64_t row, std::uint64_t index, float value) {
+      set.floats[row * features + index - start] = value;
+    });
+    return {};
+  }
+
+  std::string zero_based_ = "auto";
+  std::int64_t features_ = 0;
+  std::string task_ = "auto";
+};
+
+} // namespace
+
+std::unique_ptr<dataset_format> make_libsvm_format() {
+  return std::make_unique<libsvm_format>();
+}
+
+} // namespace triage

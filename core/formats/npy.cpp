@@ -1,0 +1,212 @@
+#include "core/formats/files.hpp"
+#include "core/formats/formats.hpp"
+#include "core/npz.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace triage {
+
+namespace {
+
+using named_arrays = std::vector<std::pair<std::string, npy_array>>;
+
+error problem(const std::string& file, const std::string& why) {
+  return data_error(fmt::format("{}: {}", file, why));
+}
+
+result<void> assign_samples(npy_array array, bool channels_last, const std::string& file, dataset& set) {
+  auto& shape = array.shape;
+  if (shape.size() < 2 || shape.size() > 4)
+    return problem(
+        file,
+        fmt::format("samples have the shape [{}]; (n, features), (n, h, w) or (n, c, h, w) are possible",
+                    fmt::join(shape, ", ")));
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return problem(file, fmt::format("holds no values: its shape is [{}]", fmt::join(shape, ", ")));
+  if (channels_last && shape.size() == 4) {
+    const sample_shape s{shape[3], shape[1], shape[2]};
+    const auto transpose = [&](auto& values) {
+      auto moved = values;
+      const auto plane = static_cast<std::size_t>(s.height * s.width);
+      const auto c = static_cast<std::size_t>(s.channels);
+      for (std::size_t n = 0; n < static_cast<std::size_t>(shape[0]); ++n)
+        for (std::size_t p = 0; p < plane; ++p)
+          for (std::size_t k = 0; k < c; ++k)
+            moved[(n * c + k) * plane + p] = values[(n * plane + p) * c + k];
+      values = std::move(moved);
+    };
+    std::visit(transpose, array.values);
+    set.shape = s;
+  } else if (shape.size() == 4) {
+    set.shape = {shape[1], shape[2], shape[3]};
+  } else if (shape.size() == 3) {
+    set.shape = {1, shape[1], shape[2]};
+  } else {
+    set.shape = {shape[1], 1, 1};
+  }
+  set.size = static_cast<std::size_t>(shape[0]);
+  if (auto* bytes = std::get_if<std::vector<std::uint8_t>>(&array.values)) {
+    set.bytes = std::move(*bytes);
+    return {};
+  }
+  if (auto* integers = std::get_if<std::vector<std::int64_t>>(&array.values))
+    set.floats.assign(integers->begin(), integers->end());
+  else
+    set.floats = std::get<std::vector<float>>(std::move(array.values));
+  const auto at =
+      std::find_if(set.floats.begin(), set.floats.end(), [](float v) { return !std::isfinite(v); });
+  if (at != set.floats.end())
+    return problem(file, fmt::format("sample {} holds a value that is not finite",
+                                     (at - set.floats.begin()) / set.shape.size()));
+  return {};
+}
+
+result<void> assign_labels(std::vector<std::int64_t> labels, const std::string& file, dataset& set) {
+  constexpr std::int64_t most_classes = 1'000'000;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] < 0 || labels[i] >= most_classes)
+      return problem(file, fmt::format("label {} of sample {} is out of range; classes are counted from 0",
+                                       labels[i], i));
+  set.labels.assign(labels.begin(), labels.end());
+  set.classes = *std::max_element(labels.begin(), labels.end()) + 1;
+  return {};
+}
+
+result<void> assign_targets(npy_array array, const std::string& file, dataset& set) {
+  const auto& shape = array.shape;
+  if (shape.empty() || shape.size() > 2 || static_cast<std::size_t>(shape[0]) != set.size)
+    return problem(file, fmt::format("targets have the shape [{}], but there are {} samples",
+                                     fmt::join(shape, ", "), set.size));
+  const std::int64_t width = shape.size() == 2 ? shape[1] : 1;
+  if (auto* floats = std::get_if<std::vector<float>>(&array.values)) {
+    if (width < 1)
+      return problem(file, "targets have no values");
+    set.outputs = width;
+    set.targets = std::move(*floats);
+    const auto at =
+        std::find_if(set.targets.begin(), set.targets.end(), [](float v) { return !std::isfinite(v); });
+    if (at != set.targets.end())
+      return problem(
+          file, fmt::format("the target of sample {} is not finite", (at - set.targets.begin()) / width));
+    return {};
+  }
+  if (width != 1)
+    return problem(file, "integer targets are classes: one per sample");
+  if (auto* bytes = std::get_if<std::vector<std::uint8_t>>(&array.values))
+    return assign_labels({bytes->begin(), bytes->end()}, file, set);
+  return assign_labels(std::get<std::vector<std::int64_t>>(std::move(array.values)), file, set);
+}
+
+class npy_format : public dataset_format {
+public:
+  void visit(option_visitor& v) override {
+    v.field(
+        {.name = "train_labels", .doc = "targets of the training .npy; default: NAME_labels.npy beside it"},
+        train_labels_);
+    v.field({.name = "test_labels", .doc = "targets of the test .npy; default: NAME_labels.npy beside it"},
+            test_labels_);
+    v.field({.name = "channels_last", .doc = "images are (n, h, w, c) instead of (n, c, h, w)"},
+            channels_last_);
+  }
+
+  [[nodiscard]] result<loaded_data> load(const data_source& source) const override {
+    const std::string train = source.train.empty() ? source.path : resolve_path(source, source.train);
+    if (train.ends_with(".npz")) {
+      if (!source.test.empty())
+        return problem(source.test, "cannot stand beside an archive: put x_test and y_test into the archive");
+      return load_archive(train);
+    }
+    if (!train.ends_with(".npy"))
+      return problem(train,
+                     "must be a .npz archive with x_train, y_train (and x_test, y_test), or a .npy file");
+    loaded_data out;
+    if (auto set = load_pair(train, labels_file(source, train_labels_, train), out.train); !set.ok())
+      return set.error();
+    if (!source.test.empty()) {
+      const std::string test = resolve_path(source, source.test);
+      if (!test.ends_with(".npy"))
+        return problem(test, "must be a .npy file, like the training file");
+      if (auto set = load_pair(test, labels_file(source, test_labels_, test), out.test.emplace()); !set.ok())
+        return set.error();
+    }
+    return finish(std::move(out), train);
+  }
+
+private:
+  static std::string labels_file(const data_source& source, const std::string& given,
+                                 const std::string& samples) {
+    return given.empty() ? samples.substr(0, samples.size() - 4) + "_labels.npy"
+                         : resolve_path(source, given);
+  }
+
+  result<void> assign(npy_array samples, npy_array targets, const std::string& x_name,
+                      const std::string& y_name, dataset& set) const {
+    if (auto done = assign_samples(std::move(samples), channels_last_, x_name, set); !done.ok())
+      return done;
+    return assign_targets(std::move(targets), y_name, set);
+  }
+
+  result<void> load_pair(const std::string& x_file, const std::string& y_file, dataset& set) const {
+    auto x = read_npy(x_file);
+    if (!x.ok())
+      return x.error();
+    auto y = read_npy(y_file);
+    if (!y.ok())
+      return y.error();
+    return assign(x.take(), y.take(), x_file, y_file, set);
+  }
+
+  result<loaded_data> load_archive(const std::string& path) const {
+    auto arrays = read_npz(path);
+    if (!arrays.ok())
+      return arrays.error();
+    const auto take = [&](const char* name) -> npy_array* {
+      const auto at =
+          std::find_if(arrays->begin(), arrays->end(), [&](const auto& a) { return a.first == name; });
+      return at == arrays->end() ? nullptr : &at->second;
+    };
+    const auto in = [&](const char* name) { return fmt::format("{}[{}]", path, name); };
+    if (take("x_train") == nullptr || take("y_train") == nullptr)
+      return problem(path, "has no arrays x_train and y_train");
+    loaded_data out;
+    if (auto set = assign(std::move(*take("x_train")), std::move(*take("y_train")), in("x_train"),
+                          in("y_train"), out.train);
+        !set.ok())
+      return set.error();
+    if ((take("x_test") == nullptr) != (take("y_test") == nullptr))
+      return problem(path, "has only one of x_test and y_test");
+    if (take("x_test") != nullptr)
+      if (auto set = assign(std::move(*take("x_test")), std::move(*take("y_test")), in("x_test"),
+                            in("y_test"), out.test.emplace());
+          !set.ok())
+        return set.error();
+    return finish(std::move(out), path);
+  }
+
+  /// Train and test must agree; the classes are those of the training set.
+  static result<loaded_data> finish(loaded_data data, const std::string& file) {
+    if (!data.test)
+      return data;
+    if (!(data.test->shape == data.train.shape) || data.test->outputs != data.train.outputs)
+      return problem(file, "training and test samples have different shapes or targets");
+    if (data.test->classes > data.train.classes)
+      return problem(file, "the test set has classes that the training set does not have");
+    data.test->classes = data.train.classes;
+    return data;
+  }
+
+  std::string train_labels_;
+  std::string test_labels_;
+  bool channels_last_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<dataset_format> make_npy_format() {
+  return std::make_unique<npy_format>();
+}
+
+} // namespace triage

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/result.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace triage {
+
+/// A NumPy array in C order. Floats of both widths become float, integers of all widths int64 except bytes.
+struct npy_array {
+  std::string dtype; ///< as in the file: "<f4", "|u1", …
+  std::vector<std::int64_t> shape;
+  std::variant<std::vector<float>, std::vector<std::uint8_t>, std::vector<std::int64_t>> values;
+};
+
+/// Decodes version 1 to 3 files with dtype f4, f8, u1, b1, i1, i2, i4, i8, u2, u4, little endian, C order.
+/// `file` names the source in errors (kind data). Trusts no number: memory grows with the bytes given only.
+[[nodiscard]] result<npy_array> decode_npy(std::string_view bytes, const std::string& file);
+[[nodiscard]] result<npy_array> read_npy(const std::string& path);
+
+/// The bytes of a version 1 file with dtype <f4.
+[[nodiscard]] std::string encode_npy(const std::vector<std::int64_t>& shape, std::span<const float> values);
+[[nodiscard]] result<void> write_npy(const std::string& path, const std::vector<std::int64_t>& shape,
+                                     std::span<const float> values);
+
+} // namespace triage

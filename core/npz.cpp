@@ -1,0 +1,136 @@
+#include "core/npz.hpp"
+
+#include "core/element_count.hpp"
+#include "core/files.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <memory>
+#include <zip.h>
+
+namespace triage {
+
+namespace {
+
+constexpr std::uint64_t most_expansion = 1032; ///< what deflate can reach
+constexpr zip_uint64_t most_entries = 65'536;
+
+struct archive_closer {
+  void operator()(zip_t* z) const { zip_discard(z); }
+};
+struct entry_closer {
+  void operator()(zip_file_t* f) const { zip_fclose(f); }
+};
+
+error bad(const std::string& file, const std::string& why) {
+  return data_error(fmt::format("{}: not a usable .npz archive: {}", file, why));
+}
+
+std::string code_text(int code) {
+  zip_error_t e;
+  zip_error_init_with_code(&e, code);
+  std::string text = zip_error_strerror(&e);
+  zip_error_fini(&e);
+  return text;
+}
+
+result<std::string> read_entry(zip_t* archive, zip_uint64_t index, std::uint64_t most_bytes,
+                               const std::string& path) {
+  zip_stat_t info;
+  if (zip_stat_index(archive, index, 0, &info) != 0 || (info.valid & ZIP_STAT_SIZE) == 0)
+    return bad(path, "an entry has no size");
+  if (info.size > most_bytes)
+    return bad(path, "its entries promise more data than the archive can hold");
+  const std::unique_ptr<zip_file_t, entry_closer> entry(zip_fopen_index(archive, index, 0));
+  if (!entry)
+    return bad(path, zip_strerror(archive));
+  std::string bytes;
+  char chunk[1 << 16];
+  while (true) {
+    const zip_int64_t n = zip_fread(entry.get(), chunk, sizeof chunk);
+    if (n < 0)
+      return bad(path, "an entry is damaged");
+    if (n == 0)
+      break;
+    bytes.append(chunk, static_cast<std::size_t>(n));
+    if (bytes.size() > info.size)
+      return bad(path, "an entry is longer than it promises");
+  }
+  if (bytes.size() != info.size)
+    return bad(path, "an entry is shorter than it promises");
+  return bytes;
+}
+
+error write_problem(zip_t* archive, const std::string& path) {
+  const int reason = zip_error_code_system(zip_get_error(archive));
+  if (reason != 0)
+    return file_error(path, "cannot be written", reason);
+  return io_error(fmt::format("{}: cannot be written: {}", path, zip_strerror(archive)));
+}
+
+} // namespace
+
+result<std::vector<std::pair<std::string, npy_array>>> read_npz(const std::string& path) {
+  std::error_code ec;
+  const auto file_bytes = std::filesystem::file_size(path, ec);
+  if (ec)
+    return data_error(fmt::format("{}: {}", path, ec.message()));
+  int code = 0;
+  const std::unique_ptr<zip_t, archive_closer> archive(
+      zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
+  if (!archive)
+    return bad(path, code_text(code));
+  std::vector<std::pair<std::string, npy_array>> out;
+  const auto entries =
+      static_cast<zip_uint64_t>(std::max<zip_int64_t>(zip_get_num_entries(archive.get(), 0), 0));
+  if (entries > most_entries)
+    return bad(path, fmt::format("it has {} entries; {} are possible", entries, most_entries));
+  // For all entries together: they may share compressed bytes.
+  std::uint64_t budget = file_bytes * most_expansion;
+  for (zip_uint64_t index = 0; index < entries; ++index) {
+    const char* raw = zip_get_name(archive.get(), index, 0);
+    std::string name = raw == nullptr ? "" : raw;
+    if (!name.ends_with(".npy"))
+      continue;
+    const auto bytes = read_entry(archive.get(), index, budget, path);
+    if (!bytes.ok())
+      return bytes.error();
+    budget -= bytes->size();
+    auto array = decode_npy(*bytes, fmt::format("{}[{}]", path, name));
+    if (!array.ok())
+      return array.error();
+    name.resize(name.size() - 4);
+    out.emplace_back(std::move(name), array.take());
+  }
+  return out;
+}
+
+result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {
+  const std::string temporary = path + ".tmp";
+  int code = 0;
+  std::unique_ptr<zip_t, archive_closer> archive(
+      zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
+  if (!archive)
+    return io_error(fmt::format("{}: cannot be written: {}", path, code_text(code)));
+  std::vector<std::string> encoded; // libzip reads the bytes when it closes the archive
+  encoded.reserve(tensors.size());
+  for (const auto& t : tensors) {
+    if (element_count(t.shape) != t.values.size())
+      return data_error(fmt::format("{}: tensor \"{}\" cannot be written: {} values do not fill its shape",
+                                    path, t.name, t.values.size()));
+    encoded.push_back(encode_npy(t.shape, t.values));
+    zip_source_t* source = zip_source_buffer(archive.get(), encoded.back().data(), encoded.back().size(), 0);
+    const std::string name = t.name + ".npy";
+    if (source == nullptr || zip_file_add(archive.get(), name.c_str(), source, ZIP_FL_ENC_UTF_8) < 0) {
+      zip_source_free(source);
+      return write_problem(archive.get(), path);
+    }
+  }
+  if (zip_close(archive.get()) != 0)
+    return write_problem(archive.get(), path);
+  (void)archive.release(); // closed
+  return replace_file(temporary, path);
+}
+
+} // namespace triage

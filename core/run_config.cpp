@@ -1,0 +1,118 @@
+#include "core/run_config.hpp"
+
+#include <cmath>
+#include <fmt/format.h>
+
+namespace triage {
+
+void run_config::visit(option_visitor& v) {
+  v.field({.name = "schema_version", .doc = "version of this format; 1", .min = 1, .max = 1}, schema_version);
+  v.field({.name = "name", .doc = "names the run and its directory"}, name);
+  v.field({.name = "seed", .doc = "seed of every random stream", .min = 0}, seed);
+  v.field({.name = "data", .doc = "where the samples come from; see Data", .required = true}, data);
+  v.field({.name = "model", .doc = "array of layers; see Layers", .required = true}, model);
+  v.field({.name = "loss", .doc = "loss per sample; see Losses"}, loss);
+  v.field({.name = "optimizer", .doc = "update rule; see Optimizers", .required = true}, optimizer);
+  v.field({.name = "schedule", .doc = "learning rate over time; see Schedules"}, schedule);
+  v.field({.name = "augmentation", .doc = "random changes of training images; see Augmentations"},
+          augmentation);
+  v.field({.name = "sampling", .doc = "which points are trained; see Sampling"}, sampling);
+  v.field({.name = "batch_size", .doc = "samples of one gradient of one worker", .min = 1, .max = 1e6},
+          batch_size);
+  v.field({.name = "gradient_clipping",
+           .doc = "largest norm of the merged gradient; null: no clipping",
+           .min = 1e-12},
+          gradient_clipping);
+  v.group({.name = "duration", .doc = "when the run ends: at whichever comes first"}, [this](
+                                                                                          option_visitor& d) {
+    d.field(
+        {.name = "epochs",
+         .doc =
+             "training-set sizes of samples paid for in gradient work, whatever the sampler; null: no bound",
+         .min = 0,
+         .max = 1e9},
+        epochs);
+    d.field({.name = "seconds",
+             .doc = "training seconds, without evaluation and checkpoints; null: no bound",
+             .min = 0},
+            seconds);
+    d.group({.name = "target", .doc = "a figure to reach"}, [this](option_visitor& t) {
+      t.field({.name = "metric",
+               .doc = "the figure; empty: no target",
+               .choices = {"", "test_accuracy", "test_loss", "train_loss", "validation_accuracy",
+                           "validation_loss"}},
+              target.metric);
+      t.field({.name = "value", .doc = "accuracies are reached from below, losses from above"}, target.value);
+      t.field({.name = "stop", .doc = "whether reaching it ends the run"}, target.stop);
+    });
+  });
+  v.group({.name = "runtime", .doc = "who computes"}, [this](option_visitor& r) {
+    r.field({.name = "workers", .doc = "gradient workers, one thread each", .min = 1, .max = 1024}, workers);
+    r.field({.name = "estimators",
+             .doc = "priority estimators, one thread each; used only by sampling that asks for them",
+             .min = 0,
+             .max = 1024},
+            estimators);
+    r.field({.name = "exchange", .doc = "when gradients are merged; see Exchange policies"}, exchange);
+    r.field({.name = "scoring_batch_size", .doc = "samples of one scoring order", .min = 1, .max = 1e6},
+            scoring_batch_size);
+  });
+  v.group({.name = "evaluation", .doc = "figures on held-out data; the clock of the run stops for it"},
+          [this](option_visitor& e) {
+            e.field(
+                {.name = "every_epochs", .doc = "epochs between evaluations; 0: only at the end", .min = 0},
+                evaluate_every_epochs);
+            e.field({.name = "probe_size",
+                     .doc = "training points of the fixed sample that train_loss is measured on",
+                     .min = 1},
+                    probe_size);
+          });
+  v.group({.name = "checkpoint", .doc = "saved states"}, [this](option_visitor& c) {
+    c.field({.name = "every_epochs", .doc = "epochs between checkpoints; 0: only at the end", .min = 0},
+            checkpoint_every_epochs);
+    c.field({.name = "keep", .doc = "checkpoints kept; older ones are removed", .min = 1, .max = 1e6},
+            checkpoint_keep);
+  });
+}
+
+result<run_config> read_run_config(const json_value& document, const std::string& source) {
+  // A target that is null means the same as no target.
+  json_value cleaned = document;
+  if (json_value* duration = cleaned.find("duration"); duration != nullptr)
+    if (json_value* target = duration->find("target"); target != nullptr && target->is_null())
+      target->set_line(0), *target = json_value(json_value::object{});
+  run_config config;
+  const json_place place{source, ""};
+  if (auto read = read_options(cleaned, place, [&](option_visitor& v) { config.visit(v); }, {"$schema"});
+      !read.ok())
+    return read.error();
+  if (!config.epochs && !config.seconds)
+    return json_error({source, "/duration"}, document,
+                      "the run would never end: give \"epochs\", \"seconds\" or both");
+  if (!config.model.is_array())
+    return json_error({source, "/model"}, config.model,
+                      fmt::format("must be an array of layers, not {}", config.model.type_name()));
+  return config;
+}
+
+result<void> apply_overrides(json_value& document, const std::vector<std::string>& overrides) {
+  for (const auto& text : overrides) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return configuration_error(fmt::format(
+          "--set {}: must have the form path=value, e.g. --set optimizer.learning_rate=0.1", text));
+    const std::string raw = text.substr(equals + 1);
+    auto parsed = parse_json(raw, "--set");
+    json_value value = parsed.ok() ? parsed.take() : json_value(raw);
+    value.set_line_everywhere(0); // its lines are not those of the file
+    if (auto set = set_json_path(document, text.substr(0, equals), std::move(value)); !set.ok())
+      return set;
+  }
+  return {};
+}
+
+json_value write_run_config(const run_config& config) {
+  return write_options([copy = config](option_visitor& v) mutable { copy.visit(v); });
+}
+
+} // namespace triage

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "core/options.hpp"
+#include "core/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace triage {
+
+/// A goal that ends the run, or only marks the moment when it was reached.
+struct target_config {
+  std::string metric; ///< empty: no target
+  double value = 0.0;
+  bool stop = true;
+};
+
+/// A run description: what one JSON file says, with defaults. Components with options of their own (data,
+/// model, optimizer, …) stay JSON here and are read by the layer that owns them.
+struct run_config {
+  std::int64_t schema_version = 1;
+  std::string name = "run";
+  std::int64_t seed = 1;
+
+  json_value data;
+  json_value model;
+  json_value loss = json_value("softmax_cross_entropy");
+  json_value optimizer;
+  json_value schedule = json_value(json_value::object{{"type", json_value("constant")}});
+  json_value augmentation = json_value(json_value::array{});
+  json_value sampling = json_value(json_value::object{{"type", json_value("uniform")}});
+  std::int64_t batch_size = 64;
+  std::optional<double> gradient_clipping;
+
+  std::optional<double> epochs = 10.0;
+  std::optional<double> seconds;
+  target_config target;
+
+  std::int64_t workers = 1;
+  std::int64_t estimators = 1;
+  json_value exchange = json_value(json_value::object{{"policy", json_value("bsp")}});
+  std::int64_t scoring_batch_size = 512;
+
+  double evaluate_every_epochs = 1.0;
+  std::int64_t probe_size = 10000;
+
+  double checkpoint_every_epochs = 1.0;
+  std::int64_t checkpoint_keep = 3;
+
+  /// Lists every option: reading, writing and the reference documentation follow from it.
+  void visit(option_visitor& v);
+};
+
+/// Reads a run description; `source` names it in messages. Defaults, then the document.
+[[nodiscard]] result<run_config> read_run_config(const json_value& document, const std::string& source);
+
+/// Parses "path=value" overrides and puts them into the document; the value is JSON, and a string where it is
+/// not valid JSON.
+[[nodiscard]] result<void> apply_overrides(json_value& document, const std::vector<std::string>& overrides);
+
+/// The whole description, defaults included.
+[[nodiscard]] json_value write_run_config(const run_config& config);
+
+} // namespace triage

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+namespace triage {
+
+/// A oneDNN engine with its stream and one scratch buffer that all its kernels share, because they run one
+/// after the other. Belongs to one thread at a time.
+class kernel_engine {
+public:
+  kernel_engine();
+
+  [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
+  [[nodiscard]] const dnnl::stream& stream() const { return stream_; }
+  /// Makes the scratch buffer at least this large; called while kernels are built.
+  void reserve_scratch(std::size_t bytes);
+  [[nodiscard]] void* scratch() { return scratch_.get(); }
+  [[nodiscard]] std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+private:
+  struct aligned_delete {
+    void operator()(std::byte* p) const;
+  };
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  std::unique_ptr<std::byte[], aligned_delete> scratch_;
+  std::size_t scratch_bytes_ = 0;
+};
+
+/// oneDNN runs on as many OpenMP threads as the calling thread asks for. Every actor is one thread: call this
+/// on the thread before kernels are built or run.
+void use_one_kernel_thread();
+
+/// Attributes that every kernel is made with: scratch memory comes from us.
+[[nodiscard]] dnnl::primitive_attr kernel_attributes();
+
+/// A primitive with its arguments. Buffers with a fixed address are bound once, the others before each run.
+class kernel {
+public:
+  kernel() = default;
+  template <class PrimitiveDescriptor>
+  kernel(kernel_engine& owner, const PrimitiveDescriptor& descriptor, const dnnl::primitive& primitive)
+      : owner_(&owner), primitive_(primitive) {
+    const auto scratch = descriptor.scratchpad_desc();
+    owner.reserve_scratch(scratch.get_size());
+    add(DNNL_ARG_SCRATCHPAD, scratch);
+  }
+
+  [[nodiscard]] bool empty() const { return owner_ == nullptr; }
+  /// Declares an argument; the data comes with `set`.
+  void add(int argument, const dnnl::memory::desc& layout);
+  /// Declares and binds in one.
+  void add(int argument, const dnnl::memory::desc& layout, const float* data) {
+    add(argument, layout);
+    set(argument, data);
+  }
+  void set(int argument, const float* data);
+  void set_bytes(int argument, void* data);
+  void run();
+
+private:
+  kernel_engine* owner_ = nullptr;
+  dnnl::primitive primitive_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+  std::vector<dnnl::memory> memories_;
+};
+
+/// Copies between two layouts of the same tensor.
+[[nodiscard]] kernel make_reorder(kernel_engine& owner, const dnnl::memory::desc& from,
+                                  const dnnl::memory::desc& to);
+
+/// Memory for floats, 64-byte aligned, zeroed, with a fixed address.
+class float_buffer {
+public:
+  float_buffer() = default;
+  explicit float_buffer(std::size_t floats);
+  [[nodiscard]] float* data() { return data_.get(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+private:
+  struct aligned_delete {
+    void operator()(float* p) const;
+  };
+  std::unique_ptr<float[], aligned_delete> data_;
+  std::size_t size_ = 0;
+};
+
+} // namespace triage

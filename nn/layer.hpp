@@ -1,0 +1,150 @@
+#pragma once
+
+#include "core/options.hpp"
+#include "core/registry.hpp"
+#include "core/rng.hpp"
+#include "core/shape.hpp"
+#include "nn/kernels/engine.hpp"
+#include "nn/kernels/tensor_layout.hpp"
+#include "nn/parameters.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace triage {
+
+/// What changes from pass to pass.
+struct pass {
+  std::span<const float> parameters; ///< the whole flat block
+  std::span<float> gradient;         ///< the whole flat block; empty in inference
+  bool training = false;
+  rng* random = nullptr; ///< for dropout; null in inference
+};
+
+/// Where a stage finds its tensors, in its layouts. Fixed for the life of the stage.
+struct stage_buffers {
+  const float* input = nullptr;
+  float* output = nullptr;
+  float* output_gradient = nullptr; ///< may be overwritten by backward; null in inference
+  float* input_gradient = nullptr;  ///< null where nobody needs it
+};
+
+/// A layer compiled for one batch size, one workspace and either training or inference; may keep what it
+/// computes in forward for the backward of the same pass.
+class stage {
+public:
+  virtual ~stage() = default;
+  [[nodiscard]] const tensor_layout& input_layout() const { return input_layout_; }
+  [[nodiscard]] const tensor_layout& output_layout() const { return output_layout_; }
+  /// True: output and input are the same memory; forward and backward are not called.
+  [[nodiscard]] virtual bool is_view() const { return false; }
+
+  /// Called once, before the first pass.
+  virtual void bind(const stage_buffers& buffers) { buffers_ = buffers; }
+  virtual void forward(const pass& p) = 0;
+  /// Writes (not adds) the parameter gradients into p.gradient, and the input gradient unless it is not
+  /// wanted.
+  virtual void backward(const pass& p) = 0;
+
+protected:
+  stage(tensor_layout input, tensor_layout output)
+      : input_layout_(std::move(input)), output_layout_(std::move(output)) {}
+  [[nodiscard]] const stage_buffers& buffers() const { return buffers_; }
+
+private:
+  tensor_layout input_layout_;
+  tensor_layout output_layout_;
+  stage_buffers buffers_;
+};
+
+/// What a layer is compiled for.
+struct stage_request {
+  kernel_engine& engine;
+  std::int64_t batch = 0;
+  tensor_layout incoming; ///< the layout that the layer before produces; a stage may ask for another
+  bool training = false;
+  bool input_gradient = false; ///< whether backward must produce it
+};
+
+/// A layer of a network: an immutable description after `connect`. Holds no parameters and no activations;
+/// any number of threads may compile and run stages of it.
+class layer : public configurable {
+public:
+  [[nodiscard]] virtual std::string_view type() const = 0;
+
+  /// Fixes the input shape and returns the output shape, or an error that says what does not fit.
+  [[nodiscard]] virtual result<sample_shape> connect(const sample_shape& input) = 0;
+  /// Adds its tensors to the layout; names start with `prefix` ("3.conv2d."). `batch_hint` is the batch size
+  /// that the storage of weights is chosen for.
+  virtual void declare(parameter_layout& layout, const std::string& prefix, std::int64_t batch_hint);
+  /// After parameter_layout::finish: nothing moves any more. The layout outlives the layer.
+  virtual void locate(const parameter_layout& layout) { parameters_ = &layout; }
+  [[nodiscard]] virtual std::unique_ptr<stage> compile(const stage_request& request) const = 0;
+  /// Whether it has tensors that gradients train.
+  [[nodiscard]] virtual bool has_parameters() const { return false; }
+  /// Multiply-adds of a sample's forward pass, times two.
+  [[nodiscard]] virtual double flops() const { return 0.0; }
+
+  [[nodiscard]] const sample_shape& input_shape() const { return input_; }
+  [[nodiscard]] const sample_shape& output_shape() const { return output_; }
+  /// {"type": …, options}: rebuilds an identical layer.
+  [[nodiscard]] virtual json_value describe() const;
+
+protected:
+  sample_shape input_;
+  sample_shape output_;
+  const parameter_layout* parameters_ = nullptr;
+};
+
+using layer_factory = std::unique_ptr<layer> (*)();
+using layer_table = registry_table<layer_factory>;
+/// All built-in layers.
+[[nodiscard]] layer_table layers();
+
+/// Reads and connects a chain of layers from a JSON array; `extra` is searched after the built-in table.
+/// Errors name the layer by index, type and JSON pointer, and the shape that came in.
+[[nodiscard]] result<std::vector<std::unique_ptr<layer>>>
+make_layers(const json_value& array, const json_place& place, const sample_shape& input, layer_table extra);
+
+/// A chain of stages compiled from a chain of layers, with layout conversions in between where needed, and
+/// the buffers between them. Used by workspaces and by layers that contain layers.
+class stage_chain {
+public:
+  /// Compiles for `request`; the chain's input has the layout request.incoming.
+  stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request);
+
+  [[nodiscard]] const tensor_layout& output_layout() const { return output_layout_; }
+  /// Binds the ends: input and (when wanted) input gradient are the caller's, the output and its gradient are
+  /// owned by the chain unless the chain is empty or only views.
+  void bind(const float* input, float* input_gradient);
+  [[nodiscard]] float* output() { return output_; }
+  /// Where the gradient of the output goes before backward.
+  [[nodiscard]] float* output_gradient() { return output_gradient_; }
+  void forward(const pass& p);
+  void backward(const pass& p);
+  /// The input of the stage compiled from layer `index`, in that stage's layout.
+  [[nodiscard]] const float* input_of(std::size_t index) const { return inputs_[index]; }
+  [[nodiscard]] std::size_t bytes() const;
+
+private:
+  struct link {
+    std::unique_ptr<triage::stage> stage;
+    bool wants_input_gradient = false;
+  };
+  kernel_engine& engine_;
+  bool training_;
+  std::vector<link> links_;
+  std::vector<std::size_t> link_of_layer_;
+  std::vector<const float*> inputs_;
+  std::vector<float_buffer> buffers_;
+  tensor_layout input_layout_;
+  tensor_layout output_layout_;
+  float* output_ = nullptr;
+  float* output_gradient_ = nullptr;
+};
+
+} // namespace triage

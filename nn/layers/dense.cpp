@@ -1,0 +1,215 @@
+#include "nn/kernels/weights.hpp"
+#include "nn/layers/fused_activation.hpp"
+#include "nn/layers/layers.hpp"
+
+#include <fmt/format.h>
+#include <optional>
+
+namespace triage {
+
+namespace {
+
+using desc = dnnl::memory::desc;
+using tag = dnnl::memory::format_tag;
+constexpr auto f32 = dnnl::memory::data_type::f32;
+
+/// What the stages of a dense layer need to know about it.
+struct dense_shape {
+  sample_shape input;
+  std::int64_t in = 0; ///< input.size()
+  std::int64_t out = 0;
+  std::string activation;
+  std::size_t weight = 0;          ///< offset in the flat block
+  std::optional<std::size_t> bias; ///< offset in the flat block
+  desc storage;                    ///< of the weight in the flat block
+};
+
+dnnl::inner_product_forward::primitive_desc forward_descriptor(const dense_shape& d, std::int64_t batch,
+                                                               bool training, const desc& weights,
+                                                               const dnnl::engine& engine) {
+  const auto kind = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  const desc source({batch, d.in}, f32, tag::nc);
+  const desc bias({d.out}, f32, tag::a);
+  const desc output({batch, d.out}, f32, tag::nc);
+  const auto attributes = fused_attributes(d.activation);
+  if (d.bias)
+    return {{kind, source, weights, bias, output}, attributes, engine};
+  return {{kind, source, weights, output}, attributes, engine};
+}
+
+/// oneDNN's choice of weight layout is tried first in the layout of the block, then freely.
+template <class Make>
+auto with_storage(const dense_shape& d, Make make) {
+  try {
+    return make(d.storage);
+  } catch (const dnnl::error&) {
+    return make(desc({d.out, d.in}, f32, tag::any));
+  }
+}
+
+class dense_stage : public stage {
+public:
+  dense_stage(const stage_request& r, dense_shape shape)
+      : stage(tensor_layout::plain(r.batch, shape.input), tensor_layout::plain(r.batch, {shape.out, 1, 1})),
+        d_(std::move(shape)) {
+    const auto& e = r.engine.engine();
+    const desc source({r.batch, d_.in}, f32, tag::nc); // a plain image is a row: the same memory
+    const desc output({r.batch, d_.out}, f32, tag::nc);
+    const desc bias({d_.out}, f32, tag::a);
+    const auto forward =
+        with_storage(d_, [&](const desc& w) { return forward_descriptor(d_, r.batch, r.training, w, e); });
+    forward_ = kernel(r.engine, forward, dnnl::inner_product_forward(forward));
+    forward_.add(DNNL_ARG_SRC, source);
+    forward_.add(DNNL_ARG_WEIGHTS, forward.weights_desc());
+    if (d_.bias)
+      forward_.add(DNNL_ARG_BIAS, bias);
+    forward_.add(DNNL_ARG_DST, output);
+    forward_weights_ = weight_binding(r.engine, d_.storage, forward.weights_desc());
+    if (!r.training)
+      return;
+
+    activation_ = make_fused_backward(r.engine, d_.activation, output_layout());
+    const auto weights = with_storage(d_, [&](const desc& w) {
+      using op = dnnl::inner_product_backward_weights;
+      return d_.bias ? op::primitive_desc({source, w, bias, output}, kernel_attributes(), e, forward)
+                     : op::primitive_desc({source, w, output}, kernel_attributes(), e, forward);
+    });
+    weights_gradient_ = kernel(r.engine, weights, dnnl::inner_product_backward_weights(weights));
+    weights_gradient_.add(DNNL_ARG_SRC, source);
+    weights_gradient_.add(DNNL_ARG_DIFF_DST, output);
+    weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
+    if (d_.bias)
+      weights_gradient_.add(DNNL_ARG_DIFF_BIAS, bias);
+    gradient_weights_ = weight_binding(r.engine, d_.storage, weights.diff_weights_desc());
+    if (!r.input_gradient)
+      return;
+
+    const auto data = with_storage(d_, [&](const desc& w) {
+      return dnnl::inner_product_backward_data::primitive_desc({source, w, output}, kernel_attributes(), e,
+                                                               forward);
+    });
+    input_gradient_ = kernel(r.engine, data, dnnl::inner_product_backward_data(data));
+    input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
+    input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
+    input_gradient_.add(DNNL_ARG_DIFF_DST, output);
+    backward_weights_ = weight_binding(r.engine, d_.storage, data.weights_desc());
+  }
+
+  void bind(const stage_buffers& b) override {
+    stage::bind(b);
+    forward_.set(DNNL_ARG_SRC, b.input);
+    forward_.set(DNNL_ARG_DST, b.output);
+    if (weights_gradient_.empty())
+      return;
+    weights_gradient_.set(DNNL_ARG_SRC, b.input);
+    weights_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
+    if (!activation_.empty()) {
+      activation_.set(DNNL_ARG_DST, b.output);
+      activation_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
+      activation_.set(DNNL_ARG_DIFF_SRC, b.output_gradient);
+    }
+    if (!input_gradient_.empty()) {
+      input_gradient_.set(DNNL_ARG_DIFF_SRC, b.input_gradient);
+      input_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
+    }
+  }
+
+  void forward(const pass& p) override {
+    forward_.set(DNNL_ARG_WEIGHTS, forward_weights_.load(p.parameters.data() + d_.weight));
+    if (d_.bias)
+      forward_.set(DNNL_ARG_BIAS, p.parameters.data() + *d_.bias);
+    forward_.run();
+  }
+
+  void backward(const pass& p) override {
+    if (!activation_.empty())
+      activation_.run();
+    float* const gradient = p.gradient.data() + d_.weight;
+    weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));
+    if (d_.bias)
+      weights_gradient_.set(DNNL_ARG_DIFF_BIAS, p.gradient.data() + *d_.bias);
+    weights_gradient_.run();
+    gradient_weights_.store(gradient);
+    if (input_gradient_.empty())
+      return;
+    input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_.load(p.parameters.data() + d_.weight));
+    input_gradient_.run();
+  }
+
+private:
+  dense_shape d_;
+  kernel forward_;
+  kernel activation_;
+  kernel weights_gradient_;
+  kernel input_gradient_;
+  weight_binding forward_weights_;
+  weight_binding gradient_weights_;
+  weight_binding backward_weights_;
+};
+
+class dense : public layer {
+public:
+  [[nodiscard]] std::string_view type() const override { return "dense"; }
+  [[nodiscard]] bool has_parameters() const override { return true; }
+  [[nodiscard]] double flops() const override { return 2.0 * static_cast<double>(input_.size() * units_); }
+
+  void visit(option_visitor& v) override {
+    v.field({.name = "units", .doc = "number of outputs", .min = 1, .max = 1e8, .required = true}, units_);
+    v.field({.name = "activation", .doc = "applied to the outputs", .choices = fused_activation_names()},
+            activation_);
+    v.field({.name = "bias", .doc = "whether a bias is added"}, bias_);
+  }
+
+  result<sample_shape> connect(const sample_shape& input) override {
+    input_ = input;
+    output_ = {units_, 1, 1};
+    constexpr std::int64_t most = std::int64_t{1} << 31;
+    if (input.size() > most / units_)
+      return configuration_error(
+          fmt::format("{} x {} weights are more than 2^31; use fewer units", input.size(), units_));
+    return output_;
+  }
+
+  void declare(parameter_layout& layout, const std::string& prefix, std::int64_t batch_hint) override {
+    kernel_engine engine;
+    const desc plain({units_, input_.size()}, f32, tag::oi);
+    dense_shape probe{
+        input_, input_.size(), units_, activation_, 0, bias_ ? std::optional<std::size_t>(0) : std::nullopt,
+        {}};
+    const auto chosen = forward_descriptor(probe, batch_hint, true,
+                                           desc({units_, input_.size()}, f32, tag::any), engine.engine())
+                            .weights_desc();
+    auto packing = make_packing(plain, chosen);
+    storage_ = packing ? chosen : plain;
+    weight_ = layout.add({.name = prefix + "weight",
+                          .shape = {units_, input_.size()},
+                          .init = initialiser_for(activation_),
+                          .packing = std::move(packing)});
+    if (bias_)
+      bias_index_ = layout.add({.name = prefix + "bias", .shape = {units_}, .decayed = false});
+  }
+
+  [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
+    const auto& layout = *parameters_;
+    return std::make_unique<dense_stage>(
+        r,
+        dense_shape{input_, input_.size(), units_, activation_, layout[weight_].offset,
+                    bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt, storage_});
+  }
+
+private:
+  std::int64_t units_ = 1;
+  std::string activation_ = "none";
+  bool bias_ = true;
+  std::size_t weight_ = 0;
+  std::size_t bias_index_ = 0;
+  desc storage_;
+};
+
+} // namespace
+
+std::unique_ptr<layer> make_dense() {
+  return std::make_unique<dense>();
+}
+
+} // namespace triage

@@ -1,0 +1,87 @@
+#include "nn/kernels/multiversion.hpp"
+#include "nn/layers/layers.hpp"
+
+#include <cmath>
+#include <cstdint>
+
+namespace triage {
+
+namespace {
+
+/// A well-mixed function of 32 bits (Wellons, "lowbias32"): an independent number per element without a state
+/// to carry, so that the loop vectorises and backward finds the same mask without storing it.
+TRIAGE_INLINE std::uint32_t mix(std::uint32_t x) {
+  x ^= x >> 16U;
+  x *= 0x7feb352dU;
+  x ^= x >> 15U;
+  x *= 0x846ca68bU;
+  return x ^ (x >> 16U);
+}
+
+/// out = factor * x where the element is kept, 0 elsewhere; `seed` decides which.
+TRIAGE_MULTIVERSION void drop(const float* x, float* out, std::size_t n, std::uint64_t seed,
+                              std::uint32_t threshold, float factor) {
+  const auto low = static_cast<std::uint32_t>(seed);
+  const auto high = static_cast<std::uint32_t>(seed >> 32U);
+  TRIAGE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t word = mix(mix(static_cast<std::uint32_t>(i) + low) ^ high);
+    out[i] = word >= threshold ? factor * x[i] : 0.0F;
+  }
+}
+
+/// Element-wise, so any layout will do; padding is zero and stays zero.
+class dropout_stage : public stage {
+public:
+  dropout_stage(const stage_request& r, double rate)
+      : stage(r.incoming, r.incoming), size_(r.incoming.floats()), training_(r.training),
+        input_gradient_(r.input_gradient), threshold_(static_cast<std::uint32_t>(std::ldexp(rate, 32))),
+        factor_(static_cast<float>(1.0 / (1.0 - rate))) {}
+
+  [[nodiscard]] bool is_view() const override { return !training_ || threshold_ == 0; }
+  void forward(const pass& p) override {
+    seed_ = p.random->next_u64();
+    drop(buffers().input, buffers().output, size_, seed_, threshold_, factor_);
+  }
+  void backward(const pass&) override {
+    if (input_gradient_)
+      drop(buffers().output_gradient, buffers().input_gradient, size_, seed_, threshold_, factor_);
+  }
+
+private:
+  std::size_t size_;
+  bool training_;
+  bool input_gradient_;
+  std::uint32_t threshold_;
+  float factor_;
+  std::uint64_t seed_ = 0;
+};
+
+/// Srivastava et al., JMLR 2014, inverted: kept values are divided by 1 - rate in training, so that inference
+/// does nothing.
+class dropout : public layer {
+public:
+  [[nodiscard]] std::string_view type() const override { return "dropout"; }
+  void visit(option_visitor& v) override {
+    v.field({.name = "rate",
+             .doc = "part of the values that is set to zero in training",
+             .min = 0.0,
+             .max = 0.999},
+            rate_);
+  }
+  result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
+  [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
+    return std::make_unique<dropout_stage>(r, rate_);
+  }
+
+private:
+  double rate_ = 0.5;
+};
+
+} // namespace
+
+std::unique_ptr<layer> make_dropout() {
+  return std::make_unique<dropout>();
+}
+
+} // namespace triage

@@ -1,0 +1,150 @@
+#include "nn/layers/layers.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+using chain_of_layers = std::vector<std::unique_ptr<layer>>;
+
+/// Two chains from the same input, added. Plain layouts outside; inside, each chain has its own.
+class residual_stage : public stage {
+public:
+  residual_stage(const chain_of_layers& body, const chain_of_layers& shortcut, const stage_request& r,
+                 std::size_t output_size)
+      : stage(r.incoming, tensor_layout::plain(r.batch, body.back()->output_shape())), body_(body, r),
+        shortcut_(shortcut, r), size_(output_size), input_size_(r.incoming.floats()) {
+    if (r.training && r.input_gradient)
+      shortcut_gradient_ = float_buffer(input_size_);
+  }
+
+  void bind(const stage_buffers& b) override {
+    stage::bind(b);
+    body_.bind(b.input, b.input_gradient);
+    shortcut_.bind(b.input, b.input_gradient == nullptr ? nullptr : shortcut_gradient_.data());
+  }
+
+  void forward(const pass& p) override {
+    body_.forward(p);
+    shortcut_.forward(p);
+    const float* const a = body_.output();
+    const float* const b = shortcut_.output();
+    std::transform(a, a + size_, b, buffers().output, [](float x, float y) { return x + y; });
+  }
+
+  void backward(const pass& p) override {
+    for (stage_chain* chain : {&body_, &shortcut_}) {
+      // Null where a chain has nothing to train and nobody wants its input gradient.
+      if (chain->output_gradient() == nullptr)
+        continue;
+      std::copy_n(buffers().output_gradient, size_, chain->output_gradient());
+      chain->backward(p);
+    }
+    if (float* const dx = buffers().input_gradient; dx != nullptr)
+      std::transform(dx, dx + input_size_, shortcut_gradient_.data(), dx,
+                     [](float x, float y) { return x + y; });
+  }
+
+private:
+  stage_chain body_;
+  stage_chain shortcut_;
+  float_buffer shortcut_gradient_;
+  std::size_t size_;
+  std::size_t input_size_;
+};
+
+/// y = layers(x) + shortcut(x); without a shortcut y = layers(x) + x (He et al., CVPR 2016).
+class residual : public layer {
+public:
+  [[nodiscard]] std::string_view type() const override { return "residual"; }
+  void visit(option_visitor& v) override {
+    v.field({.name = "layers", .doc = "array of layers of the main branch", .required = true},
+            body_description_);
+    v.field({.name = "shortcut", .doc = "array of layers of the other branch; empty: the input itself"},
+            shortcut_description_);
+  }
+
+  result<sample_shape> connect(const sample_shape& input) override {
+    auto body = make_layers(body_description_, {"residual", "/layers"}, input, {});
+    if (!body.ok())
+      return body.error();
+    auto shortcut = make_layers(shortcut_description_, {"residual", "/shortcut"}, input, {});
+    if (!shortcut.ok())
+      return shortcut.error();
+    if (body->empty())
+      return configuration_error("a residual block needs at least one layer in \"layers\"");
+    const sample_shape main = body->back()->output_shape();
+    const sample_shape other = shortcut->empty() ? input : shortcut->back()->output_shape();
+    if (!(main == other))
+      return configuration_error(
+          fmt::format("\"layers\" gives {} and the shortcut {}: they are added, so give "
+                      "\"shortcut\" layers that end in the same shape",
+                      to_string(main), to_string(other)));
+    body_ = body.take();
+    shortcut_ = shortcut.take();
+    input_ = input;
+    return output_ = main;
+  }
+
+  void declare(parameter_layout& layout, const std::string& prefix, std::int64_t batch_hint) override {
+    declare_chain(body_, layout, prefix + "layers.", batch_hint);
+    declare_chain(shortcut_, layout, prefix + "shortcut.", batch_hint);
+  }
+  void locate(const parameter_layout& layout) override {
+    layer::locate(layout);
+    for (const auto* chain : {&body_, &shortcut_})
+      for (const auto& l : *chain)
+        l->locate(layout);
+  }
+  [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
+    stage_request plain = r;
+    plain.incoming = tensor_layout::plain(r.batch, input_);
+    return std::make_unique<residual_stage>(body_, shortcut_, plain,
+                                            static_cast<std::size_t>(r.batch * output_.size()));
+  }
+  [[nodiscard]] bool has_parameters() const override {
+    const auto trained = [](const auto& l) { return l->has_parameters(); };
+    return std::any_of(body_.begin(), body_.end(), trained) ||
+           std::any_of(shortcut_.begin(), shortcut_.end(), trained);
+  }
+  [[nodiscard]] double flops() const override {
+    double sum = static_cast<double>(output_.size());
+    for (const auto* chain : {&body_, &shortcut_})
+      for (const auto& l : *chain)
+        sum += l->flops();
+    return sum;
+  }
+  [[nodiscard]] json_value describe() const override {
+    return json_value(json_value::object{{"type", json_value(type())},
+                                         {"layers", describe_chain(body_)},
+                                         {"shortcut", describe_chain(shortcut_)}});
+  }
+
+private:
+  static void declare_chain(const chain_of_layers& chain, parameter_layout& layout, const std::string& prefix,
+                            std::int64_t batch_hint) {
+    for (std::size_t i = 0; i < chain.size(); ++i)
+      chain[i]->declare(layout, fmt::format("{}{}.{}.", prefix, i, chain[i]->type()), batch_hint);
+  }
+  static json_value describe_chain(const chain_of_layers& chain) {
+    json_value::array all;
+    for (const auto& l : chain)
+      all.push_back(l->describe());
+    return json_value(std::move(all));
+  }
+
+  json_value body_description_{json_value::array{}};
+  json_value shortcut_description_{json_value::array{}};
+  chain_of_layers body_;
+  chain_of_layers shortcut_;
+};
+
+} // namespace
+
+std::unique_ptr<layer> make_residual() {
+  return std::make_unique<residual>();
+}
+
+} // namespace triage

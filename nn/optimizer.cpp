@@ -1,0 +1,92 @@
+#include "nn/optimizer.hpp"
+
+#include "core/component.hpp"
+#include "nn/kernels/multiversion.hpp"
+#include "nn/optimizers/optimizers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace triage {
+
+namespace {
+
+constexpr std::size_t lanes = 16;
+constexpr std::size_t cached = 2048; // floats of a block of `out` that stay in the first-level cache
+
+/// Adds the squares of full groups of `lanes` to as many independent sums.
+TRIAGE_MULTIVERSION void add_squares(const float* x, std::size_t groups, double* sums) {
+  std::array<double, lanes> s{};
+  for (std::size_t g = 0; g < groups; ++g)
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto v = static_cast<double>(x[g * lanes + l]);
+      s[l] += v * v;
+    }
+  for (std::size_t l = 0; l < lanes; ++l)
+    sums[l] += s[l];
+}
+
+TRIAGE_MULTIVERSION void add_to(float* out, const float* x, std::size_t n) {
+  TRIAGE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] += x[i];
+}
+
+TRIAGE_MULTIVERSION void multiply(float* out, float factor, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] *= factor;
+}
+
+} // namespace
+
+registry_table<optimizer_factory> optimizers() {
+  static constexpr std::array<registry_entry<optimizer_factory>, 4> table = {{
+      {"sgd", "stochastic gradient descent, with momentum (classical or Nesterov) if wanted", make_sgd},
+      {"adam", "Adam (Kingma & Ba, ICLR 2015); weight decay is added to the gradient", make_adam},
+      {"adamw", "Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019)", make_adamw},
+      {"rmsprop", "gradients divided by their running root mean square (Tieleman & Hinton, 2012)",
+       make_rmsprop},
+  }};
+  return table;
+}
+
+result<std::unique_ptr<optimizer>> make_optimizer(const json_value& description, const json_place& place) {
+  auto rule = make_component<optimizer>(optimizers(), "optimizer", description, place);
+  if (rule.ok())
+    if (const auto fits = rule.value()->check(); !fits.ok())
+      return json_error(place, description, fits.error().message);
+  return rule;
+}
+
+double gradient_norm(std::span<const float> gradient) {
+  std::array<double, lanes> sums{};
+  const std::size_t groups = gradient.size() / lanes;
+  add_squares(gradient.data(), groups, sums.data());
+  double total = 0.0;
+  for (const double s : sums)
+    total += s;
+  for (const float v : gradient.subspan(groups * lanes))
+    total += static_cast<double>(v) * static_cast<double>(v);
+  return std::sqrt(total);
+}
+
+void mean_of(std::span<const std::span<const float>> contributions, std::span<float> out) {
+  if (contributions.empty()) {
+    std::fill(out.begin(), out.end(), 0.0F);
+    return;
+  }
+  const float share = 1.0F / static_cast<float>(contributions.size());
+  for (std::size_t begin = 0; begin < out.size(); begin += cached) {
+    const std::size_t n = std::min(cached, out.size() - begin);
+    float* const block = out.data() + begin;
+    if (block != contributions[0].data() + begin)
+      std::copy_n(contributions[0].data() + begin, n, block);
+    for (const auto& c : contributions.subspan(1))
+      add_to(block, c.data() + begin, n);
+    if (contributions.size() > 1)
+      multiply(block, share, n);
+  }
+}
+
+} // namespace triage

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "core/options.hpp"
+#include "core/registry.hpp"
+#include "nn/parameters.hpp"
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace triage {
+
+/// One parameter update. All spans are parallel slices of the flat block: an update may be cut into slices
+/// and run on several threads (but see `gradient_scale` and clipping, which are computed once for all).
+struct parameter_update {
+  std::span<const float> parameters; ///< before
+  std::span<float> next;             ///< after; may alias `parameters`
+  std::span<const float> gradient;   ///< mean over the contributions
+  float gradient_scale = 1.0F;       ///< multiplies the gradient first (clipping)
+  std::span<const std::span<float>> moments;
+  std::span<const float> decay_mask; ///< 1 where weight decay applies, 0 elsewhere; empty: nowhere
+  double learning_rate = 0.0;
+  std::int64_t step = 0; ///< 1 for the first update: for bias correction
+};
+
+/// A rule that turns gradients into parameter changes, element by element, in one pass over memory.
+/// Stateless: moments belong to the caller. Weight decay is an option of each rule.
+class optimizer : public configurable {
+public:
+  /// Names of the moment arrays, each as long as the trained prefix; zero before the first step.
+  [[nodiscard]] virtual std::vector<std::string_view> moments() const = 0;
+  virtual void apply(const parameter_update& update) const = 0;
+  /// The base learning rate of the description; schedules multiply it.
+  [[nodiscard]] virtual double learning_rate() const = 0;
+  /// Why these options do not go together, or success; `make_optimizer` asks.
+  [[nodiscard]] virtual result<void> check() const { return {}; }
+};
+
+using optimizer_factory = std::unique_ptr<optimizer> (*)();
+/// sgd (momentum, nesterov), adam, adamw, rmsprop: each equal to PyTorch's rule of that name.
+[[nodiscard]] registry_table<optimizer_factory> optimizers();
+[[nodiscard]] result<std::unique_ptr<optimizer>> make_optimizer(const json_value& description,
+                                                                const json_place& place);
+
+/// ||gradient||_2, accumulated in double; not finite when any element is not.
+[[nodiscard]] double gradient_norm(std::span<const float> gradient);
+
+/// out = mean of the contributions (all as long as `out`, which may be the first of them). One pass; fixed
+/// order of summation; one contribution is copied exactly, none gives zeros.
+void mean_of(std::span<const std::span<const float>> contributions, std::span<float> out);
+
+} // namespace triage

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "nn/optimizer.hpp"
+
+namespace triage {
+
+// One factory per update rule; the table in nn/optimizer.cpp gives them their names.
+
+[[nodiscard]] std::unique_ptr<optimizer> make_sgd();
+[[nodiscard]] std::unique_ptr<optimizer> make_adam();
+[[nodiscard]] std::unique_ptr<optimizer> make_adamw();
+[[nodiscard]] std::unique_ptr<optimizer> make_rmsprop();
+
+} // namespace triage

@@ -1,0 +1,124 @@
+#include "nn/layer.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace triage {
+
+namespace {
+
+/// Converts between the layout that one layer produces and the one that the next wants.
+class reorder_stage : public stage {
+public:
+  reorder_stage(const stage_request& request, const tensor_layout& to)
+      : stage(request.incoming, to),
+        forward_(make_reorder(request.engine, request.incoming.descriptor(), to.descriptor())) {
+    if (request.training && request.input_gradient)
+      backward_ = make_reorder(request.engine, to.descriptor(), request.incoming.descriptor());
+  }
+  void bind(const stage_buffers& b) override {
+    forward_.set(DNNL_ARG_FROM, b.input);
+    forward_.set(DNNL_ARG_TO, b.output);
+    if (!backward_.empty()) {
+      backward_.set(DNNL_ARG_FROM, b.output_gradient);
+      backward_.set(DNNL_ARG_TO, b.input_gradient);
+    }
+  }
+  void forward(const pass&) override { forward_.run(); }
+  void backward(const pass&) override {
+    if (!backward_.empty())
+      backward_.run();
+  }
+
+private:
+  kernel forward_;
+  kernel backward_;
+};
+
+} // namespace
+
+stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request)
+    : engine_(request.engine), training_(request.training), input_layout_(request.incoming),
+      output_layout_(request.incoming) {
+  bool gradient = request.input_gradient;
+  const auto convert = [&](const tensor_layout& to) {
+    const stage_request r{engine_, request.batch, output_layout_, training_, gradient};
+    links_.push_back({std::make_unique<reorder_stage>(r, to), gradient});
+    output_layout_ = to;
+  };
+  for (const auto& l : layers) {
+    const stage_request r{engine_, request.batch, output_layout_, training_, gradient};
+    auto compiled = l->compile(r);
+    if (!(compiled->input_layout() == output_layout_))
+      convert(compiled->input_layout());
+    output_layout_ = compiled->output_layout();
+    link_of_layer_.push_back(links_.size());
+    links_.push_back({std::move(compiled), gradient});
+    gradient = gradient || l->has_parameters();
+  }
+  // What leaves a chain is plain, so that nobody outside needs to know about blocked layouts.
+  const auto plain =
+      tensor_layout::plain(request.batch, layers.empty() ? sample_shape{} : layers.back()->output_shape());
+  if (!layers.empty() && !(output_layout_ == plain))
+    convert(plain);
+}
+
+void stage_chain::bind(const float* input, float* input_gradient) {
+  // Outputs live until the backward pass; gradients only from one stage to the one before, so two buffers do.
+  std::size_t widest = input_layout_.floats();
+  for (const auto& l : links_)
+    widest = std::max(widest, l.stage->output_layout().floats());
+  std::array<float*, 2> gradients{};
+  if (training_)
+    for (auto& g : gradients) {
+      buffers_.emplace_back(widest);
+      g = buffers_.back().data();
+    }
+  const float* at = input;
+  float* gradient_at = input_gradient;
+  std::size_t turn = 0;
+  std::vector<const float*> link_inputs;
+  for (auto& l : links_) {
+    link_inputs.push_back(at);
+    stage_buffers b;
+    b.input = at;
+    b.input_gradient = l.wants_input_gradient ? gradient_at : nullptr;
+    if (l.stage->is_view()) {
+      b.output = const_cast<float*>(at); // a view passes its input on; it is never written through
+      b.output_gradient = gradient_at;
+    } else {
+      buffers_.emplace_back(l.stage->output_layout().floats());
+      b.output = buffers_.back().data();
+      b.output_gradient = training_ ? gradients.at(turn++ % 2) : nullptr;
+    }
+    l.stage->bind(b);
+    at = b.output;
+    gradient_at = b.output_gradient;
+  }
+  output_ = const_cast<float*>(at);
+  output_gradient_ = gradient_at;
+  inputs_.clear();
+  for (const auto position : link_of_layer_)
+    inputs_.push_back(link_inputs[position]);
+}
+
+void stage_chain::forward(const pass& p) {
+  for (auto& l : links_)
+    if (!l.stage->is_view())
+      l.stage->forward(p);
+}
+
+void stage_chain::backward(const pass& p) {
+  for (auto l = links_.rbegin(); l != links_.rend(); ++l)
+    if (!l->stage->is_view())
+      l->stage->backward(p);
+}
+
+std::size_t stage_chain::bytes() const {
+  std::size_t total = 0;
+  for (const auto& b : buffers_)
+    total += b.size() * sizeof(float);
+  return total;
+}
+
+} // namespace triage

@@ -1,0 +1,114 @@
+#include "sampling/priority_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace triage {
+
+namespace {
+constexpr std::size_t summary_points = 4096;
+}
+
+priority_table::priority_table(std::size_t points, double floor)
+    : values_(points, static_cast<float>(floor)), versions_(points, 0), trained_epochs_(points, 0.0F),
+      floor_(static_cast<float>(floor)) {}
+
+bool priority_table::record(std::uint32_t id, float score, std::uint64_t version) {
+  if (!std::isfinite(score) || score < 0.0F) {
+    ++rejected_;
+    return false;
+  }
+  const auto stamp = static_cast<std::uint32_t>(version + 1);
+  if (stamp < versions_[id])
+    return false; // a newer measurement is known
+  values_[id] = std::max(score, floor_);
+  versions_[id] = stamp;
+  return true;
+}
+
+void priority_table::mark_trained(std::uint32_t id, double epoch) {
+  trained_epochs_[id] = static_cast<float>(epoch);
+}
+
+bool priority_table::seen(std::uint32_t id) const {
+  return versions_[id] != 0;
+}
+
+std::uint64_t priority_table::version(std::uint32_t id) const {
+  return versions_[id] == 0 ? 0 : std::uint64_t{versions_[id]} - 1;
+}
+
+double priority_table::epochs_since_trained(std::uint32_t id, double now) const {
+  return now - static_cast<double>(trained_epochs_[id]);
+}
+
+staleness_summary priority_table::staleness(std::uint64_t now) const {
+  staleness_summary out;
+  const std::size_t stride = std::max<std::size_t>((size() + summary_points - 1) / summary_points, 1);
+  std::vector<double> ages;
+  std::size_t looked_at = 0;
+  for (std::size_t i = 0; i < size(); i += stride, ++looked_at)
+    if (versions_[i] != 0)
+      ages.push_back(static_cast<double>(now) - static_cast<double>(versions_[i] - 1));
+  if (looked_at > 0)
+    out.unseen_share = 1.0 - static_cast<double>(ages.size()) / static_cast<double>(looked_at);
+  if (ages.empty())
+    return out;
+  const auto at = [&](double share) {
+    const auto k = static_cast<std::ptrdiff_t>(share * static_cast<double>(ages.size() - 1));
+    std::nth_element(ages.begin(), ages.begin() + k, ages.end());
+    return std::max(ages[static_cast<std::size_t>(k)], 0.0);
+  };
+  out.median = at(0.5);
+  out.p99 = at(0.99);
+  return out;
+}
+
+double priority_table::effective_sample_share() const {
+  double sum = 0.0;
+  double squares = 0.0;
+  const std::size_t stride = std::max<std::size_t>((size() + summary_points - 1) / summary_points, 1);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < size(); i += stride, ++n) {
+    const auto v = static_cast<double>(values_[i]);
+    sum += v;
+    squares += v * v;
+  }
+  return squares > 0.0 ? sum * sum / (squares * static_cast<double>(n)) : 1.0;
+}
+
+saved_state priority_table::save() const {
+  saved_state state;
+  state.put("values", values_);
+  state.put("versions", versions_);
+  state.put("trained_epochs", trained_epochs_);
+  state.put("rejected", std::vector<std::uint64_t>{rejected_});
+  return state;
+}
+
+result<void> priority_table::load(const saved_state& state) {
+  auto values = state.get<float>("values");
+  auto versions = state.get<std::uint32_t>("versions");
+  auto trained = state.get<float>("trained_epochs");
+  const auto rejected = state.get_one<std::uint64_t>("rejected");
+  if (!values.ok())
+    return values.error();
+  if (!versions.ok())
+    return versions.error();
+  if (!trained.ok())
+    return trained.error();
+  if (!rejected.ok())
+    return rejected.error();
+  if (values->size() != size() || versions->size() != size() || trained->size() != size())
+    return data_error(
+        fmt::format("the saved priorities are for {} points, the data has {}", values->size(), size()));
+  values_ = values.take();
+  versions_ = versions.take();
+  trained_epochs_ = trained.take();
+  rejected_ = *rejected;
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "core/saved_state.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace triage {
+
+/// Order statistics of how old the priorities are, in parameter versions.
+struct staleness_summary {
+  double median = 0.0;
+  double p99 = 0.0;
+  double unseen_share = 0.0; ///< share of points that were never scored
+};
+
+/// The last known priority of each point, the parameter version it was measured at, and when the point was
+/// last trained (in epochs). Bad values never enter: NaN, infinite and negative scores are counted and
+/// replaced by the floor. Twelve bytes a point. Owned by one thread.
+class priority_table {
+public:
+  explicit priority_table(std::size_t points, double floor = 1e-6);
+
+  /// Takes a measurement, unless a newer one is known already. Returns whether it was taken.
+  bool record(std::uint32_t id, float score, std::uint64_t version);
+  void mark_trained(std::uint32_t id, double epoch);
+
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  [[nodiscard]] bool seen(std::uint32_t id) const;
+  [[nodiscard]] float value(std::uint32_t id) const { return values_[id]; }
+  [[nodiscard]] std::span<const float> values() const { return values_; }
+  /// Version of the measurement; meaningful only when seen.
+  [[nodiscard]] std::uint64_t version(std::uint32_t id) const;
+  /// Epochs since the point was trained (since the start when never).
+  [[nodiscard]] double epochs_since_trained(std::uint32_t id, double now) const;
+  [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
+
+  /// Exact over a fixed stride of at most 4096 points.
+  [[nodiscard]] staleness_summary staleness(std::uint64_t now) const;
+  /// (sum p)^2 / sum p^2 over the points' priorities, as a share of the points: 1 = uniform.
+  [[nodiscard]] double effective_sample_share() const;
+
+  [[nodiscard]] saved_state save() const;
+  [[nodiscard]] result<void> load(const saved_state& state);
+
+private:
+  std::vector<float> values_;
+  std::vector<std::uint32_t> versions_; ///< version + 1; 0 = never measured
+  std::vector<float> trained_epochs_;
+  float floor_;
+  std::uint64_t rejected_ = 0;
+};
+
+} // namespace triage

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/options.hpp"
+#include "core/registry.hpp"
+#include "core/signals.hpp"
+
+#include <memory>
+#include <span>
+
+namespace triage {
+
+/// How much a point matters, from the signals of a pass over it. Pure.
+class score : public configurable {
+public:
+  /// The signals it reads.
+  [[nodiscard]] virtual signal_set needs() const = 0;
+  /// One score per sample; not negative for finite signals.
+  virtual void compute(const sample_signals& signals, std::span<float> out) const = 0;
+};
+
+using score_factory = std::unique_ptr<score> (*)();
+using score_table = registry_table<score_factory>;
+/// loss; gnorm_last_bound = ||dL/dz|| (Katharopoulos & Fleuret 2018); gnorm_last = sqrt(1 + ||h||^2) *
+/// ||dL/dz||, the exact gradient norm of the last dense layer with bias (Goodfellow 2015).
+[[nodiscard]] score_table scores();
+/// From "gnorm_last" or {"type": "gnorm_last", …}; `extra` is searched beside the built-in table.
+[[nodiscard]] result<std::unique_ptr<score>> make_score(const json_value& description,
+                                                        const json_place& place, score_table extra = {});
+
+} // namespace triage

@@ -1,0 +1,90 @@
+#include "sampling/weights.hpp"
+
+#include <array>
+#include <cmath>
+
+namespace triage {
+
+namespace {
+
+class none : public weight_policy {
+public:
+  [[nodiscard]] float weight(double, double, double) const override { return 1.0F; }
+  [[nodiscard]] bool unbiased() const override { return false; }
+};
+
+class full : public weight_policy {
+public:
+  [[nodiscard]] float weight(double r, double, double) const override { return static_cast<float>(1.0 / r); }
+  [[nodiscard]] bool unbiased() const override { return true; }
+};
+
+class horvitz_thompson : public weight_policy {
+public:
+  void visit(option_visitor& v) override {
+    v.field(
+        {.name = "beta", .doc = "1: unbiased; less: part of the preference stays", .min = 0.0, .max = 1.0},
+        beta_);
+  }
+  [[nodiscard]] float weight(double r, double, double) const override {
+    return static_cast<float>(beta_ == 1.0 ? 1.0 / r : std::pow(r, -beta_));
+  }
+  [[nodiscard]] bool unbiased() const override { return beta_ == 1.0; }
+
+private:
+  double beta_ = 1.0;
+};
+
+class beta_maxnorm : public weight_policy {
+public:
+  void visit(option_visitor& v) override {
+    v.field({.name = "beta", .doc = "exponent at the start; rises to 1 at the end", .min = 0.0, .max = 1.0},
+            beta_);
+  }
+  [[nodiscard]] float weight(double r, double smallest, double fraction) const override {
+    const double beta = beta_ + (1.0 - beta_) * fraction;
+    return static_cast<float>(std::pow(smallest / r, beta));
+  }
+  [[nodiscard]] bool unbiased() const override {
+    return false;
+  } // the division by the largest shrinks the step
+
+private:
+  double beta_ = 0.4;
+};
+
+template <class T>
+std::unique_ptr<weight_policy> make() {
+  return std::make_unique<T>();
+}
+
+} // namespace
+
+registry_table<weight_factory> weight_policies() {
+  static constexpr std::array table = {
+      registry_entry<weight_factory>{"none", "every weight is 1: the preference stays as a bias", make<none>},
+      registry_entry<weight_factory>{"full", "the inverse frequency: unbiased", make<full>},
+      registry_entry<weight_factory>{"ht", "the inverse frequency to the power beta", make<horvitz_thompson>},
+      registry_entry<weight_factory>{"beta_maxnorm", "annealed inverse frequency divided by the largest",
+                                     make<beta_maxnorm>},
+  };
+  return table;
+}
+
+result<std::unique_ptr<weight_policy>> make_weight_policy(const json_value& description,
+                                                          const json_place& place) {
+  const auto type = read_type_name(description, place, "weight policy");
+  if (!type.ok())
+    return type.error();
+  const auto entry = find_entry(weight_policies(), "weight policy", *type);
+  if (!entry.ok())
+    return json_error(place, description, entry.error().message);
+  auto policy = (*entry)->make();
+  if (description.is_object())
+    if (auto read = read_options(description, place, [&](option_visitor& v) { policy->visit(v); }, {"type"});
+        !read.ok())
+      return read.error();
+  return policy;
+}
+
+} // namespace triage

@@ -1,0 +1,168 @@
+#include "core/formats/csv_tokenizer.hpp"
+#include "tests/core/data_support.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+using rows = std::vector<std::vector<std::string>>;
+
+result<rows> tokenize(std::string text, char delimiter = ',') {
+  csv_tokenizer tokenizer(text, delimiter, "t.csv");
+  rows out;
+  std::vector<std::string_view> cells;
+  while (true) {
+    auto more = tokenizer.next(cells);
+    if (!more.ok())
+      return more.error();
+    if (!*more)
+      return out;
+    out.emplace_back(cells.begin(), cells.end());
+  }
+}
+
+/// Loads `text` as the training file; everything stays in the training set.
+result<data_splits> load_csv(const std::string& text, const std::string& more = {},
+                             const std::string& test_text = {}) {
+  const temp_folder folder;
+  folder.write("train.csv", text);
+  if (!test_text.empty())
+    folder.write("test.csv", test_text);
+  return load("{'format': 'csv', 'standardize': false, 'test_fraction': 0, 'path': '" + folder.path() + "'" +
+              (more.empty() ? "" : ", " + more) + "}");
+}
+
+std::string problem_of(const std::string& text, const std::string& more = {},
+                       const std::string& test_text = {}) {
+  return data_problem(load_csv(text, more, test_text));
+}
+
+} // namespace
+
+TEST_CASE("csv tokenizer: quotes, line ends, spaces and blank lines") {
+  CHECK(*tokenize("a,b\nc,d\n") == rows{{"a", "b"}, {"c", "d"}});
+  CHECK(*tokenize("a,b\r\nc,d") == rows{{"a", "b"}, {"c", "d"}});
+  CHECK(*tokenize("a,b\rc,d\r") == rows{{"a", "b"}, {"c", "d"}});
+  CHECK(*tokenize("\n a , b \n\r\n\nc,\n") == rows{{"a", "b"}, {"c", ""}});
+  CHECK(*tokenize("\"a,\"\"b\"\"\r\nc\" ,d\n") == rows{{"a,\"b\"\r\nc", "d"}});
+  CHECK(*tokenize("\"\"\n") == rows{{""}});
+  CHECK(*tokenize("a\"b,c") == rows{{"a\"b", "c"}});
+  CHECK(*tokenize("a\t b\n", '\t') == rows{{"a", "b"}});
+  CHECK(tokenize("")->empty());
+  CHECK(contains(data_problem(tokenize("x\n\"abc\nd")), "t.csv, line 2"));
+  CHECK(contains(data_problem(tokenize("\"a\nb\"c,d\n")), "t.csv, line 2"));
+}
+
+TEST_CASE("csv: integer labels in the last column, without a header") {
+  const auto data = load_csv("1,2,0\n3,4.5,1\n-1e-3,+6,0\n7,8,1\n");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.shape == sample_shape{2, 1, 1});
+  CHECK(data->train.floats == std::vector<float>{1, 2, 3, 4.5F, -1e-3F, 6, 7, 8});
+  CHECK(data->train.labels == std::vector<std::int32_t>{0, 1, 0, 1});
+  CHECK(data->train.classes == 2);
+}
+
+TEST_CASE("csv: string labels become classes in sorted order; byte order mark, CRLF and header are seen") {
+  const auto data = load_csv("\xEF\xBB\xBFwidth,kind,height\r\n1,zebra,2\r\n3,ant,4\r\n5,zebra,6\r\n",
+                             "'label_column': 'kind'");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.floats == std::vector<float>{1, 2, 3, 4, 5, 6});
+  CHECK(data->train.labels == std::vector<std::int32_t>{1, 0, 1});
+}
+
+TEST_CASE("csv: integer labels that do not start at 0 are numbered by value") {
+  const auto data = load_csv("1,10\n2,-1\n3,2\n4,10\n5,-1\n6,2.0\n");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.labels == std::vector<std::int32_t>{2, 0, 1, 2, 0, 1});
+}
+
+TEST_CASE("csv: what the label is, found or said") {
+  const std::string many = "1,1\n2,2\n3,3\n4,4\n5,5\n";
+  CHECK(load_csv(many)->train.outputs == 1);
+  CHECK(load_csv(many)->train.targets == std::vector<float>{1, 2, 3, 4, 5});
+  CHECK(load_csv(many, "'task': 'classification'")->train.classes == 5);
+  const std::string few = "1,1\n2,2\n3,1\n4,2\n";
+  CHECK(load_csv(few)->train.classes == 2);
+  CHECK(load_csv(few, "'task': 'regression'")->train.outputs == 1);
+  CHECK(load_csv("1,0.5\n2,0.5\n3,1\n4,1\n")->train.outputs == 1);
+}
+
+TEST_CASE("csv: several targets, chosen columns, other delimiters") {
+  const auto data = load_csv("id;a;b;u;v\n7;1;2;3;4\n8;5;6;7;8\n",
+                             "'delimiter': ';', 'target_columns': ['v', 3], 'ignore_columns': ['id']");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.outputs == 2);
+  CHECK(data->train.floats == std::vector<float>{1, 2, 5, 6});
+  CHECK(data->train.targets == std::vector<float>{4, 3, 8, 7});
+  const auto first = load_csv("1,5,6\n0,7,8\n1,9,9\n0,1,1\n", "'label_column': 0, 'ignore_columns': [-1]");
+  REQUIRE_MESSAGE(first.ok(), first.error().message);
+  CHECK(first->train.floats == std::vector<float>{5, 7, 9, 1});
+  CHECK(first->train.labels == std::vector<std::int32_t>{1, 0, 1, 0});
+}
+
+TEST_CASE("csv: the header is recognised") {
+  CHECK(load_csv("a,b,y\n1,2,0\n3,4,0\n")->train.size == 2);
+  CHECK(load_csv("1,2,cat\n3,4,dog\n")->train.size == 2); // only the label is text: no header
+  CHECK(load_csv("0,1,label\n3,4,0\n5,6,1\n1,1,1\n1,1,0\n")->train.size == 4); // numbers as names
+  CHECK(load_csv("1,2,0\n3,4,0\n5,6,0\n", "'header': 'yes'")->train.size == 2);
+  CHECK(contains(problem_of("a,b,y\n1,2,0\n", "'header': 'no'"), "line 1, column 1"));
+  CHECK(contains(problem_of("a,b,y\n"), "no samples"));
+}
+
+TEST_CASE("csv: a test file shares columns and classes") {
+  const auto data = load_csv("a,y\n1,red\n2,blue\n", "", "a,y\n5,red\n");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->test.labels == std::vector<std::int32_t>{1});
+  CHECK(data->test.classes == 2);
+  CHECK(contains(problem_of("1,red\n2,blue\n", "", "5,red\n6,gren\n"),
+                 "test.csv, line 2, column 2: the label \"gren\""));
+  CHECK(contains(problem_of("1,red\n2,blue\n", "", "5,1,red\n"), "3 columns"));
+  CHECK(contains(problem_of("a,y\n1,2\n", "", "b,y\n1,2\n"), "header differs"));
+}
+
+TEST_CASE("csv: bad cells are errors that name file, line and column") {
+  const std::string header = "age,size,y\n";
+  for (const std::string cell :
+       {"nan", "inf", "-Infinity", "1e39", "1e999", "abc", "", "0x10", "1,5", "1 2", "\"\""}) {
+    const auto message = problem_of(header + "1,2,0\n\n3," + cell + ",1\n");
+    CHECK_MESSAGE(contains(message, "train.csv, line 4"), message);
+    if (cell != "1,5")
+      CHECK_MESSAGE(contains(message, "column 2 (\"size\")"), message);
+  }
+  CHECK(contains(problem_of(header + "1,2,0\n1,2\n"), "line 3: has 2 cells where 3 are expected"));
+  CHECK(contains(problem_of("1,2.5\n2,nan\n3,0.5\n"), "line 2, column 2"));
+  CHECK(contains(problem_of("1,a\n2,\n"), "label is missing"));
+  CHECK(contains(problem_of("1,2\n", "'label_column': 2"), "no column with index 2"));
+  CHECK(contains(problem_of("a,b\n1,2\n", "'label_column': 'bb'"), "did you mean \"b\""));
+  CHECK(contains(problem_of("1\n2\n"), "none is left as feature"));
+  CHECK(contains(problem_of("1,2\n", "'ignore_columns': [1]"), "both the label and ignored"));
+  CHECK(contains(problem_of("\n\n\n"), "no rows"));
+  CHECK(contains(problem_of(std::string("\xFF\xFE"
+                                        "1\0,\0",
+                                        6)),
+                 "UTF-16"));
+  CHECK(load_csv("1e-400,0\n2,0\n")->train.floats[0] == 0.0F); // underflow is no error
+}
+
+TEST_CASE("csv: contradictory options are refused before a file is touched") {
+  for (const std::string more : {"'label_column': {}", "'ignore_columns': 3", "'target_columns': [true]",
+                                 "'task': 'classification', 'target_columns': [0, 1]",
+                                 "'header': 'no', 'label_column': 'y'", "'delimiter': 'ab'"}) {
+    const auto data = load_csv("1,2\n", more);
+    REQUIRE(!data.ok());
+    CHECK(data.error().kind == error_kind::configuration);
+    CHECK_MESSAGE(contains(data.error().message, "run.json, line 1, /data"), data.error().message);
+  }
+}
+
+TEST_CASE("csv: line ends inside quotes keep later line numbers right; tsv has tabs") {
+  CHECK(contains(problem_of("\"a\nb\",y\n1,0\nx,1\n"), "line 4"));
+  const temp_folder folder;
+  const auto path = folder.write("d.tsv", "1\t2\tcat\n3\t4\tdog\n");
+  const auto data = load("{'format': 'tsv', 'path': '" + path + "', 'test_fraction': 0}");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.labels == std::vector<std::int32_t>{0, 1});
+}
