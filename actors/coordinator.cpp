@@ -50,16 +50,11 @@ struct coordinator_state : run_effects {
     self->send(monitor, evaluation_report{progress, figures});
   }
   void warn(const std::string& text) override { self->send(monitor, warning_report{"coordinator", text}); }
-  void finished(const run_summary& summary) override {
-    self->send(monitor, run_finished{summary, controller->current().parameters});
-    for (const auto& w : workers)
-      self->send_exit(w.handle, caf::exit_reason::user_shutdown);
-    for (const auto& e : estimators)
-      self->send_exit(e, caf::exit_reason::user_shutdown);
-    self->send_exit(sampler, caf::exit_reason::user_shutdown);
-    self->send_exit(evaluator, caf::exit_reason::user_shutdown);
-    self->send_exit(checkpointer, caf::exit_reason::user_shutdown);
-    self->quit();
+  void finished(const run_summary& result) override {
+    summary = result;
+    for (const auto& child : children)
+      self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
+    end_when_alone();
   }
 
   // -- bookkeeping
@@ -75,6 +70,14 @@ struct coordinator_state : run_effects {
     return at == workers.end() ? nullptr : &*at;
   }
 
+  /// Everybody that this actor has spawned is watched: the run is over when the last one has ended.
+  template <class Handle>
+  Handle watch(Handle child) {
+    self->monitor(child);
+    children.push_back(caf::actor_cast<caf::strong_actor_ptr>(child));
+    return child;
+  }
+  void end_when_alone();
   void spawn_everybody(std::optional<resume_point>& resume);
   void actor_down(const caf::down_msg& down);
   void worker_gone(const caf::actor_addr& address, const std::string& reason);
@@ -87,7 +90,8 @@ struct coordinator_state : run_effects {
   evaluator_actor evaluator;
   checkpointer_actor checkpointer;
   std::vector<worker_entry> workers;
-  std::vector<estimator_actor> estimators;
+  std::vector<caf::strong_actor_ptr> children;
+  std::optional<run_summary> summary; ///< set when the run is over
   std::int64_t workers_awaited = 0; ///< spawned, neither joined nor failed yet
   lane_recorder lane;
 };
@@ -95,21 +99,25 @@ struct coordinator_state : run_effects {
 void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
   const coordinator_actor me = caf::actor_cast<coordinator_actor>(self);
   const auto& config = context->setup->config;
-  sampler =
-      spawn_sampler(*self, context, me, monitor, resume ? resume->state.below("sampler") : saved_state{});
-  evaluator = spawn_evaluator(*self, context, me, monitor);
-  checkpointer = spawn_checkpointer(*self, context, me);
+  sampler = watch(
+      spawn_sampler(*self, context, me, monitor, resume ? resume->state.below("sampler") : saved_state{}));
+  evaluator = watch(spawn_evaluator(*self, context, me, monitor));
+  checkpointer = watch(spawn_checkpointer(*self, context, me));
   self->send(monitor, run_started{me, sampler});
-  self->monitor(sampler);
-  self->monitor(evaluator);
-  self->monitor(checkpointer);
   if (context->setup->refresh_priorities)
     for (std::int64_t i = 0; i < config.estimators; ++i)
-      estimators.push_back(
-          spawn_priority_estimator(*self, context, me, sampler, monitor, fmt::format("estimator-{}", i)));
+      watch(spawn_priority_estimator(*self, context, me, sampler, monitor, fmt::format("estimator-{}", i)));
   workers_awaited = config.workers;
   for (std::int64_t i = 0; i < config.workers; ++i)
-    self->monitor(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
+    watch(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
+}
+
+void coordinator_state::end_when_alone() {
+  if (!summary || !children.empty())
+    return;
+  lane.close();
+  self->send(monitor, run_finished{*summary, controller->current().parameters});
+  self->quit();
 }
 
 void coordinator_state::worker_gone(const caf::actor_addr& address, const std::string& reason) {
@@ -123,6 +131,9 @@ void coordinator_state::worker_gone(const caf::actor_addr& address, const std::s
 }
 
 void coordinator_state::actor_down(const caf::down_msg& down) {
+  std::erase_if(children, [&](const auto& child) { return child->address() == down.source; });
+  if (summary)
+    return end_when_alone();
   const std::string reason = self->system().render(down.reason);
   if (down.source == sampler.address())
     controller->fail("the sampler ended: " + reason, false);

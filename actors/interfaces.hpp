@@ -90,9 +90,7 @@ using monitor_actor = caf::typed_actor<
     // What an actor has done, when it ends and tracing is on.
     caf::reacts_to<trace_lane>,
     // The run is over: write the summary and tell the launcher.
-    caf::reacts_to<run_finished>,
-    // All other actors have ended: write the trace and end.
-    caf::reacts_to<close_request>>;
+    caf::reacts_to<run_finished>>;
 
 } // namespace triage
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::run_started)

@@ -11,9 +11,10 @@ void lane_recorder::open(const shared_context& context, const monitor_actor& mon
   lane_.name = std::move(name);
 }
 
-lane_recorder::~lane_recorder() {
-  if (context_ != nullptr && context_->tracing)
+void lane_recorder::close() {
+  if (context_ != nullptr && context_->tracing && monitor_)
     caf::anon_send(monitor_, std::move(lane_));
+  monitor_ = monitor_actor{};
 }
 
 } // namespace triage

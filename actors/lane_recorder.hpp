@@ -14,9 +14,11 @@ public:
   lane_recorder() = default;
   lane_recorder(const lane_recorder&) = delete;
   lane_recorder& operator=(const lane_recorder&) = delete;
-  ~lane_recorder();
+  ~lane_recorder() { close(); }
 
   void open(const shared_context& context, const monitor_actor& monitor, std::string name);
+  /// Hands the lane over now; nothing is recorded afterwards.
+  void close();
   /// Records from now until the span goes out of scope. Precondition: open was called.
   [[nodiscard]] trace_span span(const char* name, std::uint64_t version) {
     return {context_->tracing ? &lane_ : nullptr, *context_->time, name, version};

@@ -126,12 +126,8 @@ struct run_finished {
   blob parameters;
 };
 
-/// Launcher -> monitor, when all other actors have ended: write the trace, end.
-struct close_request {};
-
 } // namespace triage
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::close_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::join_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::welcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::failure_notice)

@@ -35,8 +35,12 @@ monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_sta
     if (s.over)
       return;
     s.over = true;
+    if (!s.trace_file.empty())
+      if (auto written = write_chrome_trace(s.trace_file, s.lanes); !written.ok())
+        s.reporter->warning("monitor", written.error().message);
     s.reporter->finished(end.summary);
     caf::anon_send(s.launcher, end);
+    self->quit();
   };
   self->set_down_handler([self, end_run](const caf::down_msg& down) {
     run_summary summary;
@@ -65,13 +69,6 @@ monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_sta
       [self](const warning_report& m) { self->state.reporter->warning(m.source, m.text); },
       [self](trace_lane& lane) { self->state.lanes.push_back(std::move(lane)); },
       [end_run](const run_finished& m) { end_run(m); },
-      [self](const close_request&) {
-        auto& s = self->state;
-        if (!s.trace_file.empty())
-          if (auto written = write_chrome_trace(s.trace_file, s.lanes); !written.ok())
-            s.reporter->warning("monitor", written.error().message);
-        self->quit();
-      },
   };
 }
 

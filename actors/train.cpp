@@ -51,7 +51,7 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
 
   system_config config;
   caf::actor_system system(config);
-  caf::scoped_actor self(system, true); // hidden: not counted below
+  caf::scoped_actor self(system);
   const shared_context shared = context;
   const monitor_actor watching =
       spawn_monitor(system, shared, reporter, caf::actor_cast<caf::actor>(self), options.trace_file);
@@ -63,11 +63,6 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
     outcome.summary = m.summary;
     outcome.parameters = m.parameters;
   });
-  // Everybody else has been told to end; the trace is complete when they have.
-  system.registry().await_running_count_equal(1);
-  self->monitor(watching);
-  self->send(watching, close_request{});
-  self->receive([](const caf::down_msg&) {});
   return outcome;
 }
 

@@ -25,9 +25,9 @@ struct checkpoint_content {
 /// Atomic: files are written into a hidden directory and made durable, DONE last, and only then does a
 /// rename make the checkpoint visible under its name. A crash at any point leaves a healthy checkpoint where
 /// there was one; a failure (full disk) is an error that says what to do, and what was written is removed.
-/// A checkpoint of the same step is first set aside under the name `step-<12 digits>.old`, which readers know.
-/// One writer at a time. `before_step`, for tests, is called before each operation and stops the write by
-/// returning false, as a crash would: nothing is tidied up then.
+/// A checkpoint of the same step is first set aside under the name `step-<12 digits>.old`, which readers
+/// know. One writer at a time. `before_step`, for tests, is called before each operation and stops the write
+/// by returning false, as a crash would: nothing is tidied up then.
 [[nodiscard]] result<std::string> write_checkpoint(const std::string& directory,
                                                    const checkpoint_content& content, std::int64_t keep,
                                                    const std::function<bool(const char*)>& before_step = {});

@@ -5,12 +5,18 @@
 #include "core/json.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace triage {
 
+namespace fs = std::filesystem;
+
 namespace {
+
+constexpr std::string_view set_aside_ending = ".old";
 
 constexpr std::int64_t schema_version = 1;
 constexpr std::size_t most_manifest_bytes = std::size_t{16} << 20U; ///< what parse_json takes
@@ -67,6 +73,37 @@ std::string find_damage(std::string_view bytes, const std::string& path, const t
 
 } // namespace
 
+std::string checkpoint_name(std::int64_t step, bool set_aside) {
+  return fmt::format("step-{:012}{}", step, set_aside ? set_aside_ending : "");
+}
+
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  // `increment` instead of ++, which throws.
+  for (fs::directory_iterator at(directory, ec), end; !ec && at != end; at.increment(ec))
+    names.push_back(at->path().filename().string());
+  return names;
+}
+
+std::vector<checkpoint_place> find_checkpoints(const std::string& directory) {
+  std::vector<checkpoint_place> found;
+  for (const auto& name : names_in(directory)) {
+    checkpoint_place place{0, name.ends_with(set_aside_ending), directory + "/" + name};
+    const auto digits = name.find_first_of("0123456789");
+    if (digits == std::string::npos)
+      continue;
+    std::from_chars(name.data() + digits, name.data() + name.size(), place.step);
+    std::error_code ec;
+    if (name == checkpoint_name(place.step, place.set_aside) && fs::is_directory(place.path, ec))
+      found.push_back(std::move(place));
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return std::pair(-a.step, a.set_aside) < std::pair(-b.step, b.set_aside);
+  });
+  return found;
+}
+
 tensor_file_record describe_tensor_file(std::string_view bytes, const std::vector<stored_tensor>& tensors) {
   tensor_file_record record{bytes.size(), hash_of(bytes), {}};
   for (const auto& t : tensors)
@@ -104,9 +141,10 @@ result<checkpoint_manifest> read_manifest(const std::string& directory) {
     return data_error(json.error().message);
   const json_value* version = json->find("schema_version");
   if (version == nullptr || !version->is_integer() || version->as_integer() != schema_version)
-    return data_error(fmt::format("{}: has the schema version {}, this program reads {}; use the program that "
-                                  "wrote the checkpoint",
-                                  path, version == nullptr ? "(none)" : dump_json(*version), schema_version));
+    return data_error(
+        fmt::format("{}: has the schema version {}, this program reads {}; use the program that "
+                    "wrote the checkpoint",
+                    path, version == nullptr ? "(none)" : dump_json(*version), schema_version));
   const json_value* step = json->find("step");
   const json_value* files = json->find("files");
   checkpoint_manifest out;

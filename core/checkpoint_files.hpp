@@ -6,11 +6,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace triage {
 
-// The files inside a checkpoint directory, for core/checkpoint.cpp and its writer.
+// Names and files of checkpoints, for core/checkpoint.cpp and core/checkpoint_write.cpp.
 
 namespace checkpoint_files {
 inline constexpr const char* model = "model.safetensors";
@@ -18,6 +19,18 @@ inline constexpr const char* state = "state.safetensors";
 inline constexpr const char* manifest = "manifest.json";
 inline constexpr const char* done = "DONE";
 } // namespace checkpoint_files
+
+/// Where a checkpoint lies. One that was set aside makes room for a new one of the same step.
+struct checkpoint_place {
+  std::int64_t step = 0;
+  bool set_aside = false;
+  std::string path;
+};
+[[nodiscard]] std::string checkpoint_name(std::int64_t step, bool set_aside = false);
+/// Newest first; of the same step, one that was set aside comes last.
+[[nodiscard]] std::vector<checkpoint_place> find_checkpoints(const std::string& directory);
+/// The names in a directory; none when it cannot be read.
+[[nodiscard]] std::vector<std::string> names_in(const std::string& directory);
 
 /// What a manifest says about one tensor file.
 struct tensor_file_record {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fstream>
 
 namespace triage {
 
@@ -46,8 +47,8 @@ std::string describe_tensors(const std::vector<stored_tensor>& tensors) {
   std::string text;
   for (const auto& t : tensors) {
     const auto* floats = std::get_if<std::vector<float>>(&t.values);
-    text += fmt::format("  {:<32} {:<20} {}\n", t.name, shape_text(t.shape),
-                        floats != nullptr ? describe_values(*floats) : "");
+    text += fmt::format("  {:<32} {:<4} {:<20}{}\n", t.name, dtype_of(t.values), shape_text(t.shape),
+                        floats != nullptr && !floats->empty() ? " " + describe_values(*floats) : "");
   }
   return text;
 }
@@ -71,6 +72,34 @@ std::string member_text(const json_value& object, const char* name) {
   return v->is_string() ? v->as_string() : dump_json(*v);
 }
 
+/// The last complete line of a text file; empty when there is none, or it is very long.
+std::string last_line(const std::string& path) {
+  constexpr std::streamoff most = 1 << 16;
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  const std::streamoff size = in ? static_cast<std::streamoff>(in.tellg()) : 0;
+  std::string tail(static_cast<std::size_t>(std::clamp<std::streamoff>(size, 0, most)), '\0');
+  in.seekg(size - static_cast<std::streamoff>(tail.size()));
+  if (tail.empty() || !in.read(tail.data(), static_cast<std::streamsize>(tail.size())))
+    return {};
+  const auto end = tail.rfind('\n'); // what follows is still being written
+  if (end == std::string::npos)
+    return {};
+  tail.resize(end);
+  const auto begin = tail.rfind('\n');
+  if (begin == std::string::npos && size > most)
+    return {};
+  return tail.substr(begin == std::string::npos ? 0 : begin + 1);
+}
+
+std::string inspect_checkpoints(const std::string& directory) {
+  std::string text = "checkpoints:\n";
+  for (const auto& c : list_checkpoints(directory)) {
+    const auto content = read_checkpoint(c);
+    text += fmt::format("  {}  {}\n", c, content.ok() ? "healthy" : content.error().message);
+  }
+  return text;
+}
+
 result<std::string> inspect_run(const std::string& path) {
   const auto config = read_json_file(path + "/config.json");
   if (!config.ok())
@@ -84,12 +113,9 @@ result<std::string> inspect_run(const std::string& path) {
   } else {
     text += "  not finished: no summary.json\n";
   }
-  text += "checkpoints:\n";
-  for (const auto& c : list_checkpoints(path + "/checkpoints")) {
-    const auto content = read_checkpoint(c);
-    text += fmt::format("  {}  {}\n", c, content.ok() ? "healthy" : content.error().message);
-  }
-  return text;
+  if (const auto line = last_line(path + "/metrics.jsonl"); !line.empty())
+    text += fmt::format("last metrics:\n  {}\n", line);
+  return text + inspect_checkpoints(path + "/checkpoints");
 }
 
 result<std::string> inspect_npz(const std::string& path) {
@@ -113,6 +139,8 @@ result<std::string> inspect_file(const std::string& path) {
       return inspect_run(path);
     if (fs::exists(path + "/manifest.json", ec))
       return inspect_checkpoint(path);
+    if (!list_checkpoints(path).empty())
+      return inspect_checkpoints(path);
     return data_error(
         fmt::format("{}: neither a run directory (config.json) nor a checkpoint (manifest.json)", path));
   }

@@ -111,6 +111,10 @@ result<std::string_view> header_text(std::string_view bytes, const std::string& 
 
 } // namespace
 
+std::string_view dtype_of(const saved_state::values& values) {
+  return types[values.index()].name;
+}
+
 result<void> check_storable(const std::vector<stored_tensor>& tensors, const std::string& file) {
   std::unordered_set<std::string_view> names;
   for (const auto& t : tensors) {
@@ -133,7 +137,7 @@ std::string encode_safetensors(const std::vector<stored_tensor>& tensors) {
   std::uint64_t at = 0;
   for (const auto& t : tensors) {
     json_value entry;
-    entry.set("dtype", json_value(types[t.values.index()].name));
+    entry.set("dtype", json_value(dtype_of(t.values)));
     entry.set("shape", json_value(json_value::array(t.shape.begin(), t.shape.end())));
     const std::uint64_t end = at + bytes_of(t.values);
     entry.set("data_offsets", json_value(json_value::array{json_value(at), json_value(end)}));

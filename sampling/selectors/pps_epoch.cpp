@@ -54,6 +54,11 @@ public:
              .min = 0.0,
              .max = 1.0},
             tail_fraction_);
+    v.field({.name = "step_gain_max",
+             .doc = "largest factor by which a planned step may be longer than a uniform one; above 1 it acts like a "
+                    "larger learning rate",
+             .min = 0.01},
+            step_gain_max_);
     v.field({.name = "gate_gain",
              .doc = "a block is planned only where the predicted gain is at least this",
              .min = 0.0},
@@ -156,8 +161,9 @@ private:
       sizes_[i] = static_cast<double>(priorities.value(ids[i]));
     winsorise(sizes_, winsor_quantile_, scratch_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
+      // A point that is passed over now may come last in the next pass: two epochs later at the most.
       const bool certain =
-          !priorities.seen(ids[i]) || priorities.epochs_since_trained(ids[i], progress.epochs) > max_age_;
+          !priorities.seen(ids[i]) || priorities.epochs_since_trained(ids[i], progress.epochs) > max_age_ - 2.0;
       strengths_[i] = certain ? -1.0 : std::pow(sizes_[i], alpha_);
     }
     const inclusion_rule rule{pi_min_, pi_max_, noise_budget_, kappa_min_, kappa_.value_or(0.0)};
@@ -168,8 +174,10 @@ private:
     uniform_plan_ = false;
     figures_.kappa = plan_.kappa;
     figures_.phase = "prioritized";
-    // The step may be 1/kappa longer only as far as the noise falls.
-    const auto step_scale = static_cast<float>(std::min(1.0, plan_.kappa * plan_.gain));
+    // A plan's step may be longer than a uniform one: by 1/kappa, which is what weights 1/pi amount to, but only as
+    // far as the noise falls, and not further than the learning rate has room for.
+    const double longer = std::min({1.0 / plan_.kappa, plan_.gain, step_gain_max_});
+    const auto step_scale = static_cast<float>(longer * plan_.kappa);
     systematic_sample(plan_.probability, random, [&](std::size_t i, std::uint32_t copies) {
       const float w = policy_->weight(plan_.probability[i], rule.smallest, progress.fraction);
       for (std::uint32_t k = 0; k < copies; ++k) {
@@ -199,6 +207,7 @@ private:
   double warm_epochs_ = 1.0;
   double tail_fraction_ = 0.125;
   double gate_gain_ = 1.2;
+  double step_gain_max_ = 1.0;
 
   std::unique_ptr<weight_policy> policy_;
   epoch_order order_;

@@ -1,0 +1,137 @@
+#include "core/formats/formats.hpp"
+#include "tests/core/npy_support.hpp"
+
+#include <doctest/doctest.h>
+
+// The data format "npy": NumPy arrays and archives as training and test sets.
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+/// Writes x.npy and x_labels.npy, and loads them; `options` go into the description.
+result<data_splits> load_arrays(const std::string& x, const std::string& y, const std::string& options = {}) {
+  const temp_folder folder;
+  folder.write("x.npy", x);
+  folder.write("x_labels.npy", y);
+  return load("{'format': 'npy', 'path': '" + folder.path() + "', 'train': 'x.npy', 'test_fraction': 0" +
+              options + "}");
+}
+
+/// The loaded sets, before any splitting.
+result<loaded_data> load_format(const data_source& source) {
+  return make_npy_format()->load(source);
+}
+
+const std::string four_labels = npy_bytes("|u1", "(4,)", std::string("\0\1\2\1", 4));
+
+} // namespace
+
+TEST_CASE("npy format: an archive gives both sets; bytes stay bytes") {
+  const auto data = load_format({.path = TRIAGE_SOURCE_DIR "/tests/golden/arrays.npz"});
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.shape == sample_shape{1, 2, 3});
+  CHECK(data->train.size == 4);
+  CHECK(data->train.is_bytes());
+  CHECK(data->train.bytes[23] == 23);
+  CHECK(data->train.labels == std::vector<std::int32_t>{0, 1, 2, 1});
+  CHECK(data->train.classes == 3);
+  REQUIRE(data->test);
+  CHECK(data->test->size == 1);
+  CHECK(data->test->labels == std::vector<std::int32_t>{2});
+}
+
+TEST_CASE("npy format: vectors, planes and images have their shapes") {
+  struct expected {
+    std::string shape;
+    sample_shape sample;
+  };
+  for (const auto& [shape, sample] :
+       std::vector<expected>{{"(4, 6)", {6, 1, 1}}, {"(4, 2, 3)", {1, 2, 3}}, {"(4, 3, 1, 2)", {3, 1, 2}}}) {
+    const auto data = load_arrays(npy_bytes("|u1", shape, counting(24)), four_labels);
+    REQUIRE_MESSAGE(data.ok(), data.error().message);
+    CHECK(data->train.shape == sample);
+  }
+}
+
+TEST_CASE("npy format: channels_last moves the channels in front") {
+  // Two images, 1 x 2 pixels, 3 channels: pixel p of channel c is 3 p + c.
+  const auto data = load_arrays(npy_bytes("|u1", "(2, 1, 2, 3)", counting(12)),
+                                npy_bytes("|u1", "(2,)", std::string("\0\1", 2)), ", 'channels_last': true");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.shape == sample_shape{3, 1, 2});
+  CHECK(data->train.bytes == std::vector<std::uint8_t>{0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11});
+}
+
+TEST_CASE("npy format: integers are classes, floats are targets") {
+  const auto x = npy_bytes("<f4", "(2, 2)", raw<float>({1, 2, 3, 4}));
+  const auto classes = load_arrays(x, npy_bytes("<i4", "(2, 1)", raw<std::int32_t>({1, 0})));
+  REQUIRE_MESSAGE(classes.ok(), classes.error().message);
+  CHECK(classes->train.classes == 2);
+  CHECK(classes->train.labels == std::vector<std::int32_t>{1, 0});
+  CHECK(classes->train.floats == std::vector<float>{1, 2, 3, 4});
+  const auto targets = load_arrays(x, npy_bytes("<f8", "(2, 3)", raw<double>({1, 2, 3, 4, 5, 6})));
+  REQUIRE_MESSAGE(targets.ok(), targets.error().message);
+  CHECK(targets->train.classes == 0);
+  CHECK(targets->train.outputs == 3);
+  CHECK(targets->train.targets == std::vector<float>{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("npy format: explicit training and test files with their labels") {
+  const temp_folder folder;
+  folder.write("a.npy", npy_bytes("|u1", "(4, 1)", counting(4)));
+  folder.write("b.npy", npy_bytes("|u1", "(1, 1)", "x"));
+  folder.write("ya.npy", four_labels);
+  folder.write("yb.npy", npy_bytes("|u1", "(1,)", "\1"));
+  const auto data = load("{'format': 'npy', 'path': '" + folder.path() +
+                         "', 'train': 'a.npy', 'test': 'b.npy', 'train_labels': 'ya.npy', "
+                         "'test_labels': 'yb.npy'}");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.size == 4);
+  CHECK(data->test.size == 1);
+  CHECK(data->test.classes == 3); // those of the training set
+  CHECK(data->test.labels == std::vector<std::int32_t>{1});
+}
+
+TEST_CASE("npy format: arrays that make no data set are refused, with the file and the reason") {
+  const auto x = npy_bytes("|u1", "(4, 6)", counting(24));
+  struct wrong {
+    std::string x;
+    std::string y;
+    std::string message;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const auto& [samples, labels, message] : std::vector<wrong>{
+           {npy_bytes("|u1", "(4,)", counting(4)), four_labels, "x.npy: samples have the shape [4]"},
+           {npy_bytes("|u1", "(4, 1, 1, 1, 1)", counting(4)), four_labels, "x.npy: samples have the shape"},
+           {npy_bytes("|u1", "(0, 6)", ""), npy_bytes("|u1", "(0,)", ""), "x.npy: holds no values"},
+           {npy_bytes("|u1", "(4, 1099511627776, 0, 1099511627776)", ""), four_labels, "holds no values"},
+           {npy_bytes("<f4", "(4, 1)", raw<float>({0, 1, nan, 3})), four_labels, "sample 2"},
+           {npy_bytes("<f8", "(4, 1)", raw<double>({0, 1e300, 2, 3})), four_labels, "sample 1"},
+           {x, npy_bytes("|u1", "(3,)", "abc"), "x_labels.npy: targets have the shape [3]"},
+           {x, npy_bytes("|u1", "()", "a"), "x_labels.npy: targets have the shape []"},
+           {x, npy_bytes("|u1", "(4, 2)", counting(8)), "one per sample"},
+           {x, npy_bytes("|i1", "(4,)", std::string("\0\1\xff\0", 4)), "label -1 of sample 2"},
+           {x, npy_bytes("<i4", "(4,)", raw<std::int32_t>({0, 1, 2'000'000'000, 0})), "label 2000000000"},
+           {x, npy_bytes("<f4", "(4,)", raw<float>({0, 1, 2, nan})), "target of sample 3"},
+           {x, npy_bytes("<f4", "(4, 0)", ""), "targets have no values"}}) {
+    const auto problem = data_problem(load_arrays(samples, labels, ", 'channels_last': true"));
+    CHECK_MESSAGE(contains(problem, message), problem);
+  }
+}
+
+TEST_CASE("npy format: training and test sets must fit together") {
+  const temp_folder folder;
+  const auto x = folder.write("x.npy", npy_bytes("|u1", "(4, 6)", counting(24)));
+  folder.write("x_labels.npy", four_labels);
+  const auto other = folder.write("other.npy", npy_bytes("|u1", "(4, 5)", counting(20)));
+  folder.write("other_labels.npy", four_labels);
+  const auto more = folder.write("more.npy", npy_bytes("|u1", "(1, 6)", counting(6)));
+  folder.write("more_labels.npy", npy_bytes("|u1", "(1,)", "\3"));
+  CHECK(contains(data_problem(load_format({.train = x, .test = other})), "different shapes"));
+  CHECK(contains(data_problem(load_format({.train = x, .test = more})), "classes that the training set"));
+  CHECK(contains(data_problem(load_format({.train = x, .test = "y"})), "y: must be a .npy file"));
+  CHECK(contains(data_problem(load_format({.train = "x.txt"})), "x.txt: must be"));
+  CHECK(contains(data_problem(load_format({.train = "x.npz", .test = x})), "into the archive"));
+}

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "tests/core/data_support.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <iterator>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+namespace triage::test {
+
+inline std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// Runs `body` in a forked child, so that limits it sets stay there; whether it returned true.
+inline bool in_child(const std::function<bool()>& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    bool good = false;
+    try {
+      good = body();
+    } catch (...) {
+    }
+    _exit(good ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// From now on, this process cannot write a file beyond `bytes`: what a full disk looks like.
+inline void limit_file_size(rlim_t bytes) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{bytes, bytes};
+  setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/// From now on, this process opens no file.
+inline void forbid_opening() {
+  const rlimit limit{0, 0};
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// A path that nobody can create, not even root: below a regular file.
+inline std::string impossible_path(const temp_folder& folder) {
+  return folder.write("a_file", "x") + "/below";
+}
+
+/// Equal bit by bit, which == is not for NaN and zeros.
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+} // namespace triage::test
