@@ -66,7 +66,6 @@ void run_controller::result_arrived(const train_result& result) {
   }
   merge_arrived();
   advance();
-  request_batches();
   report_if_due();
 }
 
@@ -166,19 +165,21 @@ void run_controller::dispatch() {
     stock_.pop_front();
     samples_dispatched_ += granted.batch->ids.size();
     effects_.send_order(m.id, {granted.id, current(), granted.batch});
+    request_batches();
   }
 }
 
 void run_controller::request_batches() {
   if (phase_ == phase::done || ending())
     return;
+  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a step, so
+  // that with one worker the sampler sees scores and draws in the same order whatever the timing.
   const std::size_t full = 2 * std::max<std::size_t>(ledger_.members().size(), 1);
   const std::size_t have = stock_.size() + batches_requested_;
-  if (have > full / 2)
+  if (have >= full)
     return;
-  const std::size_t wanted = full - have;
-  batches_requested_ += wanted;
-  effects_.draw(wanted, progress(samples_dispatched_).fraction(), store_.version());
+  batches_requested_ += full - have;
+  effects_.draw(full - have, progress(samples_dispatched_).fraction(), store_.version());
 }
 
 void run_controller::merge_arrived() {

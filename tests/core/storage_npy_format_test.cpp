@@ -2,6 +2,7 @@
 #include "tests/core/npy_support.hpp"
 
 #include <doctest/doctest.h>
+#include <limits>
 
 // The data format "npy": NumPy arrays and archives as training and test sets.
 
@@ -20,7 +21,10 @@ result<data_splits> load_arrays(const std::string& x, const std::string& y, cons
 }
 
 /// The loaded sets, before any splitting.
-result<loaded_data> load_format(const data_source& source) {
+result<loaded_data> load_files(const std::string& train, const std::string& test = {}) {
+  data_source source;
+  source.train = train;
+  source.test = test;
   return make_npy_format()->load(source);
 }
 
@@ -29,7 +33,7 @@ const std::string four_labels = npy_bytes("|u1", "(4,)", std::string("\0\1\2\1",
 } // namespace
 
 TEST_CASE("npy format: an archive gives both sets; bytes stay bytes") {
-  const auto data = load_format({.path = TRIAGE_SOURCE_DIR "/tests/golden/arrays.npz"});
+  const auto data = load_files(TRIAGE_SOURCE_DIR "/tests/golden/arrays.npz");
   REQUIRE_MESSAGE(data.ok(), data.error().message);
   CHECK(data->train.shape == sample_shape{1, 2, 3});
   CHECK(data->train.size == 4);
@@ -129,9 +133,9 @@ TEST_CASE("npy format: training and test sets must fit together") {
   folder.write("other_labels.npy", four_labels);
   const auto more = folder.write("more.npy", npy_bytes("|u1", "(1, 6)", counting(6)));
   folder.write("more_labels.npy", npy_bytes("|u1", "(1,)", "\3"));
-  CHECK(contains(data_problem(load_format({.train = x, .test = other})), "different shapes"));
-  CHECK(contains(data_problem(load_format({.train = x, .test = more})), "classes that the training set"));
-  CHECK(contains(data_problem(load_format({.train = x, .test = "y"})), "y: must be a .npy file"));
-  CHECK(contains(data_problem(load_format({.train = "x.txt"})), "x.txt: must be"));
-  CHECK(contains(data_problem(load_format({.train = "x.npz", .test = x})), "into the archive"));
+  CHECK(contains(data_problem(load_files(x, other)), "different shapes"));
+  CHECK(contains(data_problem(load_files(x, more)), "classes that the training set"));
+  CHECK(contains(data_problem(load_files(x, "y")), "y: must be a .npy file"));
+  CHECK(contains(data_problem(load_files("x.txt")), "x.txt: must be"));
+  CHECK(contains(data_problem(load_files("x.npz", x)), "into the archive"));
 }

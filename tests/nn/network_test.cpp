@@ -83,7 +83,7 @@ TEST_CASE("models that do not fit are refused with the place, the layer, its inp
       {R"({"type": "dense"})", {4, 1, 1}, 1, {"run.json", "/model", "array of layers"}},
       {"[]", {4, 1, 1}, 1, {"no layer with parameters"}},
       {R"(["relu"])", {4, 1, 1}, 4, {"no layer with parameters"}},
-      {"[3]", {4, 1, 1}, 1, {"/model/0", "layer"}},
+      {"[3]", {4, 1, 1}, 1, {"/model/0", "not an integer"}},
       {R"([{"units": 3}])", {4, 1, 1}, 3, {"/model/0", "type"}},
       {R"(["relu", {"type": "dens", "units": 3}])", {4, 1, 1}, 3, {"/model/1/type", R"("dense")"}},
       {R"([{"type": "dense", "unit": 3}])", {4, 1, 1}, 3, {"/model/0/unit", R"("units")"}},
