@@ -92,7 +92,7 @@ struct coordinator_state : run_effects {
   std::vector<worker_entry> workers;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
-  std::int64_t workers_awaited = 0; ///< spawned, neither joined nor failed yet
+  std::int64_t workers_awaited = 0;   ///< spawned, neither joined nor failed yet
   lane_recorder lane;
 };
 

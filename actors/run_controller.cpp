@@ -172,8 +172,8 @@ void run_controller::dispatch() {
 void run_controller::request_batches() {
   if (phase_ == phase::done || ending())
     return;
-  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a step, so
-  // that with one worker the sampler sees scores and draws in the same order whatever the timing.
+  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a
+  // step, so that with one worker the sampler sees scores and draws in the same order whatever the timing.
   const std::size_t full = 2 * std::max<std::size_t>(ledger_.members().size(), 1);
   const std::size_t have = stock_.size() + batches_requested_;
   if (have >= full)

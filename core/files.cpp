@@ -73,7 +73,8 @@ result<std::string> read_file(const std::string& path, std::size_t most_bytes) {
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0)
     return failed(path, "cannot be opened");
   if (!S_ISREG(info.st_mode))
-    return io_error(fmt::format("{}: is {}, not a file", path, S_ISDIR(info.st_mode) ? "a directory" : "a device"));
+    return io_error(
+        fmt::format("{}: is {}, not a file", path, S_ISDIR(info.st_mode) ? "a directory" : "a device"));
   if (static_cast<std::size_t>(info.st_size) > most_bytes)
     return io_error(
         fmt::format("{}: {} bytes are more than such a file may have ({})", path, info.st_size, most_bytes));

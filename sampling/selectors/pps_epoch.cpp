@@ -55,7 +55,8 @@ public:
              .max = 1.0},
             tail_fraction_);
     v.field({.name = "step_gain_max",
-             .doc = "largest factor by which a planned step may be longer than a uniform one; above 1 it acts like a "
+             .doc = "largest factor by which a planned step may be longer than a uniform one; above 1 it "
+                    "acts like a "
                     "larger learning rate",
              .min = 0.01},
             step_gain_max_);
@@ -162,8 +163,8 @@ private:
     winsorise(sizes_, winsor_quantile_, scratch_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       // A point that is passed over now may come last in the next pass: two epochs later at the most.
-      const bool certain =
-          !priorities.seen(ids[i]) || priorities.epochs_since_trained(ids[i], progress.epochs) > max_age_ - 2.0;
+      const bool certain = !priorities.seen(ids[i]) ||
+                           priorities.epochs_since_trained(ids[i], progress.epochs) > max_age_ - 2.0;
       strengths_[i] = certain ? -1.0 : std::pow(sizes_[i], alpha_);
     }
     const inclusion_rule rule{pi_min_, pi_max_, noise_budget_, kappa_min_, kappa_.value_or(0.0)};
@@ -174,8 +175,8 @@ private:
     uniform_plan_ = false;
     figures_.kappa = plan_.kappa;
     figures_.phase = "prioritized";
-    // A plan's step may be longer than a uniform one: by 1/kappa, which is what weights 1/pi amount to, but only as
-    // far as the noise falls, and not further than the learning rate has room for.
+    // A plan's step may be longer than a uniform one: by 1/kappa, which is what weights 1/pi amount to, but
+    // only as far as the noise falls, and not further than the learning rate has room for.
     const double longer = std::min({1.0 / plan_.kappa, plan_.gain, step_gain_max_});
     const auto step_scale = static_cast<float>(longer * plan_.kappa);
     systematic_sample(plan_.probability, random, [&](std::size_t i, std::uint32_t copies) {

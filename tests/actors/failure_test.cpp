@@ -52,8 +52,9 @@ public:
   }
 };
 
-constexpr std::array faulty_table = {registry_entry<layer_factory>{
-    "faulty", "breaks when told to", [] { return std::unique_ptr<layer>(std::make_unique<faulty_layer>()); }}};
+constexpr std::array faulty_table = {
+    registry_entry<layer_factory>{"faulty", "breaks when told to",
+                                  [] { return std::unique_ptr<layer>(std::make_unique<faulty_layer>()); }}};
 
 train_outcome run_with(fault f, std::vector<std::string> more = {}) {
   present_fault = f;
@@ -72,8 +73,9 @@ train_outcome run_with(fault f, std::vector<std::string> more = {}) {
 TEST_CASE("a worker that throws is named, and the run goes on without it") {
   for (const char* policy : {"bsp", "ssp", "asp"}) {
     CAPTURE(policy);
-    const auto outcome = run_with(
-        fault::throws_once, {"runtime.workers=3", std::string("runtime.exchange={\"policy\":\"") + policy + "\"}"});
+    const auto outcome =
+        run_with(fault::throws_once,
+                 {"runtime.workers=3", std::string("runtime.exchange={\"policy\":\"") + policy + "\"}"});
     CHECK(outcome.summary.status == run_status::finished);
     REQUIRE(outcome.summary.lost_members.size() == 1);
     CHECK(outcome.summary.lost_members[0].find("worker-") != std::string::npos);
@@ -98,8 +100,9 @@ TEST_CASE("a single result with NaN is dropped and counted, and never reaches th
 }
 
 TEST_CASE("estimators that return NaN are struck off; training goes on from by-products") {
-  const auto outcome = run_with(fault::nan_in_scoring, {R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})",
-                                                        "duration.epochs=8", "runtime.estimators=2"});
+  const auto outcome =
+      run_with(fault::nan_in_scoring, {R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})",
+                                       "duration.epochs=8", "runtime.estimators=2"});
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.epochs >= 8.0);
 }

@@ -9,8 +9,9 @@ using namespace triage;
 using namespace triage::test;
 
 TEST_CASE("one worker and one seed: two runs end with the same bits, another seed does not") {
-  for (const char* sampling : {R"({"type":"uniform"})", R"({"type":"multinomial","estimator":"byproduct"})",
-                               R"({"type":"pps_epoch","estimator":"byproduct","warm_epochs":0.5,"gate_gain":0})"}) {
+  for (const char* sampling :
+       {R"({"type":"uniform"})", R"({"type":"multinomial","estimator":"byproduct"})",
+        R"({"type":"pps_epoch","estimator":"byproduct","warm_epochs":0.5,"gate_gain":0})"}) {
     CAPTURE(sampling);
     const std::string chosen = std::string("sampling=") + sampling;
     const auto a = run(small_run({chosen}));
@@ -25,14 +26,16 @@ TEST_CASE("one worker and one seed: two runs end with the same bits, another see
 
 TEST_CASE("bsp with m workers equals one worker on the concatenated batch, after 100 steps") {
   // 100 steps of 64 samples; 6400 points make it exactly one epoch.
-  const std::vector<std::string> common = {"data.train_size=6400", "duration.epochs=1", "evaluation.every_epochs=0"};
+  const std::vector<std::string> common = {"data.train_size=6400", "duration.epochs=1",
+                                           "evaluation.every_epochs=0"};
   auto one = common;
   one.insert(one.end(), {"batch_size=64", "runtime.workers=1"});
   const auto reference = run(small_run(one));
   CHECK(reference.summary.steps == 100);
   for (const int workers : {2, 4}) {
     auto many = common;
-    many.insert(many.end(), {"batch_size=" + std::to_string(64 / workers), "runtime.workers=" + std::to_string(workers)});
+    many.insert(many.end(),
+                {"batch_size=" + std::to_string(64 / workers), "runtime.workers=" + std::to_string(workers)});
     const auto parallel = run(small_run(many));
     CHECK(parallel.summary.steps == 100);
     CHECK(largest_difference(reference.parameters, parallel.parameters) < 1e-5);
@@ -42,8 +45,9 @@ TEST_CASE("bsp with m workers equals one worker on the concatenated batch, after
 TEST_CASE("every exchange policy trains with several workers, and accounts for every sample") {
   for (const auto& entry : exchange_policies()) {
     CAPTURE(entry.name);
-    const auto outcome = run(small_run({"runtime.workers=3", "runtime.exchange={\"policy\":\"" + std::string(entry.name) + "\"}",
-                                        "optimizer.momentum=0", "duration.epochs=5"}));
+    const auto outcome = run(
+        small_run({"runtime.workers=3", "runtime.exchange={\"policy\":\"" + std::string(entry.name) + "\"}",
+                   "optimizer.momentum=0", "duration.epochs=5"}));
     CHECK(outcome.summary.status == run_status::finished);
     CHECK(outcome.summary.samples_trained == 5 * 512);
     CHECK(*outcome.summary.figures->test_accuracy > 0.8);
@@ -51,8 +55,8 @@ TEST_CASE("every exchange policy trains with several workers, and accounts for e
 }
 
 TEST_CASE("estimators score while workers train, and training learns as well") {
-  const auto outcome = run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.2})", "duration.epochs=20",
-                                      "runtime.estimators=2"}));
+  const auto outcome = run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.2})",
+                                      "duration.epochs=20", "runtime.estimators=2"}));
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.samples_scored > 512);
   CHECK(outcome.summary.scoring_share > 0.0);
@@ -60,9 +64,10 @@ TEST_CASE("estimators score while workers train, and training learns as well") {
 }
 
 TEST_CASE("a run stopped anywhere and resumed ends with the bits of the uninterrupted run") {
-  const std::vector<std::string> options = {R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})",
-                                            "duration.epochs=6", "checkpoint.every_epochs=0.7", "checkpoint.keep=100",
-                                            "optimizer={\"type\":\"adam\",\"learning_rate\":0.01}"};
+  const std::vector<std::string> options = {
+      R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})", "duration.epochs=6",
+      "checkpoint.every_epochs=0.7", "checkpoint.keep=100",
+      "optimizer={\"type\":\"adam\",\"learning_rate\":0.01}"};
   const temporary_folder folder;
   train_options whole;
   whole.run_directory = folder.path();
@@ -116,14 +121,16 @@ TEST_CASE("a stop request saves and says interrupted") {
 }
 
 TEST_CASE("a target ends the run and its time is kept") {
-  const auto outcome = run(small_run({R"(duration.target={"metric":"test_accuracy","value":0.7})", "duration.epochs=200"}));
+  const auto outcome =
+      run(small_run({R"(duration.target={"metric":"test_accuracy","value":0.7})", "duration.epochs=200"}));
   CHECK(outcome.summary.status == run_status::target_reached);
   REQUIRE(outcome.summary.time_to_target);
   CHECK(outcome.summary.time_to_target->seconds <= outcome.summary.train_seconds);
   CHECK(outcome.summary.epochs < 200.0);
 }
 
-TEST_CASE("a learning rate that diverges ends the run as failed, names the cause and leaves a healthy checkpoint") {
+TEST_CASE(
+    "a learning rate that diverges ends the run as failed, names the cause and leaves a healthy checkpoint") {
   const temporary_folder folder;
   train_options options;
   options.run_directory = folder.path();
@@ -142,7 +149,8 @@ TEST_CASE("the trace shows a lane for every actor, with work in it") {
   const temporary_folder folder;
   train_options options;
   options.trace_file = folder.path("trace.json");
-  run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})", "duration.epochs=10"}), options);
+  run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})", "duration.epochs=10"}),
+      options);
   const auto trace = read_json_file(options.trace_file);
   REQUIRE_MESSAGE(trace.ok(), trace.error().message);
   std::string names;
@@ -159,8 +167,8 @@ TEST_CASE("metrics and summary are complete") {
   run(small_run(), options);
   const auto summary = read_json_file(folder.path("summary.json"));
   REQUIRE(summary.ok());
-  for (const char* key : {"status", "steps", "samples_trained", "samples_scored", "train_seconds", "samples_per_second",
-                          "train_loss", "test_loss", "test_accuracy", "time_to_target"})
+  for (const char* key : {"status", "steps", "samples_trained", "samples_scored", "train_seconds",
+                          "samples_per_second", "train_loss", "test_loss", "test_accuracy", "time_to_target"})
     CHECK_MESSAGE(summary->find(key) != nullptr, key);
   const auto metrics = read_file(folder.path("metrics.jsonl"), 1U << 20U);
   REQUIRE(metrics.ok());

@@ -20,7 +20,8 @@ std::unique_ptr<exchange_policy> make(const std::string& json) {
 
 } // namespace
 
-TEST_CASE("exchange: over the whole table, random events never deadlock, respect the lag bound and merge everything") {
+TEST_CASE("exchange: over the whole table, random events never deadlock, respect the lag bound and merge "
+          "everything") {
   for (const auto& entry : exchange_policies()) {
     CAPTURE(entry.name);
     const auto policy = make("{\"policy\": \"" + std::string(entry.name) + "\"}");

@@ -56,7 +56,8 @@ TEST_CASE("sum tree: a prefix query equals a linear scan, over random updates") 
     const double mass = random.uniform() * tree.total();
     const auto found = tree.find(mass);
     REQUIRE(weights[found] > 0.0);
-    const double before = std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(found), 0.0);
+    const double before =
+        std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(found), 0.0);
     CHECK(before <= mass + 1e-9);
     CHECK(before + weights[found] >= mass - 1e-9);
   }

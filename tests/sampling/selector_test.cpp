@@ -20,7 +20,9 @@ sampling_source make_source(const std::string& json, std::uint64_t seed, std::si
   return {made.take(), n, seed};
 }
 
-float priority_of(std::uint32_t id) { return 0.05F + 4.0F * std::pow(static_cast<float>(id % 97) / 97.0F, 4.0F); }
+float priority_of(std::uint32_t id) {
+  return 0.05F + 4.0F * std::pow(static_cast<float>(id % 97) / 97.0F, 4.0F);
+}
 
 void fill(sampling_source& source, std::size_t n = points) {
   std::vector<std::uint32_t> ids(n);
@@ -43,7 +45,9 @@ const std::vector<std::string>& descriptions() {
   return all;
 }
 
-bool same(const drawn_batch& a, const drawn_batch& b) { return a.ids == b.ids && a.weights == b.weights; }
+bool same(const drawn_batch& a, const drawn_batch& b) {
+  return a.ids == b.ids && a.weights == b.weights;
+}
 
 } // namespace
 
@@ -108,9 +112,10 @@ TEST_CASE("selectors: a state for other data is refused") {
   }
 }
 
-TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates the full mean; elsewhere it does not") {
-  // ALGORITHMS 1.10, test 1: with fixed values x_i and stale scores, E[sum of w x over a pass] is the full sum, up to
-  // the declared step scale, which the weights of equal values reveal.
+TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates the full mean; elsewhere it "
+          "does not") {
+  // ALGORITHMS 1.10, test 1: with fixed values x_i and stale scores, E[sum of w x over a pass] is the full
+  // sum, up to the declared step scale, which the weights of equal values reveal.
   for (const auto& d : descriptions()) {
     if (d.find("warm_epochs\": 0.5") != std::string::npos)
       continue; // changes its mind during the test

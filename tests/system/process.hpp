@@ -1,0 +1,90 @@
+#pragma once
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace triage::test {
+
+/// How a program ended, and what it said.
+struct finished_process {
+  int exit_code = -1; ///< 128 + signal when a signal ended it
+  std::string output; ///< stdout and stderr together
+};
+
+/// The program under test as a real process; killed when the object goes out of scope.
+class process {
+public:
+  explicit process(std::vector<std::string> arguments, std::string output_file = "/dev/null")
+      : output_file_(std::move(output_file)) {
+    arguments.insert(arguments.begin(), TRIAGE_BINARY_DIR "/triage");
+    std::vector<char*> argv;
+    for (auto& a : arguments)
+      argv.push_back(a.data());
+    argv.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ == 0) {
+      if (chdir(TRIAGE_SOURCE_DIR) != 0) // paths in the examples start at the project's root
+        _exit(126);
+      const int out = open(output_file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+      dup2(out, STDOUT_FILENO);
+      dup2(out, STDERR_FILENO);
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+  }
+  process(const process&) = delete;
+  process& operator=(const process&) = delete;
+  ~process() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+  }
+
+  void signal(int number) const { kill(pid_, number); }
+  [[nodiscard]] bool running() const {
+    int status = 0;
+    return waitpid(pid_, &status, WNOHANG | WNOWAIT) == 0 && kill(pid_, 0) == 0;
+  }
+  int wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+private:
+  std::string output_file_;
+  pid_t pid_ = -1;
+};
+
+inline std::string file_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+inline void write_text(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// Runs to the end.
+inline finished_process run_triage(const std::vector<std::string>& arguments,
+                                   const std::string& scratch_file) {
+  process p(arguments, scratch_file);
+  finished_process out;
+  out.exit_code = p.wait();
+  out.output = file_text(scratch_file);
+  return out;
+}
+
+} // namespace triage::test
