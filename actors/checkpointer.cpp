@@ -16,6 +16,8 @@ struct checkpointer_state {
 
 checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_pointer<checkpointer_state> self,
                                                shared_context context, coordinator_actor coordinator) {
+  self->monitor(coordinator);
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   return {
       [self, context, coordinator](const checkpoint_order& order) {
         checkpoint_outcome out;

@@ -24,6 +24,8 @@ evaluator_actor::behavior_type evaluator(evaluator_actor::stateful_pointer<evalu
                                          monitor_actor monitor) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, "evaluator");
+  self->monitor(coordinator);
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   return {
       [self, coordinator](const evaluate_order& order) {
         auto& state = self->state;

@@ -111,7 +111,8 @@ TEST_CASE("crash: a damaged checkpoint does not replace the healthy one that was
   CHECK(!write_checkpoint(folder.path(), content_of(2, 2), 1, [](const char* operation) {
            return std::string_view(operation) != "remove what was set aside";
          }).ok());
-  fs::remove(folder.path("step-000000000002/DONE")); // of the new one
+  CHECK(newest(folder.path()) == std::pair(std::int64_t{2}, 2.F)); // of two healthy ones, the new one
+  fs::remove(folder.path("step-000000000002/DONE"));               // of the new one
   CHECK(newest(folder.path()) == std::pair(std::int64_t{2}, 1.F));
   CHECK(!write_checkpoint(folder.path(), content_of(2, 3), 1, [](const char* operation) {
            return std::string_view(operation) != "publish";
@@ -140,6 +141,22 @@ TEST_CASE(
       const auto left = newest(folder.path());
       CHECK((left == std::pair(scene.first_step, 1.F) || left == std::pair(std::int64_t{2}, 2.F)));
     }
+}
+
+TEST_CASE("crash: what a removal or a link left half done is tidied up, and no other file is touched") {
+  const temp_folder folder;
+  folder.write(".removing-step-000000000001/model.safetensors", "rest");
+  folder.write(".writing-step-000000000003/model.safetensors", "half");
+  folder.write("notes.txt", "mine");
+  fs::create_symlink("step-000000000003", folder.path(".latest.tmp"));
+  fs::create_symlink("step-000000000003", folder.path("latest")); // dangling
+  const auto path = write_checkpoint(folder.path(), content_of(2, 1), 1);
+  REQUIRE(path.ok());
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.path()))
+    names.insert(entry.path().filename().string());
+  CHECK(names == std::set<std::string>{"latest", "notes.txt", "step-000000000002"});
+  CHECK(fs::equivalent(folder.path("latest"), *path));
 }
 
 TEST_CASE("failure: the hidden directory vanishes before any operation") {
