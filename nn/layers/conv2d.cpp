@@ -1,6 +1,6 @@
-#include "nn/kernels/weights.hpp"
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/layers/weighted_stage.hpp"
 #include "nn/layers/window.hpp"
 
 #include <fmt/format.h>
@@ -56,57 +56,18 @@ forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_r
           r.engine.engine()};
 }
 
-class conv2d_stage : public stage {
+class conv2d_stage : public weighted_stage {
 public:
   conv2d_stage(const stage_request& r, conv_shape shape) : conv2d_stage(r, std::move(shape), nullptr) {}
-
-  void bind(const stage_buffers& b) override {
-    stage::bind(b);
-    forward_.set(DNNL_ARG_SRC, b.input);
-    forward_.set(DNNL_ARG_DST, b.output);
-    if (weights_gradient_.empty())
-      return;
-    weights_gradient_.set(DNNL_ARG_SRC, b.input);
-    weights_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-    if (!activation_.empty()) {
-      activation_.set(DNNL_ARG_DST, b.output);
-      activation_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-      activation_.set(DNNL_ARG_DIFF_SRC, b.output_gradient);
-    }
-    if (!input_gradient_.empty()) {
-      input_gradient_.set(DNNL_ARG_DIFF_SRC, b.input_gradient);
-      input_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-    }
-  }
-
-  void forward(const pass& p) override {
-    forward_.set(DNNL_ARG_WEIGHTS, forward_weights_.load(p.parameters.data() + c_.weight));
-    if (c_.bias)
-      forward_.set(DNNL_ARG_BIAS, p.parameters.data() + *c_.bias);
-    forward_.run();
-  }
-
-  void backward(const pass& p) override {
-    if (!activation_.empty())
-      activation_.run();
-    float* const gradient = p.gradient.data() + c_.weight;
-    weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));
-    if (c_.bias)
-      weights_gradient_.set(DNNL_ARG_DIFF_BIAS, p.gradient.data() + *c_.bias);
-    weights_gradient_.run();
-    gradient_weights_.store(gradient);
-    if (input_gradient_.empty())
-      return;
-    input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_.load(p.parameters.data() + c_.weight));
-    input_gradient_.run();
-  }
 
 private:
   conv2d_stage(const stage_request& r, conv_shape shape, std::nullptr_t)
       : conv2d_stage(r, shape, forward_descriptor(shape, r)) {}
 
   conv2d_stage(const stage_request& r, conv_shape shape, const forward_op::primitive_desc& forward)
-      : stage(tensor_layout(forward.src_desc()), tensor_layout(forward.dst_desc())), c_(std::move(shape)) {
+      : weighted_stage(tensor_layout(forward.src_desc()), tensor_layout(forward.dst_desc()),
+                       {shape.weight, shape.bias}),
+        c_(std::move(shape)) {
     const auto& e = r.engine.engine();
     const auto source = forward.src_desc();
     const auto output = forward.dst_desc();
@@ -152,13 +113,6 @@ private:
   }
 
   conv_shape c_;
-  kernel forward_;
-  kernel activation_;
-  kernel weights_gradient_;
-  kernel input_gradient_;
-  weight_binding forward_weights_;
-  weight_binding gradient_weights_;
-  weight_binding backward_weights_;
 };
 
 class conv2d : public layer {

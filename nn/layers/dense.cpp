@@ -1,6 +1,6 @@
-#include "nn/kernels/weights.hpp"
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/layers/weighted_stage.hpp"
 
 #include <fmt/format.h>
 #include <optional>
@@ -47,10 +47,11 @@ auto with_storage(const dense_shape& d, Make make) {
   }
 }
 
-class dense_stage : public stage {
+class dense_stage : public weighted_stage {
 public:
   dense_stage(const stage_request& r, dense_shape shape)
-      : stage(tensor_layout::plain(r.batch, shape.input), tensor_layout::plain(r.batch, {shape.out, 1, 1})),
+      : weighted_stage(tensor_layout::plain(r.batch, shape.input),
+                       tensor_layout::plain(r.batch, {shape.out, 1, 1}), {shape.weight, shape.bias}),
         d_(std::move(shape)) {
     const auto& e = r.engine.engine();
     const desc source({r.batch, d_.in}, f32, tag::nc); // a plain image is a row: the same memory
@@ -95,56 +96,8 @@ public:
     backward_weights_ = weight_binding(r.engine, d_.storage, data.weights_desc());
   }
 
-  void bind(const stage_buffers& b) override {
-    stage::bind(b);
-    forward_.set(DNNL_ARG_SRC, b.input);
-    forward_.set(DNNL_ARG_DST, b.output);
-    if (weights_gradient_.empty())
-      return;
-    weights_gradient_.set(DNNL_ARG_SRC, b.input);
-    weights_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-    if (!activation_.empty()) {
-      activation_.set(DNNL_ARG_DST, b.output);
-      activation_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-      activation_.set(DNNL_ARG_DIFF_SRC, b.output_gradient);
-    }
-    if (!input_gradient_.empty()) {
-      input_gradient_.set(DNNL_ARG_DIFF_SRC, b.input_gradient);
-      input_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
-    }
-  }
-
-  void forward(const pass& p) override {
-    forward_.set(DNNL_ARG_WEIGHTS, forward_weights_.load(p.parameters.data() + d_.weight));
-    if (d_.bias)
-      forward_.set(DNNL_ARG_BIAS, p.parameters.data() + *d_.bias);
-    forward_.run();
-  }
-
-  void backward(const pass& p) override {
-    if (!activation_.empty())
-      activation_.run();
-    float* const gradient = p.gradient.data() + d_.weight;
-    weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));
-    if (d_.bias)
-      weights_gradient_.set(DNNL_ARG_DIFF_BIAS, p.gradient.data() + *d_.bias);
-    weights_gradient_.run();
-    gradient_weights_.store(gradient);
-    if (input_gradient_.empty())
-      return;
-    input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_.load(p.parameters.data() + d_.weight));
-    input_gradient_.run();
-  }
-
 private:
   dense_shape d_;
-  kernel forward_;
-  kernel activation_;
-  kernel weights_gradient_;
-  kernel input_gradient_;
-  weight_binding forward_weights_;
-  weight_binding gradient_weights_;
-  weight_binding backward_weights_;
 };
 
 class dense : public layer {

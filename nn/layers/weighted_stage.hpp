@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nn/kernels/weights.hpp"
+#include "nn/layer.hpp"
+
+#include <optional>
+
+namespace triage {
+
+/// Where a layer's tensors start in the flat block.
+struct weight_place {
+  std::size_t weight = 0;
+  std::optional<std::size_t> bias;
+};
+
+/// What the stages of all layers with one weight tensor share: forward with a fused activation, then its
+/// derivative, the weight gradient and the input gradient. A derived constructor builds the kernels; those it
+/// leaves empty are not run.
+class weighted_stage : public stage {
+public:
+  void bind(const stage_buffers& b) override;
+  void forward(const pass& p) override;
+  void backward(const pass& p) override;
+
+protected:
+  weighted_stage(tensor_layout input, tensor_layout output, const weight_place& place)
+      : stage(std::move(input), std::move(output)), place_(place) {}
+
+  kernel forward_;          ///< arguments SRC, WEIGHTS, BIAS, DST
+  kernel activation_;       ///< the activation's derivative, in place on the output gradient
+  kernel weights_gradient_; ///< arguments SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS
+  kernel input_gradient_;   ///< arguments DIFF_DST, WEIGHTS, DIFF_SRC
+  weight_binding forward_weights_;
+  weight_binding gradient_weights_;
+  weight_binding backward_weights_;
+
+private:
+  weight_place place_;
+};
+
+} // namespace triage
