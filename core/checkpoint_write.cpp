@@ -97,12 +97,16 @@ public:
   /// Makes the directories, and removes what writers that crashed have left.
   [[nodiscard]] result<void> prepare() const {
     std::error_code ec;
-    if (fs::create_directories(directory_, ec))
-      if (auto durable = sync_directory(fs::absolute(directory_, ec).lexically_normal().parent_path());
-          !durable.ok())
-        return durable;
+    std::vector<std::string> changed; // the parents of all directories that are missing
+    for (fs::path p = fs::absolute(directory_ + "/.", ec).lexically_normal().parent_path();
+         p.has_relative_path() && !fs::exists(p, ec); p = p.parent_path())
+      changed.push_back(p.parent_path());
+    fs::create_directories(directory_, ec);
     if (ec)
       return file_error(directory_, "cannot be created", ec.value());
+    for (const auto& parent : changed)
+      if (auto durable = sync_directory(parent); !durable.ok())
+        return durable;
     for (const auto& name : names_in(directory_))
       if (name.starts_with(writing_prefix) || name.starts_with(removing_prefix) || name == latest_temporary)
         fs::remove_all(directory_ + "/" + name, ec);

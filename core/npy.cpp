@@ -133,6 +133,9 @@ constexpr std::array types = {
     type_entry{"u4", 4, reader<std::uint32_t, std::int64_t>},
 };
 
+/// In the order of npy_values.
+constexpr std::array<std::string_view, std::variant_size_v<npy_values>> written_types = {"<f4", "|u1", "<i8"};
+
 } // namespace
 
 result<npy_array> decode_npy(std::string_view bytes, const std::string& file) {
@@ -164,9 +167,10 @@ result<npy_array> read_npy(const std::string& path) {
   return decode_npy(*bytes, path);
 }
 
-std::string encode_npy(const std::vector<std::int64_t>& shape, std::span<const float> values) {
-  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
+std::string encode_npy(const std::vector<std::int64_t>& shape, const npy_values& values) {
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                  written_types.at(values.index()), fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
   // The data starts on a 64-byte boundary; the header ends with a newline.
   header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
   header += '\n';
@@ -176,16 +180,21 @@ std::string encode_npy(const std::vector<std::int64_t>& shape, std::span<const f
   out += static_cast<char>(header.size() & 0xFFU);
   out += static_cast<char>(header.size() >> 8U);
   out += header;
-  if (!values.empty())
-    out.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  std::visit(
+      [&](const auto& v) {
+        if (!v.empty())
+          out.append(reinterpret_cast<const char*>(v.data()), v.size_bytes());
+      },
+      values);
   return out;
 }
 
 result<void> write_npy(const std::string& path, const std::vector<std::int64_t>& shape,
-                       std::span<const float> values) {
-  if (element_count(shape) != values.size())
-    return data_error(fmt::format("{}: cannot be written: {} values do not fill the shape [{}]", path,
-                                  values.size(), fmt::join(shape, ", ")));
+                       const npy_values& values) {
+  const auto count = std::visit([](const auto& v) { return v.size(); }, values);
+  if (element_count(shape) != count)
+    return data_error(fmt::format("{}: cannot be written: {} values do not fill the shape [{}]", path, count,
+                                  fmt::join(shape, ", ")));
   return write_file_atomic(path, encode_npy(shape, values));
 }
 

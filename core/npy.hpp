@@ -23,9 +23,14 @@ struct npy_array {
 [[nodiscard]] result<npy_array> decode_npy(std::string_view bytes, const std::string& file);
 [[nodiscard]] result<npy_array> read_npy(const std::string& path);
 
-/// The bytes of a version 1 file with dtype <f4.
-[[nodiscard]] std::string encode_npy(const std::vector<std::int64_t>& shape, std::span<const float> values);
+/// Values to write, as dtype <f4, |u1 or <i8. A vector converts to it.
+using npy_values =
+    std::variant<std::span<const float>, std::span<const std::uint8_t>, std::span<const std::int64_t>>;
+
+/// The bytes of a version 1 file. Precondition: the values fill the shape.
+[[nodiscard]] std::string encode_npy(const std::vector<std::int64_t>& shape, const npy_values& values);
+/// Replaces a file in one step. Values that do not fill the shape are an error (kind data).
 [[nodiscard]] result<void> write_npy(const std::string& path, const std::vector<std::int64_t>& shape,
-                                     std::span<const float> values);
+                                     const npy_values& values);
 
 } // namespace triage

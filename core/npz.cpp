@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
+#include <new>
 #include <zip.h>
 
 namespace triage {
@@ -69,9 +70,7 @@ error write_problem(zip_t* archive, const std::string& path) {
   return io_error(fmt::format("{}: cannot be written: {}", path, zip_strerror(archive)));
 }
 
-} // namespace
-
-result<std::vector<std::pair<std::string, npy_array>>> read_npz(const std::string& path) {
+result<named_arrays> read_archive(const std::string& path) {
   std::error_code ec;
   const auto file_bytes = std::filesystem::file_size(path, ec);
   if (ec)
@@ -81,7 +80,7 @@ result<std::vector<std::pair<std::string, npy_array>>> read_npz(const std::strin
       zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
   if (!archive)
     return bad(path, code_text(code));
-  std::vector<std::pair<std::string, npy_array>> out;
+  named_arrays out;
   const auto entries =
       static_cast<zip_uint64_t>(std::max<zip_int64_t>(zip_get_num_entries(archive.get(), 0), 0));
   if (entries > most_entries)
@@ -104,6 +103,16 @@ result<std::vector<std::pair<std::string, npy_array>>> read_npz(const std::strin
     out.emplace_back(std::move(name), array.take());
   }
   return out;
+}
+
+} // namespace
+
+result<named_arrays> read_npz(const std::string& path) {
+  try {
+    return read_archive(path);
+  } catch (const std::bad_alloc&) { // a small archive may honestly unpack to more than there is
+    return bad(path, "its arrays do not fit into memory");
+  }
 }
 
 result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {

@@ -1,3 +1,4 @@
+#include "core/excerpt.hpp"
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
 #include "core/npz.hpp"
@@ -6,12 +7,14 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 
 namespace triage {
 
 namespace {
 
-using named_arrays = std::vector<std::pair<std::string, npy_array>>;
+constexpr const char* default_x_test = "x_test";
+constexpr const char* default_y_test = "y_test";
 
 error problem(const std::string& file, const std::string& why) {
   return data_error(fmt::format("{}: {}", file, why));
@@ -100,6 +103,15 @@ result<void> assign_targets(npy_array array, const std::string& file, dataset& s
   return assign_labels(std::get<std::vector<std::int64_t>>(std::move(array.values)), file, set);
 }
 
+std::string names_of(const named_arrays& arrays) {
+  constexpr std::size_t most = 20;
+  std::vector<std::string> names;
+  for (const auto& [name, array] : arrays)
+    if (names.size() < most)
+      names.push_back(excerpt(name, 40));
+  return fmt::format("{}{}", fmt::join(names, ", "), arrays.size() > most ? ", …" : "");
+}
+
 class npy_format : public dataset_format {
 public:
   void visit(option_visitor& v) override {
@@ -110,6 +122,17 @@ public:
             test_labels_);
     v.field({.name = "channels_last", .doc = "images are (n, h, w, c) instead of (n, c, h, w)"},
             channels_last_);
+    v.field({.name = "x_train", .doc = "array of training samples in an archive"}, x_train_);
+    v.field({.name = "y_train", .doc = "array of training targets in an archive"}, y_train_);
+    v.field({.name = "x_test", .doc = "array of test samples in an archive"}, x_test_);
+    v.field({.name = "y_test", .doc = "array of test targets in an archive"}, y_test_);
+  }
+
+  [[nodiscard]] result<void> check() const override {
+    if (std::set<std::string_view>{x_train_, y_train_, x_test_, y_test_}.size() != 4)
+      return configuration_error(
+          "\"x_train\", \"y_train\", \"x_test\" and \"y_test\" must name four different arrays");
+    return {};
   }
 
   [[nodiscard]] result<loaded_data> load(const data_source& source) const override {
@@ -120,8 +143,7 @@ public:
       return load_archive(train);
     }
     if (!train.ends_with(".npy"))
-      return problem(train,
-                     "must be a .npz archive with x_train, y_train (and x_test, y_test), or a .npy file");
+      return problem(train, "must be a .npz archive with arrays of samples and targets, or a .npy file");
     loaded_data out;
     if (auto set = load_pair(train, labels_file(source, train_labels_, train), out.train); !set.ok())
       return set.error();
@@ -163,25 +185,26 @@ private:
     auto arrays = read_npz(path);
     if (!arrays.ok())
       return arrays.error();
-    const auto take = [&](const char* name) -> npy_array* {
+    const auto find = [&](const std::string& name) -> npy_array* {
       const auto at =
           std::find_if(arrays->begin(), arrays->end(), [&](const auto& a) { return a.first == name; });
       return at == arrays->end() ? nullptr : &at->second;
     };
-    const auto in = [&](const char* name) { return fmt::format("{}[{}]", path, name); };
-    if (take("x_train") == nullptr || take("y_train") == nullptr)
-      return problem(path, "has no arrays x_train and y_train");
+    const auto load = [&](const std::string& x, const std::string& y, dataset& set) -> result<void> {
+      for (const auto& name : {x, y})
+        if (find(name) == nullptr)
+          return problem(path, fmt::format("has no array {}; it has: {}", name, names_of(*arrays)));
+      return assign(std::move(*find(x)), std::move(*find(y)), fmt::format("{}[{}]", path, x),
+                    fmt::format("{}[{}]", path, y), set);
+    };
+    // A test set may be absent, but not one that was asked for by name.
+    const bool wants_test = x_test_ != default_x_test || y_test_ != default_y_test ||
+                            find(x_test_) != nullptr || find(y_test_) != nullptr;
     loaded_data out;
-    if (auto set = assign(std::move(*take("x_train")), std::move(*take("y_train")), in("x_train"),
-                          in("y_train"), out.train);
-        !set.ok())
+    if (auto set = load(x_train_, y_train_, out.train); !set.ok())
       return set.error();
-    if ((take("x_test") == nullptr) != (take("y_test") == nullptr))
-      return problem(path, "has only one of x_test and y_test");
-    if (take("x_test") != nullptr)
-      if (auto set = assign(std::move(*take("x_test")), std::move(*take("y_test")), in("x_test"),
-                            in("y_test"), out.test.emplace());
-          !set.ok())
+    if (wants_test)
+      if (auto set = load(x_test_, y_test_, out.test.emplace()); !set.ok())
         return set.error();
     return finish(std::move(out), path);
   }
@@ -200,6 +223,10 @@ private:
 
   std::string train_labels_;
   std::string test_labels_;
+  std::string x_train_ = "x_train";
+  std::string y_train_ = "y_train";
+  std::string x_test_ = default_x_test;
+  std::string y_test_ = default_y_test;
   bool channels_last_ = false;
 };
 

@@ -114,7 +114,7 @@ TEST_CASE("checkpoint: each flipped or missing byte is noticed, and named by its
     CAPTURE(name);
     const auto file = path + "/" + name;
     const auto bytes = slurp(file);
-    const auto put = [&](const std::string& b) { std::ofstream(file, std::ios::binary) << b; };
+    const auto put = [&](const std::string& b) { folder.write(fs::relative(file, folder.path()), b); };
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       auto damaged = bytes;
       damaged[i] = static_cast<char>(static_cast<unsigned char>(bytes[i]) ^ (1U << (i % 8)));

@@ -60,6 +60,7 @@ int count_operations() {
 } // namespace
 
 TEST_CASE("crash: at every operation a healthy checkpoint is left, and the next write tidies up") {
+  const memory_temporaries in_memory;
   const int operations = count_operations();
   REQUIRE(operations >= 10);
   for (const auto& scene : scenes)
@@ -89,6 +90,7 @@ TEST_CASE("crash: at every operation a healthy checkpoint is left, and the next 
 }
 
 TEST_CASE("crash: twice in a row while the same step is replaced") {
+  const memory_temporaries in_memory;
   const int operations = count_operations();
   for (int first = 0; first < operations; ++first)
     for (int second = 0; second < operations; ++second) {
@@ -122,6 +124,7 @@ TEST_CASE("crash: a damaged checkpoint does not replace the healthy one that was
 
 TEST_CASE(
     "failure: from every operation on nothing can be opened; the error is clean and a healthy one is left") {
+  const memory_temporaries in_memory;
   const int operations = count_operations();
   for (const auto& scene : scenes)
     for (int k = 0; k < operations; ++k) {
@@ -160,6 +163,7 @@ TEST_CASE("crash: what a removal or a link left half done is tidied up, and no o
 }
 
 TEST_CASE("failure: the hidden directory vanishes before any operation") {
+  const memory_temporaries in_memory;
   const int operations = count_operations();
   for (int k = 1; k < operations; ++k) {
     const temp_folder folder;

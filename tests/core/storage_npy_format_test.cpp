@@ -1,4 +1,5 @@
 #include "core/formats/formats.hpp"
+#include "core/npz.hpp"
 #include "tests/core/npy_support.hpp"
 
 #include <doctest/doctest.h>
@@ -123,6 +124,45 @@ TEST_CASE("npy format: arrays that make no data set are refused, with the file a
     const auto problem = data_problem(load_arrays(samples, labels, ", 'channels_last': true"));
     CHECK_MESSAGE(contains(problem, message), problem);
   }
+}
+
+TEST_CASE("npy format: the arrays of an archive are found by the names that options give") {
+  const temp_folder folder;
+  const std::vector<named_tensor> tensors{{"images", {2, 3}, {1, 2, 3, 4, 5, 6}},
+                                          {"values", {2}, {7, 8}},
+                                          {"more", {1, 3}, {9, 10, 11}},
+                                          {"more_values", {1}, {12}}};
+  REQUIRE(write_npz(tensors, folder.path("a.npz")).ok());
+  const auto load_with = [&](const std::string& options) {
+    return load("{'format': 'npy', 'path': '" + folder.path() + "', 'train': 'a.npz', 'test_fraction': 0" +
+                options + "}");
+  };
+  const std::string train = ", 'x_train': 'images', 'y_train': 'values'";
+  const auto both = load_with(train + ", 'x_test': 'more', 'y_test': 'more_values'");
+  REQUIRE_MESSAGE(both.ok(), both.error().message);
+  CHECK(both->train.floats == tensors[0].values);
+  CHECK(both->train.targets == tensors[1].values);
+  CHECK(both->test.floats == tensors[2].values);
+  CHECK(both->test.targets == tensors[3].values);
+  const auto alone = load_with(train);
+  REQUIRE_MESSAGE(alone.ok(), alone.error().message);
+  CHECK(alone->test.size == 0);
+
+  CHECK(contains(data_problem(load_with("")), "has no array x_train; it has: images, values, more"));
+  CHECK(contains(data_problem(load_with(train + ", 'x_test': 'gone', 'y_test': 'away'")), "no array gone"));
+  CHECK(contains(data_problem(load_with(train + ", 'x_test': 'more'")), "no array y_test"));
+  const auto twice = load_with(", 'x_train': 'images', 'y_train': 'images'");
+  REQUIRE(!twice.ok());
+  CHECK(twice.error().kind == error_kind::configuration);
+  CHECK(contains(twice.error().message, "four different arrays"));
+}
+
+TEST_CASE("npy format: an archive with half a test set is refused") {
+  const temp_folder folder;
+  const auto path = folder.path("a.npz");
+  REQUIRE(
+      write_npz({{"x_train", {2, 1}, {1, 2}}, {"y_train", {2}, {1, 2}}, {"y_test", {1}, {1}}}, path).ok());
+  CHECK(contains(data_problem(load_files(path)), "has no array x_test; it has: x_train, y_train, y_test"));
 }
 
 TEST_CASE("npy format: training and test sets must fit together") {

@@ -47,6 +47,23 @@ TEST_CASE("npy: the bytes are those that NumPy writes") {
   CHECK(bytes[127] == '\n');
 }
 
+TEST_CASE("npy: bytes and integers are written as such") {
+  const temp_folder folder;
+  const std::vector<std::uint8_t> bytes{0, 255, 7};
+  const std::vector<std::int64_t> integers{std::numeric_limits<std::int64_t>::min(), -1};
+  REQUIRE(write_npy(folder.path("b.npy"), {3, 1}, bytes).ok());
+  REQUIRE(write_npy(folder.path("i.npy"), {2}, integers).ok());
+  const auto b = read_npy(folder.path("b.npy"));
+  const auto i = read_npy(folder.path("i.npy"));
+  REQUIRE(b.ok());
+  REQUIRE(i.ok());
+  CHECK(b->dtype == "|u1");
+  CHECK(std::get<std::vector<std::uint8_t>>(b->values) == bytes);
+  CHECK(i->dtype == "<i8");
+  CHECK(std::get<std::vector<std::int64_t>>(i->values) == integers);
+  CHECK(!write_npy(folder.path("b.npy"), {2}, bytes).ok());
+}
+
 TEST_CASE("npy: every dtype and version is read") {
   CHECK(values_of<float>(npy_bytes("<f8", "(2,)", raw<double>({0.5, -2}))) == std::vector<float>{0.5F, -2});
   CHECK(values_of<std::uint8_t>(npy_bytes("|u1", "(2,)", "\x01\xff")) == std::vector<std::uint8_t>{1, 255});

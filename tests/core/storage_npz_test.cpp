@@ -125,6 +125,23 @@ TEST_CASE("npz: entries that share their packed bytes are counted together") {
   CHECK(contains(data_problem(read_npz(folder.write("b.npz", bytes))), "b.npz"));
 }
 
+#ifndef __SANITIZE_ADDRESS__ // which ends the process where memory ends
+TEST_CASE("npz: an archive that unpacks to more than there is memory for is an error") {
+  const temp_folder folder;
+  const auto path =
+      write_archive(folder, {{"a.npy", npy_bytes("|u1", "(80000000,)", std::string(80'000'000, '\0'))}});
+  CHECK(std::filesystem::file_size(path) < 100'000);
+  CHECK(in_child([&] {
+    std::size_t pages = 0; // that the process has mapped already
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t most = pages * static_cast<std::size_t>(getpagesize()) + 40'000'000;
+    const rlimit limit{most, most};
+    setrlimit(RLIMIT_AS, &limit);
+    return contains(data_problem(read_npz(path)), "do not fit into memory");
+  }));
+}
+#endif
+
 TEST_CASE("npz: writing fails cleanly") {
   const temp_folder folder;
   const auto path = folder.write("m.npz", "old");

@@ -3,9 +3,11 @@
 #include "tests/core/data_support.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -44,6 +46,29 @@ inline void forbid_opening() {
   const rlimit limit{0, 0};
   setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+/// While it lives, temporary folders lie in memory where the system offers that: making a file durable costs
+/// nothing there. For tests that stop a write in many places, not for those of durability.
+class memory_temporaries {
+public:
+  memory_temporaries() {
+    if (const char* before = std::getenv("TMPDIR"))
+      before_ = before;
+    if (access("/dev/shm", W_OK) == 0)
+      setenv("TMPDIR", "/dev/shm", 1);
+  }
+  ~memory_temporaries() {
+    if (before_)
+      setenv("TMPDIR", before_->c_str(), 1);
+    else
+      unsetenv("TMPDIR");
+  }
+  memory_temporaries(const memory_temporaries&) = delete;
+  memory_temporaries& operator=(const memory_temporaries&) = delete;
+
+private:
+  std::optional<std::string> before_;
+};
 
 /// A path that nobody can create, not even root: below a regular file.
 inline std::string impossible_path(const temp_folder& folder) {
