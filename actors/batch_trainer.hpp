@@ -18,6 +18,8 @@ public:
 
   /// May throw std::bad_alloc and what components throw. `member` and `busy_seconds` are left to the caller.
   [[nodiscard]] train_result train(const train_order& order);
+  /// For benchmarks.
+  [[nodiscard]] workspace& compute() { return workspace_; }
 
 private:
   std::shared_ptr<const run_setup> setup_;

@@ -92,7 +92,6 @@ struct coordinator_state : run_effects {
   std::vector<worker_entry> workers;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
-  std::int64_t workers_awaited = 0;   ///< spawned, neither joined nor failed yet
   lane_recorder lane;
 };
 
@@ -107,7 +106,7 @@ void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
   if (context->setup->refresh_priorities)
     for (std::int64_t i = 0; i < config.estimators; ++i)
       watch(spawn_priority_estimator(*self, context, me, sampler, monitor, fmt::format("estimator-{}", i)));
-  workers_awaited = config.workers;
+  controller->expect_members(static_cast<std::size_t>(config.workers));
   for (std::int64_t i = 0; i < config.workers; ++i)
     watch(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
 }
@@ -173,7 +172,6 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       [self](const join_request& request) {
         auto& s = self->state;
         const auto handle = caf::actor_cast<worker_actor>(self->current_sender());
-        --s.workers_awaited;
         // The entry must exist before the controller may send the first order.
         const auto member = s.controller->next_member();
         s.workers.push_back({member, handle});
@@ -189,10 +187,7 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
                                         [&](const auto& w) { return w.handle.address() == address; });
         if (joined)
           return s.worker_gone(address, notice.reason);
-        // It failed before it could join.
-        s.warn(fmt::format("{} could not start: {}", notice.name, notice.reason));
-        if (--s.workers_awaited == 0 && s.workers.empty())
-          s.controller->fail(fmt::format("no worker could start; {}: {}", notice.name, notice.reason), true);
+        s.controller->member_not_started(notice.name, notice.reason);
       },
       [self](const train_result& result) {
         auto& s = self->state;

@@ -34,12 +34,20 @@ void run_controller::start() {
 // -- events -------------------------------------------------------------------------------------------------
 
 std::uint64_t run_controller::member_joined(std::string name) {
+  members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   auto& m = ledger_.join(std::move(name));
   m.idle = true;
   const auto id = m.id;
   request_batches();
   advance();
   return id;
+}
+
+void run_controller::member_not_started(const std::string& name, const std::string& reason) {
+  members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
+  effects_.warn(fmt::format("{} could not start: {}", name, reason));
+  if (members_awaited_ == 0 && ledger_.members().empty())
+    fail(fmt::format("no worker could start; {}: {}", name, reason), true);
 }
 
 void run_controller::member_lost(std::uint64_t member, const std::string& reason) {
@@ -230,7 +238,7 @@ void run_controller::lose(std::uint64_t id, const std::string& reason) {
   }
   lost_members_.push_back(fmt::format("{}: {}", name, reason));
   effects_.warn(fmt::format("{} left the run: {}", name, reason));
-  if (ledger_.members().empty() && problem_.empty())
+  if (ledger_.members().empty() && members_awaited_ == 0 && problem_.empty())
     problem_ = fmt::format("no worker is left; the last one, {}, left because: {}", name, reason);
 }
 

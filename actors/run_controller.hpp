@@ -30,6 +30,10 @@ public:
   /// healthy state exists from then on.
   void start();
 
+  /// So many workers are being started and will join or fail to: while some are, a run without workers waits.
+  void expect_members(std::size_t count) { members_awaited_ = count; }
+  /// An expected worker could not start.
+  void member_not_started(const std::string& name, const std::string& reason);
   /// A worker wants to take part; returns its number. It gets its first order in due time.
   std::uint64_t member_joined(std::string name);
   /// The number that the next member will get.
@@ -97,6 +101,7 @@ private:
   std::vector<arrival> arrived_;
   std::vector<contribution> merging_;
 
+  std::size_t members_awaited_ = 0;
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
   bool first_checkpoint_due_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/clock.hpp"
 #include "core/options.hpp"
 #include "core/registry.hpp"
 #include "core/rng.hpp"
@@ -17,12 +18,25 @@
 
 namespace triage {
 
+/// Where the time of a chain goes, stage by stage, summed over passes. For benchmarks: reading the clock twice a
+/// stage costs about 50 ns.
+struct stage_profile {
+  struct entry {
+    std::string stage; ///< the layer's type, or "reorder" between two layouts
+    double forward_seconds = 0.0;
+    double backward_seconds = 0.0;
+  };
+  const clock& time;
+  std::vector<entry> entries;
+};
+
 /// What changes from pass to pass.
 struct pass {
   std::span<const float> parameters; ///< the whole flat block
   std::span<float> gradient;         ///< the whole flat block; empty in inference
   bool training = false;
-  rng* random = nullptr; ///< for dropout; null in inference
+  rng* random = nullptr;            ///< for dropout; null in inference
+  stage_profile* profile = nullptr; ///< filled by the outermost chain when not null
 };
 
 /// Where a stage finds its tensors, in its layouts. Fixed for the life of the stage.
@@ -134,7 +148,10 @@ private:
   struct link {
     std::unique_ptr<triage::stage> stage;
     bool wants_input_gradient = false;
+    std::string name;
   };
+  template <bool Forward>
+  void run_profiled(const pass& p);
   kernel_engine& engine_;
   bool training_;
   std::vector<link> links_;

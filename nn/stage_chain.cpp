@@ -43,7 +43,7 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
   bool gradient = request.input_gradient;
   const auto convert = [&](const tensor_layout& to) {
     const stage_request r{engine_, request.batch, output_layout_, training_, gradient};
-    links_.push_back({std::make_unique<reorder_stage>(r, to), gradient});
+    links_.push_back({std::make_unique<reorder_stage>(r, to), gradient, "reorder"});
     output_layout_ = to;
   };
   for (const auto& l : layers) {
@@ -53,7 +53,7 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
       convert(compiled->input_layout());
     output_layout_ = compiled->output_layout();
     link_of_layer_.push_back(links_.size());
-    links_.push_back({std::move(compiled), gradient});
+    links_.push_back({std::move(compiled), gradient, std::string(l->type())});
     gradient = gradient || l->has_parameters();
   }
   // What leaves a chain is plain, so that nobody outside needs to know about blocked layouts.
@@ -102,13 +102,38 @@ void stage_chain::bind(const float* input, float* input_gradient) {
     inputs_.push_back(link_inputs[position]);
 }
 
+template <bool Forward>
+void stage_chain::run_profiled(const pass& p) {
+  stage_profile& profile = *p.profile;
+  if (profile.entries.size() != links_.size()) {
+    profile.entries.clear();
+    for (const auto& l : links_)
+      profile.entries.push_back({l.name});
+  }
+  pass inner = p;
+  inner.profile = nullptr;
+  for (std::size_t k = 0; k < links_.size(); ++k) {
+    const std::size_t i = Forward ? k : links_.size() - 1 - k;
+    if (links_[i].stage->is_view())
+      continue;
+    const double begin = profile.time.now();
+    Forward ? links_[i].stage->forward(inner) : links_[i].stage->backward(inner);
+    auto& entry = profile.entries[i];
+    (Forward ? entry.forward_seconds : entry.backward_seconds) += profile.time.now() - begin;
+  }
+}
+
 void stage_chain::forward(const pass& p) {
+  if (p.profile != nullptr)
+    return run_profiled<true>(p);
   for (auto& l : links_)
     if (!l.stage->is_view())
       l.stage->forward(p);
 }
 
 void stage_chain::backward(const pass& p) {
+  if (p.profile != nullptr)
+    return run_profiled<false>(p);
   for (auto l = links_.rbegin(); l != links_.rend(); ++l)
     if (!l->stage->is_view())
       l->stage->backward(p);

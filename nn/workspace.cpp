@@ -79,6 +79,7 @@ struct workspace::state {
   std::map<std::pair<std::int64_t, bool>, std::unique_ptr<program>> programs;
   std::map<std::int64_t, float_buffer> inputs; ///< shared by the two programs of a batch size
   program* current = nullptr;
+  stage_profile* profile = nullptr;
 };
 
 workspace::workspace(std::shared_ptr<const network> net) : state_(std::make_unique<state>(std::move(net))) {}
@@ -100,7 +101,7 @@ std::span<const float> workspace::outputs() const {
 
 std::span<const float> workspace::infer(std::span<const float> parameters, std::int64_t batch) {
   program& p = state_->get(batch, false);
-  p.chain.forward({parameters, {}, false, nullptr});
+  p.chain.forward({parameters, {}, false, nullptr, state_->profile});
   return outputs();
 }
 
@@ -109,7 +110,7 @@ sample_signals workspace::train(std::span<const float> parameters, std::int64_t 
                                 const loss_function& loss, signal_set wanted, rng& random,
                                 std::span<float> gradient) {
   program& p = state_->get(batch, true);
-  const pass now{parameters, gradient, true, &random};
+  const pass now{parameters, gradient, true, &random, state_->profile};
   p.chain.forward(now);
   const auto width = static_cast<std::size_t>(state_->net->output_width());
   const std::span<float> rows(p.chain.output_gradient(), p.loss.size() * width);
@@ -136,6 +137,10 @@ sample_signals workspace::measure(std::span<const float> parameters, std::int64_
       residuals ? std::span<float>(p.scoring_gradient.data(), p.scoring_gradient.size()) : std::span<float>{};
   loss.evaluate(outputs(), state_->net->output_width(), targets, p.loss, rows);
   return state_->signals(p, rows.data(), wanted);
+}
+
+void workspace::profile(stage_profile* profile) {
+  state_->profile = profile;
 }
 
 std::size_t workspace::bytes() const {

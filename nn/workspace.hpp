@@ -42,6 +42,8 @@ public:
 
   /// The raw outputs of the last pass.
   [[nodiscard]] std::span<const float> outputs() const;
+  /// Sums the times of the stages into `profile` from now on; null: no more. Borrowed.
+  void profile(stage_profile* profile);
   /// Bytes held for activations and scratch.
   [[nodiscard]] std::size_t bytes() const;
 

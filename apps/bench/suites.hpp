@@ -1,0 +1,45 @@
+#pragma once
+
+#include "apps/bench/report.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace triage {
+
+struct bench_options {
+  int rounds = 7;       ///< measurements of each contender
+  double seconds = 0.5; ///< of one measurement
+  std::string only;     ///< "mlp:64": this model and batch size alone, in the suites that take models in turn
+  /// Whether a suite should look at this model and batch size.
+  [[nodiscard]] bool wants(const std::string& model, std::int64_t batch) const {
+    return only.empty() || only == model + ":" + std::to_string(batch);
+  }
+};
+
+struct bench_suite {
+  std::string_view name;
+  std::string_view summary;
+  void (*run)(const bench_options& options, bench_report& report);
+};
+
+void bench_kernels(const bench_options& options, bench_report& report);
+void bench_train(const bench_options& options, bench_report& report);
+void bench_score(const bench_options& options, bench_report& report);
+void bench_sampler(const bench_options& options, bench_report& report);
+void bench_messages(const bench_options& options, bench_report& report);
+void bench_scaling(const bench_options& options, bench_report& report);
+
+/// In the order in which they run.
+inline constexpr std::array bench_suites = {
+    bench_suite{"kernels", "matrix and convolution kernels at their best layout against the step", bench_kernels},
+    bench_suite{"train", "training steps and whole runs, samples per second", bench_train},
+    bench_suite{"score", "cost of scoring a sample against training one; int8 against f32", bench_score},
+    bench_suite{"sampler", "priority updates, draws and plans over ten million points", bench_sampler},
+    bench_suite{"messages", "what the message path and the coordinator cost per step", bench_messages},
+    bench_suite{"scaling", "two workers against one; many members with emulated compute", bench_scaling},
+};
+
+} // namespace triage

@@ -1,0 +1,56 @@
+#include "actors/train.hpp"
+#include "apps/bench/models.hpp"
+#include "apps/bench/step.hpp"
+#include "apps/bench/suites.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+namespace triage {
+
+namespace {
+
+/// Samples per second of a whole run: coordinator, sampler and one worker as actors.
+double whole_run(const std::shared_ptr<const run_setup>& setup) {
+  const auto outcome = train(setup);
+  if (!outcome.ok())
+    throw std::runtime_error(outcome.error().message);
+  if (outcome->summary.status != run_status::finished)
+    throw std::runtime_error(outcome->summary.problem);
+  return outcome->summary.samples_per_second;
+}
+
+/// How many epochs of the benchmark's data take about so many seconds.
+double epochs_for(double seconds, double samples_per_second, std::size_t points) {
+  return seconds * samples_per_second / static_cast<double>(points);
+}
+
+} // namespace
+
+void bench_train(const bench_options& options, bench_report& report) {
+  struct subject {
+    const char* model;
+    std::int64_t batch;
+  };
+  for (const auto& s : {subject{"mlp", 64}, subject{"mlp", 256}, subject{"cnn", 64}, subject{"resnet8", 64}}) {
+    if (!options.wants(s.model, s.batch))
+      continue;
+    const auto setup = make_bench_setup(s.model, s.batch);
+    training_step step(setup);
+    const auto step_rate = [&] {
+      return static_cast<double>(s.batch) * calls_per_second(options.seconds, [&] { step.run(); });
+    };
+    const double epochs = epochs_for(options.seconds, step_rate(), setup->data.train.size);
+    const auto run_setup =
+        make_bench_setup(s.model, s.batch, {fmt::format("duration.epochs={:.3f}", std::max(epochs, 0.05))});
+    const std::vector<contender> contenders = {{"step", step_rate},
+                                               {"whole run", [&] { return whole_run(run_setup); }}};
+    const auto figures = alternate(contenders, options.rounds);
+    const std::string name = fmt::format("{}, batch {}: ", s.model, s.batch);
+    for (std::size_t i = 0; i < contenders.size(); ++i)
+      report.add({name + contenders[i].name, "samples/s", figures[i]});
+    report.add({name + "whole run / step", "", ratio(figures[1], figures[0]), 0.97});
+  }
+}
+
+} // namespace triage
