@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +58,17 @@ public:
   /// True: output and input are the same memory; forward and backward are not called.
   [[nodiscard]] virtual bool is_view() const { return false; }
 
+  /// Whether it also applies the relu that follows it (see stage_request::relu_follows).
+  [[nodiscard]] virtual bool applies_next_relu() const { return false; }
+  /// Whether its output is that of a relu, so that what is zero in it needs no gradient.
+  [[nodiscard]] virtual bool ends_in_relu() const { return false; }
+  /// Asked of the stage after one that ends in relu: whether its backward delivers an input gradient that is
+  /// zero wherever its input is not positive, i.e. whether it does the derivative of that relu. A pool can do so
+  /// on a quarter of the values.
+  [[nodiscard]] virtual bool take_over_relu_derivative() { return false; }
+  /// The next stage has taken the derivative over.
+  virtual void omit_relu_derivative() {}
+
   /// Called once, before the first pass.
   virtual void bind(const stage_buffers& buffers) { buffers_ = buffers; }
   virtual void forward(const pass& p) = 0;
@@ -82,6 +94,7 @@ struct stage_request {
   tensor_layout incoming; ///< the layout that the layer before produces; a stage may ask for another
   bool training = false;
   bool input_gradient = false; ///< whether backward must produce it
+  bool relu_follows = false;   ///< the next layer is a relu, which the stage may apply itself
 };
 
 /// A layer of a network: an immutable description after `connect`. Holds no parameters and no activations;
@@ -100,6 +113,8 @@ public:
   [[nodiscard]] virtual std::unique_ptr<stage> compile(const stage_request& request) const = 0;
   /// Whether it has tensors that gradients train.
   [[nodiscard]] virtual bool has_parameters() const { return false; }
+  /// Whether it is max(x, 0), which the layer before may apply in its place.
+  [[nodiscard]] virtual bool is_relu() const { return false; }
   /// Multiply-adds of a sample's forward pass, times two.
   [[nodiscard]] virtual double flops() const { return 0.0; }
 
@@ -128,7 +143,11 @@ make_layers(const json_value& array, const json_place& place, const sample_shape
 /// the buffers between them. Used by workspaces and by layers that contain layers.
 class stage_chain {
 public:
-  /// Compiles for `request`; the chain's input has the layout request.incoming.
+  /// Compiles for `request`; the chain's input has the layout request.incoming, and its output the layout
+  /// `outgoing`, or, without one, whichever its last stage produces.
+  stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request,
+              const std::optional<tensor_layout>& outgoing);
+  /// The same with a plain output.
   stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request);
 
   [[nodiscard]] const tensor_layout& output_layout() const { return output_layout_; }

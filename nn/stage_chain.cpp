@@ -35,32 +35,52 @@ private:
   kernel backward_;
 };
 
+/// In place of a relu that the stage before applies already.
+class done_stage : public stage {
+public:
+  explicit done_stage(const tensor_layout& layout) : stage(layout, layout) {}
+  [[nodiscard]] bool is_view() const override { return true; }
+  void forward(const pass&) override {}
+  void backward(const pass&) override {}
+};
+
 } // namespace
 
-stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request)
+stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request,
+                         const std::optional<tensor_layout>& outgoing)
     : engine_(request.engine), training_(request.training), input_layout_(request.incoming),
       output_layout_(request.incoming) {
   bool gradient = request.input_gradient;
+  stage* before = nullptr; // what wrote the memory that the next stage reads
   const auto convert = [&](const tensor_layout& to) {
-    const stage_request r{engine_, request.batch, output_layout_, training_, gradient};
+    const stage_request r{engine_, request.batch, output_layout_, training_, gradient, false};
     links_.push_back({std::make_unique<reorder_stage>(r, to), gradient, "reorder"});
     output_layout_ = to;
+    before = links_.back().stage.get();
   };
-  for (const auto& l : layers) {
-    const stage_request r{engine_, request.batch, output_layout_, training_, gradient};
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto& l = layers[i];
+    if (l->is_relu() && before != nullptr && before->applies_next_relu()) {
+      link_of_layer_.push_back(links_.size());
+      links_.push_back({std::make_unique<done_stage>(output_layout_), gradient, std::string(l->type())});
+      continue;
+    }
+    const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
+    const stage_request r{engine_, request.batch, output_layout_, training_, gradient, relu_follows};
     auto compiled = l->compile(r);
     if (!(compiled->input_layout() == output_layout_))
       convert(compiled->input_layout());
+    else if (before != nullptr && before->ends_in_relu() && gradient && compiled->take_over_relu_derivative())
+      before->omit_relu_derivative();
     output_layout_ = compiled->output_layout();
     link_of_layer_.push_back(links_.size());
+    if (!compiled->is_view())
+      before = compiled.get();
     links_.push_back({std::move(compiled), gradient, std::string(l->type())});
     gradient = gradient || l->has_parameters();
   }
-  // What leaves a chain is plain, so that nobody outside needs to know about blocked layouts.
-  const auto plain =
-      tensor_layout::plain(request.batch, layers.empty() ? sample_shape{} : layers.back()->output_shape());
-  if (!layers.empty() && !(output_layout_ == plain))
-    convert(plain);
+  if (outgoing && !(output_layout_ == *outgoing))
+    convert(*outgoing);
 }
 
 void stage_chain::bind(const float* input, float* input_gradient) {
@@ -101,6 +121,11 @@ void stage_chain::bind(const float* input, float* input_gradient) {
   for (const auto position : link_of_layer_)
     inputs_.push_back(link_inputs[position]);
 }
+
+stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request)
+    : stage_chain(layers, request,
+                  layers.empty() ? request.incoming
+                                 : tensor_layout::plain(request.batch, layers.back()->output_shape())) {}
 
 template <bool Forward>
 void stage_chain::run_profiled(const pass& p) {

@@ -11,7 +11,7 @@ namespace {
 struct program {
   program(const network& net, kernel_engine& engine, std::int64_t size, bool training, const float* input)
       : batch(size),
-        chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()), training, false}),
+        chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()), training, false, false}),
         loss(static_cast<std::size_t>(size)), residual(static_cast<std::size_t>(size)),
         last_input(static_cast<std::size_t>(size)) {
     chain.bind(input, nullptr);

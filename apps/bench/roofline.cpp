@@ -2,6 +2,9 @@
 
 #include "nn/layers/window.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace triage {
 
 namespace {
@@ -84,25 +87,43 @@ private:
     const dims step = {shape.step(), shape.step()};
     const dims before = {place->top, place->left};
     const dims after = {place->bottom, place->right};
-    constexpr auto direct = dnnl::algorithm::convolution_direct;
     const auto attributes = kernel_attributes();
     const auto& e = engine_.engine();
-    const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, direct, source, weights, output, step, before, after}, attributes, e);
+    // The layer's own rule for Winograd's algorithm; kernels that it has none for fall back to the direct one.
+    const bool winograd = shape.size == 3 && shape.step() == 1 && groups == 1 &&
+                          std::min(in.channels, out.channels) >= 32;
+    const auto made = [&](const auto& make) {
+      if (winograd) {
+        try {
+          return make(dnnl::algorithm::convolution_winograd);
+        } catch (const dnnl::error&) {
+          // none for this processor
+        }
+      }
+      return make(dnnl::algorithm::convolution_direct);
+    };
+    const auto forward = made([&](dnnl::algorithm by) {
+      return dnnl::convolution_forward::primitive_desc(
+          {dnnl::prop_kind::forward_training, by, source, weights, output, step, before, after}, attributes, e);
+    });
     keep<dnnl::convolution_forward>(forward, {{DNNL_ARG_SRC, forward.src_desc()},
                                               {DNNL_ARG_WEIGHTS, forward.weights_desc()},
                                               {DNNL_ARG_DST, forward.dst_desc()}});
     // Both gradients continue in the layouts of the activations that forward has left.
     const auto src = forward.src_desc();
     const auto dst = forward.dst_desc();
-    const dnnl::convolution_backward_weights::primitive_desc gradient(
-        {direct, src, weights, dst, step, before, after}, attributes, e, forward);
+    const auto gradient = made([&](dnnl::algorithm by) {
+      return dnnl::convolution_backward_weights::primitive_desc({by, src, weights, dst, step, before, after},
+                                                                attributes, e, forward);
+    });
     keep<dnnl::convolution_backward_weights>(gradient, {{DNNL_ARG_SRC, gradient.src_desc()},
                                                         {DNNL_ARG_DIFF_WEIGHTS, gradient.diff_weights_desc()},
                                                         {DNNL_ARG_DIFF_DST, gradient.diff_dst_desc()}});
     if (!std::exchange(first_, false)) {
-      const dnnl::convolution_backward_data::primitive_desc data({direct, src, weights, dst, step, before, after},
-                                                                 attributes, e, forward);
+      const auto data = made([&](dnnl::algorithm by) {
+        return dnnl::convolution_backward_data::primitive_desc({by, src, weights, dst, step, before, after},
+                                                               attributes, e, forward);
+      });
       keep<dnnl::convolution_backward_data>(data, {{DNNL_ARG_DIFF_SRC, data.diff_src_desc()},
                                                    {DNNL_ARG_WEIGHTS, data.weights_desc()},
                                                    {DNNL_ARG_DIFF_DST, data.diff_dst_desc()}});

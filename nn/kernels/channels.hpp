@@ -24,20 +24,24 @@ struct channel_geometry {
                                                           const sample_shape& shape);
 };
 
-/// Per channel and sample, over the plane: sums of x, and of x * y. Accumulates in double.
-void sum_channels(const channel_geometry& g, const float* x, const float* y, double* sums, double* products);
-
-/// Per channel and sample: out = slope * (x - center) + offset. Arrays of floats as long as batch *
-/// channels().
+/// Per channel and sample: slope * (x - center) + offset. Arrays of floats as long as batch * channels().
 struct channel_affine {
   const float* slope;
   const float* center;
   const float* offset;
 };
-void scale_channels(const channel_geometry& g, const channel_affine& by, const float* x, float* out);
 
-/// out = of_gradient * dy + slope * (x - center) + offset.
+/// out = the affine image of x, or, with `rectify`, the relu of it.
+void scale_channels(const channel_geometry& g, const channel_affine& by, bool rectify, const float* x,
+                    float* out);
+
+/// Per channel and sample, over the plane: sums of x, and of x * y. Accumulates in double. With `relu` (else
+/// null), x counts only where the affine image of y is positive: the derivative of scale_channels's relu.
+void sum_channels(const channel_geometry& g, const float* x, const float* y, const channel_affine* relu,
+                  double* sums, double* products);
+
+/// out = of_gradient * dy + slope * (x - center) + offset; with `relu`, dy counts as for sum_channels.
 void combine_channels(const channel_geometry& g, const float* of_gradient, const channel_affine& by,
-                      const float* dy, const float* x, float* out);
+                      const channel_affine* relu, const float* dy, const float* x, float* out);
 
 } // namespace triage

@@ -1,4 +1,7 @@
+#include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
+
+#include <optional>
 
 namespace triage {
 
@@ -18,6 +21,10 @@ public:
     forward_.add(DNNL_ARG_DST, d);
     if (!r.training || !r.input_gradient)
       return;
+    if (algorithm == dnnl::algorithm::eltwise_relu) {
+      slope_ = alpha;
+      return;
+    }
     const dnnl::eltwise_backward::primitive_desc backward({algorithm, d, d, alpha, 0.0F}, kernel_attributes(),
                                                           r.engine.engine(), forward);
     backward_ = kernel(r.engine, backward, dnnl::eltwise_backward(backward));
@@ -26,6 +33,7 @@ public:
     backward_.add(DNNL_ARG_DIFF_SRC, d);
   }
   void bind(const stage_buffers& b) override {
+    stage::bind(b);
     forward_.set(DNNL_ARG_SRC, b.input);
     forward_.set(DNNL_ARG_DST, b.output);
     if (backward_.empty())
@@ -36,13 +44,17 @@ public:
   }
   void forward(const pass&) override { forward_.run(); }
   void backward(const pass&) override {
-    if (!backward_.empty())
+    if (slope_)
+      rectifier_gradient(buffers().input, *slope_, buffers().output_gradient, buffers().input_gradient,
+                         input_layout().floats());
+    else if (!backward_.empty())
       backward_.run();
   }
 
 private:
   kernel forward_;
   kernel backward_;
+  std::optional<float> slope_; ///< of a rectifier, whose derivative is our own
 };
 
 class activation_layer : public layer {
@@ -63,6 +75,12 @@ private:
   dnnl::algorithm algorithm_;
 };
 
+class relu : public activation_layer {
+public:
+  relu() : activation_layer("relu", dnnl::algorithm::eltwise_relu) {}
+  [[nodiscard]] bool is_relu() const override { return true; }
+};
+
 class leaky_relu : public activation_layer {
 public:
   leaky_relu() : activation_layer("leaky_relu", dnnl::algorithm::eltwise_relu) { alpha_ = 0.01; }
@@ -74,7 +92,7 @@ public:
 } // namespace
 
 std::unique_ptr<layer> make_relu() {
-  return std::make_unique<activation_layer>("relu", dnnl::algorithm::eltwise_relu);
+  return std::make_unique<relu>();
 }
 std::unique_ptr<layer> make_leaky_relu() {
   return std::make_unique<leaky_relu>();

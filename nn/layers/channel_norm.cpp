@@ -33,16 +33,16 @@ channel_norm_stage::channel_norm_stage(const channel_norm_layer& owner, const st
                                        const tensor_layout& layout)
     : stage(layout, layout), owner_(owner), geometry_(*channel_geometry::of(layout, owner.input_shape())),
       channels_(static_cast<std::size_t>(owner.input_shape().channels)),
-      input_gradient_(request.input_gradient) {
+      input_gradient_(request.input_gradient), rectify_(request.relu_follows) {
   const std::size_t n = geometry_.batch * geometry_.channels();
   for (auto* v : {&mean_, &variance_, &inverse_deviation_, &first_, &second_})
     v->resize(n);
-  for (auto* v : {&of_gradient_, &slope_, &center_, &offset_})
+  for (auto* v : {&of_gradient_, &slope_, &center_, &offset_, &input_slope_, &input_offset_})
     v->resize(n);
 }
 
 void channel_norm_stage::find_statistics(const pass&) {
-  sum_channels(geometry_, buffers().input, buffers().input, mean_.data(), variance_.data());
+  sum_channels(geometry_, buffers().input, buffers().input, nullptr, mean_.data(), variance_.data());
   average(mean_);
   average(variance_);
   for (std::size_t k = 0; k < mean_.size(); ++k)
@@ -63,7 +63,7 @@ void channel_norm_stage::forward(const pass& p) {
     center_[k] = static_cast<float>(mean_[k]);
     offset_[k] = bias[c];
   }
-  scale_channels(geometry_, {slope_.data(), center_.data(), offset_.data()}, buffers().input,
+  scale_channels(geometry_, {slope_.data(), center_.data(), offset_.data()}, rectify_, buffers().input,
                  buffers().output);
 }
 
@@ -72,8 +72,10 @@ void channel_norm_stage::backward(const pass& p) {
   float* const weight_gradient = p.gradient.data() + owner_.weight().offset;
   float* const bias_gradient = p.gradient.data() + owner_.bias().offset;
   const std::size_t stride = geometry_.channels();
+  const channel_affine image{slope_.data(), center_.data(), offset_.data()}; // as forward has left it
+  const channel_affine* const relu = rectify_ ? &image : nullptr;
   // first: sum of dy; second: sum of dy * x, then of dy * normalised x.
-  sum_channels(geometry_, buffers().output_gradient, buffers().input, first_.data(), second_.data());
+  sum_channels(geometry_, buffers().output_gradient, buffers().input, relu, first_.data(), second_.data());
   for (std::size_t k = 0; k < second_.size(); ++k)
     second_[k] = (second_[k] - mean_[k] * first_[k]) * inverse_deviation_[k];
   for (std::size_t c = 0; c < channels_; ++c) {
@@ -102,11 +104,11 @@ void channel_norm_stage::backward(const pass& p) {
       continue;
     const double r = inverse_deviation_[k];
     of_gradient_[k] = static_cast<float>(r) * weight[k % stride];
-    slope_[k] = static_cast<float>(-r * r * second_[k]);
-    offset_[k] = static_cast<float>(-r * first_[k]);
+    input_slope_[k] = static_cast<float>(-r * r * second_[k]);
+    input_offset_[k] = static_cast<float>(-r * first_[k]);
   }
-  combine_channels(geometry_, of_gradient_.data(), {slope_.data(), center_.data(), offset_.data()},
-                   buffers().output_gradient, buffers().input, buffers().input_gradient);
+  combine_channels(geometry_, of_gradient_.data(), {input_slope_.data(), center_.data(), input_offset_.data()},
+                   relu, buffers().output_gradient, buffers().input, buffers().input_gradient);
 }
 
 } // namespace triage

@@ -36,6 +36,7 @@ public:
   channel_norm_stage(const channel_norm_layer& owner, const stage_request& request);
   void forward(const pass& p) override;
   void backward(const pass& p) override;
+  [[nodiscard]] bool applies_next_relu() const override { return rectify_; }
 
 protected:
   /// Replaces each element (per channel and sample) by the mean over its set; elements are sums over a plane.
@@ -58,9 +59,11 @@ private:
   channel_geometry geometry_;
   std::size_t channels_;
   bool input_gradient_;
+  bool rectify_; ///< apply the relu that follows
   // Per channel and sample.
   std::vector<double> mean_, variance_, inverse_deviation_, first_, second_;
   std::vector<float> of_gradient_, slope_, center_, offset_;
+  std::vector<float> input_slope_, input_offset_; ///< of the input, in its gradient
 };
 
 } // namespace triage

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <optional>
+#include <utility>
 
 namespace triage {
 
@@ -53,6 +54,7 @@ public:
       : weighted_stage(tensor_layout::plain(r.batch, shape.input),
                        tensor_layout::plain(r.batch, {shape.out, 1, 1}), {shape.weight, shape.bias}),
         d_(std::move(shape)) {
+    const std::string own_activation = std::exchange(d_.activation, activation_for(r, d_.activation));
     const auto& e = r.engine.engine();
     const desc source({r.batch, d_.in}, f32, tag::nc); // a plain image is a row: the same memory
     const desc output({r.batch, d_.out}, f32, tag::nc);
@@ -66,10 +68,10 @@ public:
       forward_.add(DNNL_ARG_BIAS, bias);
     forward_.add(DNNL_ARG_DST, output);
     forward_weights_ = weight_binding(r.engine, d_.storage, forward.weights_desc());
+    set_activation(r, own_activation);
     if (!r.training)
       return;
 
-    activation_ = make_fused_backward(r.engine, d_.activation, output_layout());
     const auto weights = with_storage(d_, [&](const desc& w) {
       using op = dnnl::inner_product_backward_weights;
       return d_.bias ? op::primitive_desc({source, w, bias, output}, kernel_attributes(), e, forward)

@@ -10,13 +10,13 @@ namespace {
 struct fused {
   std::string_view name;
   dnnl::algorithm forward;
-  dnnl::algorithm backward; ///< computes the derivative from the output
+  dnnl::algorithm backward; ///< computes the derivative from the output; rectifiers need none
   float alpha;
 };
 
 constexpr std::array table = {
-    fused{"relu", dnnl::algorithm::eltwise_relu, dnnl::algorithm::eltwise_relu_use_dst_for_bwd, 0.0F},
-    fused{"leaky_relu", dnnl::algorithm::eltwise_relu, dnnl::algorithm::eltwise_relu_use_dst_for_bwd, 0.01F},
+    fused{"relu", dnnl::algorithm::eltwise_relu, dnnl::algorithm::undef, 0.0F},
+    fused{"leaky_relu", dnnl::algorithm::eltwise_relu, dnnl::algorithm::undef, 0.01F},
     fused{"tanh", dnnl::algorithm::eltwise_tanh, dnnl::algorithm::eltwise_tanh_use_dst_for_bwd, 0.0F},
     fused{"sigmoid", dnnl::algorithm::eltwise_logistic, dnnl::algorithm::eltwise_logistic_use_dst_for_bwd,
           0.0F},
@@ -46,10 +46,17 @@ dnnl::primitive_attr fused_attributes(const std::string& activation) {
   return attributes;
 }
 
+std::optional<float> rectifier_slope(const std::string& activation) {
+  const auto* f = find(activation);
+  if (f == nullptr || f->forward != dnnl::algorithm::eltwise_relu)
+    return std::nullopt;
+  return f->alpha;
+}
+
 kernel make_fused_backward(kernel_engine& engine, const std::string& activation,
                            const tensor_layout& layout) {
   const auto* f = find(activation);
-  if (f == nullptr)
+  if (f == nullptr || rectifier_slope(activation))
     return {};
   const auto& d = layout.descriptor();
   const dnnl::eltwise_forward::primitive_desc forward(

@@ -27,7 +27,7 @@ public:
 
   void forward(const pass& p) override {
     // Each sample is one "channel" of size() pixels.
-    sum_channels(rows_, buffers().input, buffers().input, sums_.data(), products_.data());
+    sum_channels(rows_, buffers().input, buffers().input, nullptr, sums_.data(), products_.data());
     const auto n = static_cast<double>(rows_.plane);
     const float* const weight = p.parameters.data() + tensors_.weight.offset;
     const float* const bias = p.parameters.data() + tensors_.bias.offset;
@@ -69,7 +69,7 @@ public:
 private:
   /// dx = r (g - mean(g) - n mean(g n)), with g = w dy, n = r (x - mean) and r = 1 / deviation.
   void find_input_gradient() {
-    sum_channels(rows_, buffers().output_gradient, buffers().input, sums_.data(), products_.data());
+    sum_channels(rows_, buffers().output_gradient, buffers().input, nullptr, sums_.data(), products_.data());
     const auto n = static_cast<double>(rows_.plane);
     for (std::size_t i = 0; i < rows_.batch; ++i) {
       const double r = inverse_deviation_[i];
@@ -78,7 +78,7 @@ private:
       const auto center = static_cast<float>(mean_[i]);
       const auto offset = static_cast<float>(-r * sums_[i] / n);
       const std::size_t begin = i * rows_.plane;
-      combine_channels({1, 1, rows_.plane, 1}, &of_gradient, {&slope, &center, &offset},
+      combine_channels({1, 1, rows_.plane, 1}, &of_gradient, {&slope, &center, &offset}, nullptr,
                        buffers().output_gradient + begin, buffers().input + begin,
                        buffers().input_gradient + begin);
     }

@@ -1,3 +1,4 @@
+#include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/window.hpp"
 
@@ -37,6 +38,7 @@ public:
   pool_stage(const stage_request& r, const pool_shape& p) : pool_stage(r, p, forward_descriptor(p, r)) {}
 
   void bind(const stage_buffers& b) override {
+    stage::bind(b);
     forward_.set(DNNL_ARG_SRC, b.input);
     forward_.set(DNNL_ARG_DST, b.output);
     if (choices_.size() > 0)
@@ -50,13 +52,20 @@ public:
   }
   void forward(const pass&) override { forward_.run(); }
   void backward(const pass&) override {
-    if (!backward_.empty())
-      backward_.run();
+    if (backward_.empty())
+      return;
+    // The largest of a window is positive or nothing in it is: masking what is pooled masks what was.
+    if (masks_)
+      rectifier_gradient(buffers().output, 0.0F, buffers().output_gradient, buffers().output_gradient,
+                         output_layout().floats());
+    backward_.run();
   }
+  [[nodiscard]] bool take_over_relu_derivative() override { return masks_ = is_max_; }
 
 private:
   pool_stage(const stage_request& r, const pool_shape& p, const forward_op::primitive_desc& forward)
-      : stage(r.incoming, tensor_layout(forward.dst_desc())) {
+      : stage(r.incoming, tensor_layout(forward.dst_desc())),
+        is_max_(p.algorithm == dnnl::algorithm::pooling_max) {
     const bool remembers = r.training && p.algorithm == dnnl::algorithm::pooling_max;
     forward_ = kernel(r.engine, forward, forward_op(forward));
     forward_.add(DNNL_ARG_SRC, forward.src_desc());
@@ -78,6 +87,8 @@ private:
       backward_.add(DNNL_ARG_WORKSPACE, forward.workspace_desc());
   }
 
+  bool is_max_ = false;
+  bool masks_ = false; ///< does the derivative of the relu before
   kernel forward_;
   kernel backward_;
   float_buffer choices_; ///< which element of each window was the largest

@@ -1,3 +1,4 @@
+#include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
 
 #include <algorithm>
@@ -9,50 +10,59 @@ namespace {
 
 using chain_of_layers = std::vector<std::unique_ptr<layer>>;
 
-/// Two chains from the same input, added. Plain layouts outside; inside, each chain has its own.
+/// Two chains from the same input, added; and the relu that follows, if one does. Works in the layout that comes
+/// in and leaves the one that the body ends in.
 class residual_stage : public stage {
 public:
-  residual_stage(const chain_of_layers& body, const chain_of_layers& shortcut, const stage_request& r,
-                 std::size_t output_size)
-      : stage(r.incoming, tensor_layout::plain(r.batch, body.back()->output_shape())), body_(body, r),
-        shortcut_(shortcut, r), size_(output_size), input_size_(r.incoming.floats()) {
-    if (r.training && r.input_gradient)
-      shortcut_gradient_ = float_buffer(input_size_);
-  }
+  residual_stage(const chain_of_layers& body, const chain_of_layers& shortcut, const stage_request& r)
+      : residual_stage(r, without_relu(r), std::make_unique<stage_chain>(body, without_relu(r), std::nullopt),
+                       shortcut) {}
 
   void bind(const stage_buffers& b) override {
     stage::bind(b);
-    body_.bind(b.input, b.input_gradient);
+    body_->bind(b.input, b.input_gradient);
     shortcut_.bind(b.input, b.input_gradient == nullptr ? nullptr : shortcut_gradient_.data());
   }
 
   void forward(const pass& p) override {
-    body_.forward(p);
+    body_->forward(p);
     shortcut_.forward(p);
-    const float* const a = body_.output();
-    const float* const b = shortcut_.output();
-    std::transform(a, a + size_, b, buffers().output, [](float x, float y) { return x + y; });
+    add_images(body_->output(), shortcut_.output(), rectify_, buffers().output, output_layout().floats());
   }
 
   void backward(const pass& p) override {
-    for (stage_chain* chain : {&body_, &shortcut_}) {
+    for (stage_chain* chain : {body_.get(), &shortcut_}) {
       // Null where a chain has nothing to train and nobody wants its input gradient.
       if (chain->output_gradient() == nullptr)
         continue;
-      std::copy_n(buffers().output_gradient, size_, chain->output_gradient());
+      const float* const dy = buffers().output_gradient;
+      if (rectify_)
+        rectifier_gradient(buffers().output, 0.0F, dy, chain->output_gradient(), output_layout().floats());
+      else
+        std::copy_n(dy, output_layout().floats(), chain->output_gradient());
       chain->backward(p);
     }
     if (float* const dx = buffers().input_gradient; dx != nullptr)
-      std::transform(dx, dx + input_size_, shortcut_gradient_.data(), dx,
-                     [](float x, float y) { return x + y; });
+      add_images(dx, shortcut_gradient_.data(), false, dx, input_layout().floats());
   }
+  [[nodiscard]] bool applies_next_relu() const override { return rectify_; }
 
 private:
-  stage_chain body_;
+  residual_stage(const stage_request& r, const stage_request& inner, std::unique_ptr<stage_chain> body,
+                 const chain_of_layers& shortcut)
+      : stage(r.incoming, body->output_layout()), body_(std::move(body)),
+        shortcut_(shortcut, inner, body_->output_layout()), rectify_(r.relu_follows) {
+    if (r.training && r.input_gradient)
+      shortcut_gradient_ = float_buffer(r.incoming.floats());
+  }
+  static stage_request without_relu(const stage_request& r) {
+    return {r.engine, r.batch, r.incoming, r.training, r.input_gradient, false};
+  }
+
+  std::unique_ptr<stage_chain> body_;
   stage_chain shortcut_;
   float_buffer shortcut_gradient_;
-  std::size_t size_;
-  std::size_t input_size_;
+  bool rectify_;
 };
 
 /// y = layers(x) + shortcut(x); without a shortcut y = layers(x) + x (He et al., CVPR 2016).
@@ -99,10 +109,7 @@ public:
         l->locate(layout);
   }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
-    stage_request plain = r;
-    plain.incoming = tensor_layout::plain(r.batch, input_);
-    return std::make_unique<residual_stage>(body_, shortcut_, plain,
-                                            static_cast<std::size_t>(r.batch * output_.size()));
+    return std::make_unique<residual_stage>(body_, shortcut_, r);
   }
   [[nodiscard]] bool has_parameters() const override {
     const auto trained = [](const auto& l) { return l->has_parameters(); };

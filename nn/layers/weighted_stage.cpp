@@ -1,6 +1,18 @@
 #include "nn/layers/weighted_stage.hpp"
 
+#include "nn/kernels/rectifier.hpp"
+#include "nn/layers/fused_activation.hpp"
+
 namespace triage {
+
+void weighted_stage::set_activation(const stage_request& r, const std::string& own) {
+  const std::string applied = activation_for(r, own);
+  next_relu_ = applied != own;
+  if (!r.training)
+    return;
+  rectifier_ = rectifier_slope(applied);
+  activation_ = make_fused_backward(r.engine, applied, output_layout());
+}
 
 void weighted_stage::bind(const stage_buffers& b) {
   stage::bind(b);
@@ -29,7 +41,10 @@ void weighted_stage::forward(const pass& p) {
 }
 
 void weighted_stage::backward(const pass& p) {
-  if (!activation_.empty())
+  if (rectifier_)
+    rectifier_gradient(buffers().output, *rectifier_, buffers().output_gradient, buffers().output_gradient,
+                       output_layout().floats());
+  else if (!activation_.empty())
     activation_.run();
   float* const gradient = p.gradient.data() + place_.weight;
   weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));

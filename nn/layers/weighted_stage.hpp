@@ -21,13 +21,21 @@ public:
   void bind(const stage_buffers& b) override;
   void forward(const pass& p) override;
   void backward(const pass& p) override;
+  [[nodiscard]] bool applies_next_relu() const override { return next_relu_; }
+  [[nodiscard]] bool ends_in_relu() const override { return rectifier_ == 0.0F; }
+  void omit_relu_derivative() override { rectifier_.reset(); }
 
 protected:
   weighted_stage(tensor_layout input, tensor_layout output, const weight_place& place)
       : stage(std::move(input), std::move(output)), place_(place) {}
+  /// The layer's activation, or the relu that follows a layer without one.
+  static std::string activation_for(const stage_request& r, const std::string& own) {
+    return r.relu_follows && own == "none" ? "relu" : own;
+  }
+  /// Sets the derivative up; `own` is the layer's activation.
+  void set_activation(const stage_request& r, const std::string& own);
 
   kernel forward_;          ///< arguments SRC, WEIGHTS, BIAS, DST
-  kernel activation_;       ///< the activation's derivative, in place on the output gradient
   kernel weights_gradient_; ///< arguments SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS
   kernel input_gradient_;   ///< arguments DIFF_DST, WEIGHTS, DIFF_SRC
   weight_binding forward_weights_;
@@ -36,6 +44,9 @@ protected:
 
 private:
   weight_place place_;
+  kernel activation_; ///< the activation's derivative, in place on the output gradient
+  std::optional<float> rectifier_; ///< the slope, where the derivative is a rectifier's instead
+  bool next_relu_ = false;
 };
 
 } // namespace triage

@@ -149,7 +149,7 @@ TEST_CASE("the description of a network rebuilds it, with all defaults filled in
   const auto description = (*net)->describe();
   CHECK(
       dump_json(description.as_array()[0]) ==
-      R"({"type":"conv2d","filters":8,"kernel":3,"stride":1,"padding":"same","groups":1,"activation":"none","bias":true})");
+      R"({"type":"conv2d","filters":8,"kernel":3,"stride":1,"padding":"same","groups":1,"activation":"none","bias":true,"algorithm":"auto"})");
   const auto again = network::build(description, {"again.json", "/model"}, {3, 8, 8}, 2);
   REQUIRE(again.ok());
   CHECK(dump_json((*again)->describe()) == dump_json(description));

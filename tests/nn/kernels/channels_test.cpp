@@ -61,7 +61,7 @@ TEST_CASE("sums, scaling and combination of channels agree with their definition
       const std::size_t n = g->batch * g->channels();
       std::vector<double> sums(n);
       std::vector<double> products(n);
-      sum_channels(*g, bx.data(), by.data(), sums.data(), products.data());
+      sum_channels(*g, bx.data(), by.data(), nullptr, sums.data(), products.data());
       const auto slope = noise(n, 3);
       const auto center = noise(n, 4);
       const auto offset = noise(n, 5);
@@ -69,8 +69,8 @@ TEST_CASE("sums, scaling and combination of channels agree with their definition
       std::vector<float> scaled(bx.size());
       std::vector<float> combined(bx.size());
       const channel_affine affine{slope.data(), center.data(), offset.data()};
-      scale_channels(*g, affine, bx.data(), scaled.data());
-      combine_channels(*g, factor.data(), affine, by.data(), bx.data(), combined.data());
+      scale_channels(*g, affine, false, bx.data(), scaled.data());
+      combine_channels(*g, factor.data(), affine, nullptr, by.data(), bx.data(), combined.data());
       const auto plain_scaled = in_layout(scaled, layout, plain);
       const auto plain_combined = in_layout(combined, layout, plain);
 
