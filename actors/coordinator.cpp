@@ -33,8 +33,8 @@ struct coordinator_state : run_effects {
     if (const auto* w = find(member))
       self->send_exit(w->handle, caf::exit_reason::user_shutdown);
   }
-  void draw(std::size_t batches, double run_fraction, std::uint64_t version) override {
-    self->send(sampler, draw_request{batches, run_fraction, version});
+  void draw(std::size_t batches, double run_fraction, const snapshot& at) override {
+    self->send(sampler, draw_request{batches, run_fraction, at});
   }
   void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) override {
     self->send(sampler, byproduct_scores{std::move(batch), std::move(scores), version});
@@ -105,7 +105,7 @@ void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
   self->send(monitor, run_started{me, sampler});
   if (context->setup->refresh_priorities)
     for (std::int64_t i = 0; i < config.estimators; ++i)
-      watch(spawn_priority_estimator(*self, context, me, sampler, monitor, fmt::format("estimator-{}", i)));
+      watch(spawn_priority_estimator(*self, context, sampler, monitor, fmt::format("estimator-{}", i)));
   controller->expect_members(static_cast<std::size_t>(config.workers));
   for (std::int64_t i = 0; i < config.workers; ++i)
     watch(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
@@ -205,12 +205,6 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       },
       [self](const checkpoint_outcome& m) { self->state.controller->checkpoint_done(m.path, m.problem); },
       [self](const stop_request&) { self->state.controller->stop(); },
-      [self](const parameters_request& request) {
-        auto at = self->state.controller->current();
-        if (at.version == request.held)
-          at.parameters = blob();
-        return at;
-      },
   };
 }
 

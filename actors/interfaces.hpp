@@ -26,9 +26,7 @@ using coordinator_actor = caf::typed_actor<
     // The checkpointer has written a state, or failed.
     caf::reacts_to<checkpoint_outcome>,
     // The user wants the run to end: finish the step, save.
-    caf::reacts_to<stop_request>,
-    // The present parameters; without a block when the asker holds them already.
-    caf::replies_to<parameters_request>::with<snapshot>>;
+    caf::reacts_to<stop_request>>;
 
 /// Turns batches into gradients.
 using worker_actor = caf::typed_actor<

@@ -31,11 +31,12 @@ struct failure_notice {
   std::string reason;
 };
 
-/// Coordinator -> sampler.
+/// Coordinator -> sampler. Carries the present parameters along: a pointer, with every request, is cheaper for
+/// both than estimators asking for them.
 struct draw_request {
   std::size_t batches = 0;
   double run_fraction = 0.0;
-  std::uint64_t version = 0;
+  snapshot at;
 };
 
 /// Sampler -> coordinator.
@@ -55,9 +56,10 @@ struct estimator_ready {
   std::string name;
 };
 
-/// Sampler -> estimator: measure these points.
+/// Sampler -> estimator: measure these points with these parameters.
 struct score_order {
   std::vector<std::uint32_t> ids;
+  snapshot at;
 };
 
 /// Estimator -> sampler: measured with the parameters of `version`.
@@ -75,11 +77,6 @@ struct pause_request {
 
 /// Coordinator -> sampler, answered with sampler_report.
 struct collect_request {};
-
-/// Estimator -> coordinator: the present parameters, please, unless they are still of version `held`.
-struct parameters_request {
-  std::uint64_t held = 0;
-};
 
 /// Coordinator -> evaluator, answered with evaluation_outcome.
 struct evaluate_order {
@@ -139,7 +136,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::score_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::measured_scores)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::pause_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::collect_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::parameters_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluate_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_order)

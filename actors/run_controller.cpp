@@ -187,7 +187,7 @@ void run_controller::request_batches() {
   if (have >= full)
     return;
   batches_requested_ += full - have;
-  effects_.draw(full - have, progress(samples_dispatched_).fraction(), store_.version());
+  effects_.draw(full - have, progress(samples_dispatched_).fraction(), current());
 }
 
 void run_controller::merge_arrived() {

@@ -12,8 +12,9 @@ public:
   virtual void send_order(std::uint64_t member, const train_order& order) = 0;
   /// Tell a member that it is not wanted any more.
   virtual void dismiss(std::uint64_t member) = 0;
-  /// Ask the sampler for batches; the answer comes as `batches_arrived`.
-  virtual void draw(std::size_t batches, double run_fraction, std::uint64_t version) = 0;
+  /// Ask the sampler for batches; the answer comes as `batches_arrived`. `at`: the present parameters, which
+  /// estimators will measure with.
+  virtual void draw(std::size_t batches, double run_fraction, const snapshot& at) = 0;
   virtual void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) = 0;
   /// Estimators rest while the clock of the run stands.
   virtual void pause_scoring(bool paused) = 0;

@@ -27,6 +27,7 @@ struct sampler_state {
   coordinator_actor coordinator;
   monitor_actor monitor;
   std::unique_ptr<scoring_desk> desk;
+  snapshot latest; ///< the newest parameters that estimators can measure with
   std::vector<estimator_entry>
       estimators; ///< never erased: the position is the number; a lost one has no handle
 
@@ -36,8 +37,10 @@ struct sampler_state {
     return static_cast<std::uint64_t>(at - estimators.begin());
   }
   void assign() {
+    if (latest.parameters.empty())
+      return; // the run has not begun
     while (auto next = desk->next_assignment())
-      self->send(estimators[next->estimator].handle, score_order{std::move(next->ids)});
+      self->send(estimators[next->estimator].handle, score_order{std::move(next->ids), latest});
   }
   void lose(const caf::actor_addr& address, const std::string& reason) {
     const auto number = number_of(address);
@@ -77,11 +80,12 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
   return {
       [self](const draw_request& request) {
         auto& s = self->state;
+        s.latest = request.at;
         drawn_batches out;
         const auto trouble = guarded([&] {
           for (std::size_t i = 0; i < request.batches; ++i) {
             auto batch = std::make_shared<drawn_batch>();
-            s.desk->draw(request.run_fraction, request.version, *batch);
+            s.desk->draw(request.run_fraction, request.at.version, *batch);
             out.batches.push_back(std::move(batch));
           }
         });

@@ -13,10 +13,12 @@ namespace triage {
 namespace {
 
 /// CAF's knobs, set from code: its own command line and configuration file are never read.
+/// The scheduler's threads are the workers' threads; everybody else who computes or waits for files has one of
+/// its own.
 struct system_config : caf::actor_system_config {
-  system_config() {
+  explicit system_config(std::int64_t workers) {
     set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", std::size_t{2});
+    set("scheduler.max-threads", static_cast<std::size_t>(workers));
     set("scheduler.max-throughput", std::size_t{50});
   }
 };
@@ -49,7 +51,7 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
       report_options{options.run_directory, options.progress, options.terminal},
       options.log != nullptr ? *options.log : silent);
 
-  system_config config;
+  system_config config(setup->config.workers);
   caf::actor_system system(config);
   caf::scoped_actor self(system);
   const shared_context shared = context;

@@ -29,23 +29,26 @@ private:
 
 } // namespace
 
-weight_binding::weight_binding(kernel_engine& engine, const dnnl::memory::desc& storage,
+weight_binding::weight_binding(kernel_engine& engine, use purpose, const dnnl::memory::desc& storage,
                                const dnnl::memory::desc& wanted)
     : direct_(storage == wanted) {
   if (direct_)
     return;
   copy_ = float_buffer(wanted.get_size() / sizeof(float));
-  to_copy_ = make_reorder(engine, storage, wanted);
-  to_copy_.set(DNNL_ARG_TO, copy_.data());
-  from_copy_ = make_reorder(engine, wanted, storage);
-  from_copy_.set(DNNL_ARG_FROM, copy_.data());
+  if (purpose == use::read) {
+    convert_ = make_reorder(engine, storage, wanted);
+    convert_.set(DNNL_ARG_TO, copy_.data());
+  } else {
+    convert_ = make_reorder(engine, wanted, storage);
+    convert_.set(DNNL_ARG_FROM, copy_.data());
+  }
 }
 
 const float* weight_binding::load(const float* stored) {
   if (direct_)
     return stored;
-  to_copy_.set(DNNL_ARG_FROM, stored);
-  to_copy_.run();
+  convert_.set(DNNL_ARG_FROM, stored);
+  convert_.run();
   return copy_.data();
 }
 
@@ -56,8 +59,8 @@ float* weight_binding::target(float* stored) {
 void weight_binding::store(float* stored) {
   if (direct_)
     return;
-  from_copy_.set(DNNL_ARG_TO, stored);
-  from_copy_.run();
+  convert_.set(DNNL_ARG_TO, stored);
+  convert_.run();
 }
 
 std::shared_ptr<const packed_format> make_packing(const dnnl::memory::desc& plain,

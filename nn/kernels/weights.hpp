@@ -11,8 +11,11 @@ namespace triage {
 /// chose). Where the two agree the kernel works on the block itself; otherwise a private copy is converted.
 class weight_binding {
 public:
+  /// What the kernels do with the weights. Some layouts (Winograd's) can be converted in one direction only.
+  enum class use { read, write };
   weight_binding() = default;
-  weight_binding(kernel_engine& engine, const dnnl::memory::desc& storage, const dnnl::memory::desc& wanted);
+  weight_binding(kernel_engine& engine, use purpose, const dnnl::memory::desc& storage,
+                 const dnnl::memory::desc& wanted);
 
   /// Before a kernel reads: the address of the weights in the wanted layout, given their address in the
   /// block.
@@ -24,8 +27,7 @@ public:
 private:
   bool direct_ = true;
   float_buffer copy_;
-  kernel to_copy_;
-  kernel from_copy_;
+  kernel convert_; ///< into the copy, or out of it
 };
 
 /// The packing of a tensor into the layout `packed`; null when that is `plain` or would need padding (the

@@ -103,7 +103,7 @@ private:
     if (c_.bias)
       forward_.add(DNNL_ARG_BIAS, c_.bias_layout());
     forward_.add(DNNL_ARG_DST, output);
-    forward_weights_ = weight_binding(r.engine, storage, forward.weights_desc());
+    forward_weights_ = weight_binding(r.engine, weight_binding::use::read, storage, forward.weights_desc());
     set_activation(r, own_activation);
     if (!r.training)
       return;
@@ -123,7 +123,7 @@ private:
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (c_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, c_.bias_layout());
-    gradient_weights_ = weight_binding(r.engine, storage, weights.diff_weights_desc());
+    gradient_weights_ = weight_binding(r.engine, weight_binding::use::write, storage, weights.diff_weights_desc());
     if (!r.input_gradient)
       return;
 
@@ -137,7 +137,7 @@ private:
     input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
     input_gradient_.add(DNNL_ARG_DIFF_DST, output);
-    backward_weights_ = weight_binding(r.engine, storage, data.weights_desc());
+    backward_weights_ = weight_binding(r.engine, weight_binding::use::read, storage, data.weights_desc());
   }
 
   conv_shape c_;

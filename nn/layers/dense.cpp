@@ -67,7 +67,7 @@ public:
     if (d_.bias)
       forward_.add(DNNL_ARG_BIAS, bias);
     forward_.add(DNNL_ARG_DST, output);
-    forward_weights_ = weight_binding(r.engine, d_.storage, forward.weights_desc());
+    forward_weights_ = weight_binding(r.engine, weight_binding::use::read, d_.storage, forward.weights_desc());
     set_activation(r, own_activation);
     if (!r.training)
       return;
@@ -83,7 +83,7 @@ public:
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (d_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, bias);
-    gradient_weights_ = weight_binding(r.engine, d_.storage, weights.diff_weights_desc());
+    gradient_weights_ = weight_binding(r.engine, weight_binding::use::write, d_.storage, weights.diff_weights_desc());
     if (!r.input_gradient)
       return;
 
@@ -95,7 +95,7 @@ public:
     input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
     input_gradient_.add(DNNL_ARG_DIFF_DST, output);
-    backward_weights_ = weight_binding(r.engine, d_.storage, data.weights_desc());
+    backward_weights_ = weight_binding(r.engine, weight_binding::use::read, d_.storage, data.weights_desc());
   }
 
 private:

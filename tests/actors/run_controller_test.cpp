@@ -18,7 +18,7 @@ public:
     most_orders = std::max(most_orders, orders.size());
   }
   void dismiss(std::uint64_t member) override { dismissed.push_back(member); }
-  void draw(std::size_t batches, double, std::uint64_t) override {
+  void draw(std::size_t batches, double, const snapshot&) override {
     asked += batches;
     most_asked = std::max(most_asked, asked);
   }
