@@ -85,6 +85,8 @@ using monitor_actor = caf::typed_actor<
     caf::reacts_to<evaluation_report>,
     // Something a person should know.
     caf::reacts_to<warning_report>,
+    // Something worth a line in the log.
+    caf::reacts_to<remark_report>,
     // What an actor has done, when it ends and tracing is on.
     caf::reacts_to<trace_lane>,
     // The run is over: write the summary and tell the launcher.

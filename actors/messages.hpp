@@ -114,6 +114,12 @@ struct warning_report {
   std::string text;
 };
 
+/// Anyone -> monitor: worth a line in the log, nothing is wrong.
+struct remark_report {
+  std::string source;
+  std::string text;
+};
+
 /// Monitor -> sampler, answered with sampling_status.
 struct sampling_status_request {};
 
@@ -143,6 +149,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::stop_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::warning_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remark_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::run_finished)

@@ -33,14 +33,14 @@ estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_poin
   const auto begin_work = guarded([&] {
     if (self->state.context->detach)
       lower_thread_priority();
-    self->state.scorer.emplace(self->state.context->setup);
+    self->state.scorer.emplace(self->state.context->setup, *self->state.context->time);
   });
   if (!begin_work.empty())
     give_up(begin_work);
   else
     self->send(sampler, estimator_ready{name});
   return {
-      [self, sampler, give_up](const score_order& order) {
+      [self, sampler, monitor, name, give_up](const score_order& order) {
         auto& state = self->state;
         const clock& time = *state.context->time;
         measured_scores out{order.ids, {}, order.at.version, 0.0};
@@ -51,6 +51,8 @@ estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_poin
         });
         if (!problem.empty())
           return give_up(problem);
+        if (auto remark = state.scorer->take_remark(); !remark.empty())
+          self->send(monitor, remark_report{name, std::move(remark)});
         out.busy_seconds = time.now() - begin;
         self->send(sampler, std::move(out));
       },

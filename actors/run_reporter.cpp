@@ -146,6 +146,11 @@ void run_reporter::warning(const std::string& source, const std::string& text) {
   log_.warn(source, text);
 }
 
+void run_reporter::remark(const std::string& source, const std::string& text) {
+  end_progress_line();
+  log_.info(source, text);
+}
+
 void run_reporter::finished(const run_summary& summary) {
   end_progress_line();
   if (summary.status == run_status::failed)

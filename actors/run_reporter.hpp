@@ -35,6 +35,7 @@ public:
   void progress(const progress_report& report, const sampling_status& sampling);
   void evaluation(const progress_report& report, const evaluation_figures& figures);
   void warning(const std::string& source, const std::string& text);
+  void remark(const std::string& source, const std::string& text);
   void finished(const run_summary& summary);
 
   /// "epoch 3.42/12  loss 0.2134  accuracy 0.921  48230 samples/s  eta 12s …"

@@ -1,6 +1,7 @@
 #include "actors/run_setup.hpp"
 
 #include "core/rng.hpp"
+#include "nn/quantised_network.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -123,6 +124,9 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (!net.ok())
     return net.error();
   setup->net = net.take();
+  if (sampling->score && c.scoring_precision == "int8")
+    if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
+      return with_context(bytes.error(), source + ", /runtime/scoring_precision");
   if (sampling->score && contains(sampling->score->needs(), signal::last_input_norm) &&
       !setup->net->ends_in_dense())
     return configuration_error(

@@ -55,7 +55,7 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
       out.step_seconds += (time.now() - begin) / timed_steps;
   }
   if (setup->point_score) {
-    point_scorer scorer(setup);
+    point_scorer scorer(setup, time);
     const auto points = first_points(*setup, static_cast<std::size_t>(setup->config.scoring_batch_size));
     (void)scorer.measure({store.version(), store.current()}, points->ids);
     const double begin = time.now();

@@ -41,7 +41,8 @@ struct run_config {
   std::int64_t workers = 1;
   std::int64_t estimators = 1;
   json_value exchange = json_value(json_value::object{{"policy", json_value("bsp")}});
-  std::int64_t scoring_batch_size = 512;
+  std::int64_t scoring_batch_size = 2048;
+  std::string scoring_precision = "auto";
 
   double evaluate_every_epochs = 1.0;
   std::int64_t probe_size = 10000;

@@ -1,5 +1,7 @@
 #include "nn/layer.hpp"
 
+#include "nn/quantised/quantised_stage.hpp"
+
 #include "nn/layers/layers.hpp"
 
 #include <algorithm>
@@ -68,6 +70,10 @@ layer_table layers() {
           "residual", "adds the output of inner layers to their input or a shortcut", make_residual},
   };
   return table;
+}
+
+std::unique_ptr<quantised_stage> layer::quantise(const quantised_request&) const {
+  return nullptr;
 }
 
 void layer::declare(parameter_layout&, const std::string&, std::int64_t) {}

@@ -19,6 +19,9 @@
 
 namespace triage {
 
+class quantised_stage;
+struct quantised_request;
+
 /// Where the time of a chain goes, stage by stage, summed over passes. For benchmarks: reading the clock twice a
 /// stage costs about 50 ns.
 struct stage_profile {
@@ -111,6 +114,8 @@ public:
   /// After parameter_layout::finish: nothing moves any more. The layout outlives the layer.
   virtual void locate(const parameter_layout& layout) { parameters_ = &layout; }
   [[nodiscard]] virtual std::unique_ptr<stage> compile(const stage_request& request) const = 0;
+  /// The same for inference in 8-bit integers; null where that cannot be.
+  [[nodiscard]] virtual std::unique_ptr<quantised_stage> quantise(const quantised_request&) const;
   /// Whether it has tensors that gradients train.
   [[nodiscard]] virtual bool has_parameters() const { return false; }
   /// Whether it is max(x, 0), which the layer before may apply in its place.
@@ -161,6 +166,10 @@ public:
   void backward(const pass& p);
   /// The input of the stage compiled from layer `index`, in that stage's layout.
   [[nodiscard]] const float* input_of(std::size_t index) const { return inputs_[index]; }
+  /// The whole of it, padding included.
+  [[nodiscard]] std::span<const float> whole_input_of(std::size_t index) const {
+    return {inputs_[index], links_[link_of_layer_[index]].stage->input_layout().floats()};
+  }
   [[nodiscard]] std::size_t bytes() const;
 
 private:

@@ -1,6 +1,8 @@
 #include "nn/workspace.hpp"
 
-#include <cmath>
+#include "nn/kernels/row_norms.hpp"
+
+#include <algorithm>
 #include <map>
 
 namespace triage {
@@ -26,16 +28,6 @@ struct program {
   std::vector<float> residual;
   std::vector<float> last_input;
 };
-
-void row_norms(const float* rows, std::size_t width, std::span<float> norms) {
-  for (std::size_t i = 0; i < norms.size(); ++i) {
-    const float* row = rows + i * width;
-    double sum = 0.0;
-    for (std::size_t j = 0; j < width; ++j)
-      sum += static_cast<double>(row[j]) * static_cast<double>(row[j]);
-    norms[i] = static_cast<float>(std::sqrt(sum));
-  }
-}
 
 } // namespace
 
@@ -137,6 +129,16 @@ sample_signals workspace::measure(std::span<const float> parameters, std::int64_
       residuals ? std::span<float>(p.scoring_gradient.data(), p.scoring_gradient.size()) : std::span<float>{};
   loss.evaluate(outputs(), state_->net->output_width(), targets, p.loss, rows);
   return state_->signals(p, rows.data(), wanted);
+}
+
+std::vector<float> workspace::input_ranges() const {
+  std::vector<float> ranges;
+  if (const program* p = state_->current)
+    for (std::size_t i = 0; i < state_->net->layers().size(); ++i) {
+      const auto values = p->chain.whole_input_of(i);
+      ranges.push_back(values.empty() ? 0.0F : *std::max_element(values.begin(), values.end()));
+    }
+  return ranges;
 }
 
 void workspace::profile(stage_profile* profile) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace triage {
 
@@ -40,6 +41,8 @@ public:
   sample_signals measure(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,
                          const loss_function& loss, signal_set wanted);
 
+  /// For each layer, the largest value in its input in the last pass.
+  [[nodiscard]] std::vector<float> input_ranges() const;
   /// The raw outputs of the last pass.
   [[nodiscard]] std::span<const float> outputs() const;
   /// Sums the times of the stages into `profile` from now on; null: no more. Borrowed.

@@ -2,6 +2,7 @@
 #include "nn/layers/layers.hpp"
 #include "nn/layers/weighted_stage.hpp"
 #include "nn/layers/window.hpp"
+#include "nn/quantised/quantised_stage.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -199,6 +200,19 @@ public:
         r, conv_shape{input_, output_, groups_, window_.size, window_.step(), place_, activation_, winograd(),
                       layout[weight_].offset,
                       bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt});
+  }
+
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    const bool rectified = activation_ == "relu" || (activation_ == "none" && r.relu_follows);
+    if (r.is_last || !rectified || groups_ != 1)
+      return nullptr;
+    const auto& layout = *parameters_;
+    const quantised_weights weights{
+        layout[weight_].offset, bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt,
+        dnnl::memory::desc({filters_, input_.channels, window_.size, window_.size}, f32, tag::oihw)};
+    const quantised_window place{window_.size, window_.step(), place_};
+    return r.is_input ? make_quantised_input_convolution(r, input_, output_, place, weights)
+                      : make_quantised_convolution(r, input_, output_, place, weights);
   }
 
 private:

@@ -1,6 +1,7 @@
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/weighted_stage.hpp"
+#include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>
 #include <optional>
@@ -150,6 +151,17 @@ public:
         r,
         dense_shape{input_, input_.size(), units_, activation_, layout[weight_].offset,
                     bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt, storage_});
+  }
+
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    const bool rectified = activation_ == "relu" || (activation_ == "none" && r.relu_follows);
+    if (r.is_last ? activation_ != "none" : !rectified)
+      return nullptr;
+    const auto& layout = *parameters_;
+    return make_quantised_dense(
+        r, input_, units_,
+        {layout[weight_].offset,
+         bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt, storage_});
   }
 
 private:

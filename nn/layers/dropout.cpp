@@ -1,5 +1,6 @@
 #include "nn/kernels/multiversion.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/quantised/quantised_stage.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -72,6 +73,9 @@ public:
   result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<dropout_stage>(r, rate_);
+  }
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    return r.is_last ? nullptr : make_quantised_view(r.incoming);
   }
 
 private:

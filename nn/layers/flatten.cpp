@@ -1,4 +1,5 @@
 #include "nn/layers/layers.hpp"
+#include "nn/quantised/quantised_stage.hpp"
 
 namespace triage {
 
@@ -22,6 +23,9 @@ public:
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<flatten_stage>(tensor_layout::plain(r.batch, input_),
                                            tensor_layout::plain(r.batch, output_));
+  }
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    return r.is_last ? nullptr : make_quantised_view(r.incoming);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/window.hpp"
+#include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>
 
@@ -122,6 +123,12 @@ public:
                                                       {window_.step(), window_.step()},
                                                       {place_.top, place_.left},
                                                       {place_.bottom, place_.right}});
+  }
+
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    if (r.is_last || r.is_input) // the samples are not channels-last images
+      return nullptr;
+    return make_quantised_pool(r, output_, {window_.size, window_.step(), place_}, algorithm_);
   }
 
 private:
