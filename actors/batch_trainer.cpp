@@ -52,7 +52,9 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
     : setup_(std::move(setup)), workspace_(setup_->net), augmentations_(setup_->new_augmentations()),
       gradients_(setup_->net->parameters().size()),
       wanted_(static_cast<signal_set>(signal::loss) |
-              (setup_->point_score ? setup_->point_score->needs() : 0U)) {}
+              (setup_->point_score ? setup_->point_score->needs() : 0U)) {
+  workspace_.prepare_training(setup_->config.batch_size);
+}
 
 train_result batch_trainer::train(const train_order& order) {
   const auto& ids = order.batch->ids;

@@ -1,17 +1,14 @@
 #include "actors/model_evaluator.hpp"
 
 #include "actors/batch_trainer.hpp"
+#include "nn/pass_size.hpp"
 
 #include <algorithm>
 
 namespace triage {
 
-namespace {
-constexpr std::size_t chunk_size = 500;
-}
-
 model_evaluator::model_evaluator(std::shared_ptr<const run_setup> setup)
-    : setup_(std::move(setup)), workspace_(setup_->net) {}
+    : setup_(std::move(setup)), workspace_(setup_->net), chunk_size_(inference_pass_size(*setup_->net, sizeof(float))) {}
 
 set_figures model_evaluator::measure(std::span<const float> parameters, const dataset& set,
                                      std::span<const std::uint32_t> ids) {
@@ -19,9 +16,9 @@ set_figures model_evaluator::measure(std::span<const float> parameters, const da
   const auto width = static_cast<std::size_t>(setup_->net->output_width());
   double loss = 0.0;
   std::uint64_t correct = 0;
-  for (std::size_t begin = 0; begin < total; begin += chunk_size) {
+  for (std::size_t begin = 0; begin < total; begin += chunk_size_) {
     chunk_.clear();
-    for (std::size_t i = begin; i < std::min(begin + chunk_size, total); ++i)
+    for (std::size_t i = begin; i < std::min(begin + chunk_size_, total); ++i)
       chunk_.push_back(ids.empty() ? static_cast<std::uint32_t>(i) : ids[i]);
     const auto batch = static_cast<std::int64_t>(chunk_.size());
     gather_samples(set, setup_->data.standard, chunk_, workspace_.input(batch));

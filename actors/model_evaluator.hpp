@@ -30,6 +30,7 @@ public:
 private:
   std::shared_ptr<const run_setup> setup_;
   workspace workspace_;
+  std::size_t chunk_size_;
   std::vector<std::uint32_t> chunk_;
   std::vector<std::int32_t> labels_;
   std::vector<float> values_;

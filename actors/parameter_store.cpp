@@ -5,6 +5,10 @@
 
 namespace triage {
 
+namespace {
+constexpr std::size_t slice_floats = 4096;
+}
+
 parameter_store::parameter_store(const parameter_layout& layout, const optimizer& rule,
                                  std::optional<double> clipping)
     : layout_(layout), rule_(rule), clipping_(clipping), pool_(layout.size()),
@@ -14,8 +18,7 @@ parameter_store::parameter_store(const parameter_layout& layout, const optimizer
       std::fill_n(decay_mask_.begin() + static_cast<std::ptrdiff_t>(p.offset), p.size, 1.0F);
   for (std::size_t i = 0; i < rule.moments().size(); ++i)
     moments_.emplace_back(layout.trained_size());
-  for (auto& m : moments_)
-    moment_spans_.push_back(m.values());
+  moment_slices_.resize(moments_.size());
   current_ = pool_.acquire().freeze();
 }
 
@@ -26,55 +29,64 @@ void parameter_store::initialise(std::uint64_t seed) {
   version_ = 0;
 }
 
-std::span<const float> parameter_store::mean_gradient(std::span<const contribution> contributions) {
-  if (contributions.size() == 1)
-    return contributions[0].gradient.view();
+void parameter_store::weigh(std::span<const contribution> contributions) {
   double total = 0.0;
   for (const auto& c : contributions)
     total += c.samples;
-  mean_.resize(layout_.size());
-  bool first = true;
-  for (const auto& c : contributions) {
-    const auto share = static_cast<float>(c.samples / total);
-    const float* g = c.gradient.data();
-    float* out = mean_.data();
-    const std::size_t n = mean_.size();
-    if (first)
-      for (std::size_t i = 0; i < n; ++i)
-        out[i] = share * g[i];
-    else
-      for (std::size_t i = 0; i < n; ++i)
-        out[i] += share * g[i];
-    first = false;
-  }
-  return mean_;
+  weighted_.clear();
+  for (const auto& c : contributions)
+    weighted_.push_back({c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
+}
+
+std::span<const float> parameter_store::mean_slice(std::size_t begin, std::size_t size) {
+  if (weighted_.size() == 1)
+    return {weighted_[0].values + begin, size};
+  mean_.resize(std::max(mean_.size(), size));
+  const std::span<float> mean(mean_.data(), size);
+  add_up(weighted_, begin, mean);
+  return mean;
+}
+
+void parameter_store::apply(std::size_t begin, std::span<const float> gradient, const update_figures& figures) {
+  const std::size_t size = gradient.size();
+  for (std::size_t m = 0; m < moments_.size(); ++m)
+    moment_slices_[m] = moments_[m].values().subspan(begin, size);
+  rule_.apply({.parameters = current_.view().subspan(begin, size),
+               .next = figures.next.subspan(begin, size),
+               .gradient = gradient,
+               .gradient_scale = figures.scale,
+               .moments = moment_slices_,
+               .decay_mask = std::span<const float>(decay_mask_).subspan(begin, size),
+               .learning_rate = figures.learning_rate,
+               .step = static_cast<std::int64_t>(version_)});
 }
 
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate) {
-  const auto gradient = mean_gradient(contributions);
+  weigh(contributions);
   const auto trained = layout_.trained_size();
-  float scale = 1.0F;
-  if (clipping_) {
-    last_norm_ = gradient_norm(gradient.first(trained));
-    if (last_norm_ > *clipping_)
-      scale = static_cast<float>(*clipping_ / last_norm_);
-  }
   mutable_blob next = pool_.acquire();
   ++version_;
-  rule_.apply({.parameters = current_.view().first(trained),
-               .next = next.values().first(trained),
-               .gradient = gradient.first(trained),
-               .gradient_scale = scale,
-               .moments = moment_spans_,
-               .decay_mask = decay_mask_,
-               .learning_rate = learning_rate,
-               .step = static_cast<std::int64_t>(version_)});
+  update_figures figures{next.values(), 1.0F, learning_rate};
+  if (clipping_) {
+    // The norm of the whole must be known before the first element changes.
+    const auto gradient = mean_slice(0, trained);
+    last_norm_ = gradient_norm(gradient);
+    if (last_norm_ > *clipping_)
+      figures.scale = static_cast<float>(*clipping_ / last_norm_);
+    apply(0, gradient, figures);
+  } else {
+    // Slice by slice: a mean is used while it is in the first-level cache.
+    for (std::size_t begin = 0; begin < trained; begin += slice_floats)
+      apply(begin, mean_slice(begin, std::min(slice_floats, trained - begin)), figures);
+  }
   for (const auto& p : layout_.tensors())
-    if (!p.trained)
-      for (std::size_t i = p.offset; i < p.offset + p.size; ++i) {
-        const float old = current_.data()[i];
-        next.values()[i] = old + static_cast<float>(p.averaging) * (gradient[i] - old);
+    if (!p.trained) {
+      const auto observed = mean_slice(p.offset, p.size);
+      for (std::size_t i = 0; i < p.size; ++i) {
+        const float old = current_.data()[p.offset + i];
+        next.values()[p.offset + i] = old + static_cast<float>(p.averaging) * (observed[i] - old);
       }
+    }
   current_ = std::move(next).freeze();
 }
 
@@ -83,7 +95,7 @@ saved_state parameter_store::save_moments() const {
   state.put("version", std::vector<std::uint64_t>{version_});
   const auto names = rule_.moments();
   for (std::size_t i = 0; i < names.size(); ++i)
-    state.put(names[i], std::vector<float>(moment_spans_[i].begin(), moment_spans_[i].end()));
+    state.put(names[i], std::vector<float>(moments_[i].view().begin(), moments_[i].view().end()));
   return state;
 }
 
@@ -96,10 +108,10 @@ result<void> parameter_store::load(std::span<const float> parameters, const save
     const auto saved = moments.get<float>(names[i]);
     if (!saved.ok())
       return saved.error();
-    if (saved->size() != moment_spans_[i].size())
+    if (saved->size() != moments_[i].size())
       return data_error(fmt::format("the saved moment \"{}\" has {} values, the model needs {}", names[i],
-                                    saved->size(), moment_spans_[i].size()));
-    std::copy(saved->begin(), saved->end(), moment_spans_[i].begin());
+                                    saved->size(), moments_[i].size()));
+    std::copy(saved->begin(), saved->end(), moments_[i].values().begin());
   }
   mutable_blob block = pool_.acquire();
   std::copy(parameters.begin(), parameters.end(), block.values().begin());

@@ -39,7 +39,15 @@ public:
   [[nodiscard]] result<void> load(std::span<const float> parameters, const saved_state& moments);
 
 private:
-  std::span<const float> mean_gradient(std::span<const contribution> contributions);
+  struct update_figures {
+    std::span<float> next;
+    float scale;
+    double learning_rate;
+  };
+  void weigh(std::span<const contribution> contributions);
+  /// A slice of the mean gradient; valid until the next one.
+  std::span<const float> mean_slice(std::size_t begin, std::size_t size);
+  void apply(std::size_t begin, std::span<const float> gradient, const update_figures& figures);
 
   const parameter_layout& layout_;
   const optimizer& rule_;
@@ -49,9 +57,10 @@ private:
   std::uint64_t version_ = 0;
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
-  std::vector<std::span<float>> moment_spans_;
+  std::vector<std::span<float>> moment_slices_;
   std::vector<float> decay_mask_;
-  std::vector<float> mean_;
+  std::vector<weighted_gradient> weighted_;
+  std::vector<float> mean_; ///< of a slice, or of the whole when gradients are clipped
 };
 
 } // namespace triage

@@ -2,6 +2,7 @@
 
 #include "actors/batch_trainer.hpp"
 #include "nn/kernels/row_norms.hpp"
+#include "nn/pass_size.hpp"
 #include "nn/quantised/quantise.hpp"
 
 #include <algorithm>
@@ -9,17 +10,6 @@
 namespace triage {
 
 namespace {
-
-/// As many samples as keep the widest activation in the second-level cache.
-std::size_t pass_size(const network& net, std::size_t bytes_per_value) {
-  constexpr std::size_t cache = std::size_t{1} << 20U;
-  constexpr std::size_t least = 32;
-  constexpr std::size_t most = 256;
-  auto widest = static_cast<std::size_t>(net.input_shape().size());
-  for (const auto& l : net.layers())
-    widest = std::max(widest, static_cast<std::size_t>(l->output_shape().size()));
-  return std::clamp(cache / (widest * bytes_per_value) / 16 * 16, least, most);
-}
 
 sample_signals first(const sample_signals& s, std::size_t n) {
   const auto cut = [n](std::span<const float> v) { return v.first(std::min(n, v.size())); };
@@ -29,7 +19,7 @@ sample_signals first(const sample_signals& s, std::size_t n) {
 } // namespace
 
 float_scoring_pass::float_scoring_pass(std::shared_ptr<const run_setup> setup)
-    : setup_(std::move(setup)), workspace_(setup_->net), capacity_(pass_size(*setup_->net, sizeof(float))) {}
+    : setup_(std::move(setup)), workspace_(setup_->net), capacity_(inference_pass_size(*setup_->net, sizeof(float))) {}
 
 sample_signals float_scoring_pass::run(std::span<const float> parameters, std::span<const std::uint32_t> ids,
                                        signal_set wanted) {
@@ -47,7 +37,7 @@ byte_scoring_pass::byte_scoring_pass(std::shared_ptr<const run_setup> setup, std
       last_input_(capacity()) {}
 
 result<std::unique_ptr<byte_scoring_pass>> byte_scoring_pass::make(std::shared_ptr<const run_setup> setup) {
-  auto net = quantised_network::compile(setup->net, static_cast<std::int64_t>(pass_size(*setup->net, 1)));
+  auto net = quantised_network::compile(setup->net, static_cast<std::int64_t>(inference_pass_size(*setup->net, 1)));
   if (!net.ok())
     return net.error();
   return std::make_unique<byte_scoring_pass>(std::move(setup), net.take());

@@ -27,15 +27,16 @@ TRIAGE_MULTIVERSION void add_squares(const float* x, std::size_t groups, double*
     sums[l] += s[l];
 }
 
-TRIAGE_MULTIVERSION void add_to(float* out, const float* x, std::size_t n) {
+TRIAGE_MULTIVERSION void scale_to(float* out, const float* x, float share, std::size_t n) {
   TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i)
-    out[i] += x[i];
+    out[i] = share * x[i];
 }
 
-TRIAGE_MULTIVERSION void multiply(float* out, float factor, std::size_t n) {
+TRIAGE_MULTIVERSION void add_scaled(float* out, const float* x, float share, std::size_t n) {
+  TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i)
-    out[i] *= factor;
+    out[i] += share * x[i];
 }
 
 } // namespace
@@ -71,21 +72,16 @@ double gradient_norm(std::span<const float> gradient) {
   return std::sqrt(total);
 }
 
-void mean_of(std::span<const std::span<const float>> contributions, std::span<float> out) {
-  if (contributions.empty()) {
+void add_up(std::span<const weighted_gradient> contributions, std::size_t begin, std::span<float> out) {
+  if (contributions.empty())
     std::fill(out.begin(), out.end(), 0.0F);
-    return;
-  }
-  const float share = 1.0F / static_cast<float>(contributions.size());
-  for (std::size_t begin = 0; begin < out.size(); begin += cached) {
-    const std::size_t n = std::min(cached, out.size() - begin);
-    float* const block = out.data() + begin;
-    if (block != contributions[0].data() + begin)
-      std::copy_n(contributions[0].data() + begin, n, block);
-    for (const auto& c : contributions.subspan(1))
-      add_to(block, c.data() + begin, n);
-    if (contributions.size() > 1)
-      multiply(block, share, n);
+  for (std::size_t at = 0; at < out.size(); at += cached) {
+    const std::size_t n = std::min(cached, out.size() - at);
+    for (std::size_t k = 0; k < contributions.size(); ++k) {
+      const float* const values = contributions[k].values + begin + at;
+      const float share = contributions[k].share;
+      k == 0 ? scale_to(out.data() + at, values, share, n) : add_scaled(out.data() + at, values, share, n);
+    }
   }
 }
 

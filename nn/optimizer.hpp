@@ -46,8 +46,13 @@ using optimizer_factory = std::unique_ptr<optimizer> (*)();
 /// ||gradient||_2, accumulated in double; not finite when any element is not.
 [[nodiscard]] double gradient_norm(std::span<const float> gradient);
 
-/// out = mean of the contributions (all as long as `out`, which may be the first of them). One pass; fixed
-/// order of summation; one contribution is copied exactly, none gives zeros.
-void mean_of(std::span<const std::span<const float>> contributions, std::span<float> out);
+/// A gradient and its share of the mean.
+struct weighted_gradient {
+  const float* values = nullptr;
+  float share = 1.0F;
+};
+/// out[i] = sum over the contributions of share * values[begin + i], in their order. One pass over memory; none
+/// gives zeros, and a share of 1 is exact.
+void add_up(std::span<const weighted_gradient> contributions, std::size_t begin, std::span<float> out);
 
 } // namespace triage

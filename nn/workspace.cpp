@@ -79,6 +79,10 @@ workspace::~workspace() = default;
 workspace::workspace(workspace&&) noexcept = default;
 workspace& workspace::operator=(workspace&&) noexcept = default;
 
+void workspace::prepare_training(std::int64_t batch) {
+  (void)state_->get(batch, true);
+}
+
 std::span<float> workspace::input(std::int64_t batch) {
   float_buffer& buffer = state_->input(batch);
   return {buffer.data(), buffer.size()};

@@ -21,6 +21,9 @@ public:
   workspace(workspace&&) noexcept;
   workspace& operator=(workspace&&) noexcept;
 
+  /// Compiles for training on batches of this size, which otherwise happens in the first pass.
+  void prepare_training(std::int64_t batch);
+
   /// Where to put the batch before a pass: batch * input size floats, NCHW. Valid until the next call with
   /// another batch size.
   [[nodiscard]] std::span<float> input(std::int64_t batch);

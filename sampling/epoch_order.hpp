@@ -27,6 +27,8 @@ public:
   [[nodiscard]] result<void> load(const saved_state& state);
 
 private:
+  void shuffle_in_buckets(rng& random);
+
   std::vector<std::uint32_t> order_;
   std::size_t position_ = 0;
 };

@@ -27,8 +27,8 @@ struct inclusion_plan {
 };
 
 /// pi_i = clip(c * strength_i, smallest, largest), or exactly `certain` for points with strength below zero,
-/// with the smallest c that meets the rule. `sizes` are the gradient sizes that noise is measured by. Cost:
-/// about 40 passes over the block.
+/// with the smallest c that meets the rule. `sizes` are the gradient sizes that noise is measured by. Above
+/// 16384 points c is found on every k-th of them.
 void plan_inclusion(std::span<const double> strengths, std::span<const double> sizes,
                     const inclusion_rule& rule, inclusion_plan& plan);
 
@@ -38,7 +38,7 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
 void systematic_sample(std::span<const double> probability, rng& random,
                        const std::function<void(std::size_t, std::uint32_t)>& take);
 
-/// Lowers every value above the given quantile (0 to 1) to that quantile. `scratch` is reused memory.
+/// Lowers every value above the given quantile (0 to 1; above 16384 values, that of every k-th) to that quantile. `scratch` is reused memory.
 void winsorise(std::span<double> values, double quantile, std::vector<double>& scratch);
 
 } // namespace triage

@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t summary_points = 4096;
 }
 
-priority_table::priority_table(std::size_t points, double floor)
-    : values_(points, static_cast<float>(floor)), versions_(points, 0), trained_epochs_(points, 0.0F),
+priority_table::priority_table(std::size_t points, double floor, bool track_training)
+    : values_(points, static_cast<float>(floor)), versions_(points, 0), trained_epochs_(track_training ? points : 0, 0.0F),
       floor_(static_cast<float>(floor)) {}
 
 bool priority_table::record(std::uint32_t id, float score, std::uint64_t version) {
@@ -28,12 +28,16 @@ bool priority_table::record(std::uint32_t id, float score, std::uint64_t version
   return true;
 }
 
-void priority_table::mark_trained(std::uint32_t id, double epoch) {
-  trained_epochs_[id] = static_cast<float>(epoch);
+void priority_table::prefetch(std::uint32_t id) const {
+  __builtin_prefetch(values_.data() + id, 1);
+  __builtin_prefetch(versions_.data() + id, 1);
+  if (!trained_epochs_.empty())
+    __builtin_prefetch(trained_epochs_.data() + id, 1);
 }
 
-bool priority_table::seen(std::uint32_t id) const {
-  return versions_[id] != 0;
+void priority_table::mark_trained(std::uint32_t id, double epoch) {
+  if (!trained_epochs_.empty())
+    trained_epochs_[id] = static_cast<float>(epoch);
 }
 
 std::uint64_t priority_table::version(std::uint32_t id) const {
@@ -41,7 +45,7 @@ std::uint64_t priority_table::version(std::uint32_t id) const {
 }
 
 double priority_table::epochs_since_trained(std::uint32_t id, double now) const {
-  return now - static_cast<double>(trained_epochs_[id]);
+  return trained_epochs_.empty() ? now : now - static_cast<double>(trained_epochs_[id]);
 }
 
 staleness_summary priority_table::staleness(std::uint64_t now) const {
@@ -101,7 +105,7 @@ result<void> priority_table::load(const saved_state& state) {
     return trained.error();
   if (!rejected.ok())
     return rejected.error();
-  if (values->size() != size() || versions->size() != size() || trained->size() != size())
+  if (values->size() != size() || versions->size() != size() || trained->size() != trained_epochs_.size())
     return data_error(
         fmt::format("the saved priorities are for {} points, the data has {}", values->size(), size()));
   values_ = values.take();

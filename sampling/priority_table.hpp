@@ -18,17 +18,21 @@ struct staleness_summary {
 
 /// The last known priority of each point, the parameter version it was measured at, and when the point was
 /// last trained (in epochs). Bad values never enter: NaN, infinite and negative scores are counted and
-/// replaced by the floor. Twelve bytes a point. Owned by one thread.
+/// replaced by the floor. Eight bytes a point, twelve with the
+/// times of training. Owned by one thread.
 class priority_table {
 public:
-  explicit priority_table(std::size_t points, double floor = 1e-6);
+  /// `track_training`: whether mark_trained is remembered.
+  explicit priority_table(std::size_t points, double floor = 1e-6, bool track_training = true);
 
   /// Takes a measurement, unless a newer one is known already. Returns whether it was taken.
   bool record(std::uint32_t id, float score, std::uint64_t version);
   void mark_trained(std::uint32_t id, double epoch);
+  /// Asks for the memory of this point, which will be needed soon.
+  void prefetch(std::uint32_t id) const;
 
   [[nodiscard]] std::size_t size() const { return values_.size(); }
-  [[nodiscard]] bool seen(std::uint32_t id) const;
+  [[nodiscard]] bool seen(std::uint32_t id) const { return versions_[id] != 0; }
   [[nodiscard]] float value(std::uint32_t id) const { return values_[id]; }
   [[nodiscard]] std::span<const float> values() const { return values_; }
   /// Version of the measurement; meaningful only when seen.

@@ -56,7 +56,7 @@ result<sampling_description> make_sampling(const json_value& description, const 
 }
 
 sampling_source::sampling_source(sampling_description description, std::size_t points, std::uint64_t seed)
-    : description_(std::move(description)), priorities_(points, description_.options.floor),
+    : description_(std::move(description)), priorities_(points, description_.options.floor, description_.selector->uses_ages()),
       random_(seed, rng_purpose::sampling) {
   description_.selector->start(points);
 }
@@ -65,14 +65,24 @@ void sampling_source::draw(std::size_t count, double run_fraction, drawn_batch& 
   const double epochs = static_cast<double>(samples_drawn_) / static_cast<double>(priorities_.size());
   description_.selector->draw(count, priorities_, {epochs, run_fraction}, random_, out);
   samples_drawn_ += out.ids.size();
-  if (description_.selector->uses_priorities())
+  if (description_.selector->uses_ages())
     for (const auto id : out.ids)
       priorities_.mark_trained(id, epochs);
 }
 
 void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const float> scores,
                              std::uint64_t version) {
-  for (std::size_t i = 0; i < ids.size(); ++i)
+  // Points of a batch lie anywhere in the table: fetch ahead.
+  constexpr std::size_t ahead = 16;
+  const auto fetch = [&](std::size_t i) {
+    if (i >= ids.size())
+      return;
+    priorities_.prefetch(ids[i]);
+    description_.selector->priority_will_change(ids[i]);
+  };
+  for (std::size_t i = 0; i < ahead; ++i)
+    fetch(i);
+  for (std::size_t i = 0; i < ids.size(); ++i, fetch(i + ahead - 1))
     if (priorities_.record(ids[i], scores[i], version))
       description_.selector->priority_changed(ids[i], priorities_.value(ids[i]));
 }

@@ -47,6 +47,10 @@ public:
                     rng& random, drawn_batch& out) = 0;
   /// A priority has changed (selectors that keep a search structure follow it; others ignore it).
   virtual void priority_changed(std::uint32_t, float) {}
+  /// A call of priority_changed for this point is near: a chance to fetch the memory.
+  virtual void priority_will_change(std::uint32_t) const {}
+  /// Whether it asks when points were trained.
+  [[nodiscard]] virtual bool uses_ages() const { return false; }
   /// Whether it looks at priorities at all; when not, nobody needs to compute any.
   [[nodiscard]] virtual bool uses_priorities() const = 0;
   /// Whether the expectation of the weighted batch mean is the full mean, up to the declared step scale.

@@ -1,7 +1,72 @@
+#include "actors/train.hpp"
+#include "apps/bench/models.hpp"
 #include "apps/bench/suites.hpp"
+#include "apps/bench/whole_run.hpp"
+
+#include <fmt/format.h>
 
 namespace triage {
 
-void bench_scaling(const bench_options&, bench_report&) {}
+namespace {
+
+std::string exchange(const char* policy) {
+  return fmt::format(R"(runtime.exchange={{"policy":"{}"}})", policy);
+}
+
+/// Two workers against one, both on all cores.
+void compare_workers(const bench_options& options, bench_report& report) {
+  struct subject {
+    const char* model;
+    const char* policy;
+    double wanted;
+    double epochs_per_second; ///< about, with one worker
+  };
+  for (const auto& s : {subject{"mlp", "bsp", 1.8, 1.6}, subject{"mlp", "asp", 1.9, 1.6},
+                        subject{"cnn", "bsp", 1.9, 0.25}, subject{"cnn", "asp", 1.9, 0.25}}) {
+    const std::string length = fmt::format("duration.epochs={:.3f}", s.epochs_per_second * 2.0 * options.seconds);
+    const auto one = make_bench_setup(s.model, 64, {length, exchange(s.policy)});
+    const auto two = make_bench_setup(s.model, 64, {length, exchange(s.policy), "runtime.workers=2"});
+    const std::vector<contender> contenders = {{"1 worker", [&] { return run_rate(one); }},
+                                               {"2 workers", [&] { return run_rate(two); }}};
+    const auto figures = alternate(contenders, options.rounds);
+    const std::string name = fmt::format("{}, {}: ", s.model, s.policy);
+    for (std::size_t i = 0; i < contenders.size(); ++i)
+      report.add({name + contenders[i].name, "samples/s", figures[i]});
+    report.add({name + "2 workers / 1", "", ratio(figures[1], figures[0]), s.wanted});
+  }
+}
+
+/// Many members whose gradient takes a fixed time, on however few cores: what the coordinator alone can sustain.
+void emulate_members(const bench_options& options, bench_report& report) {
+  struct subject {
+    int members;
+    double milliseconds;
+  };
+  for (const auto& s : {subject{32, 20.0}, subject{128, 100.0}})
+    for (const char* policy : {"bsp", "asp"}) {
+      const double ideal = s.members * 1e3 / s.milliseconds; // samples a second, at one sample a batch
+      const double steps = std::max(3.0 * options.seconds * ideal, 8.0 * s.members);
+      const auto setup = make_bench_setup(
+          "mlp", 1,
+          {fmt::format("duration.epochs={:.4f}", steps / 20000.0), fmt::format("runtime.workers={}", s.members),
+           exchange(policy),
+           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{}}},
+             {{"type":"dense","units":512,"activation":"relu"}},
+             {{"type":"dense","units":256,"activation":"relu"}},{{"type":"dense","units":10}}])",
+                       s.milliseconds)});
+      series share;
+      for (int round = 0; round < options.rounds; ++round)
+        share.values.push_back(run_rate(setup) / ideal);
+      report.add({fmt::format("{} members, {} ms, {}: share of ideal", s.members, s.milliseconds, policy), "", share,
+                  0.95});
+    }
+}
+
+} // namespace
+
+void bench_scaling(const bench_options& options, bench_report& report) {
+  compare_workers(options, report);
+  emulate_members(options, report);
+}
 
 } // namespace triage

@@ -1,24 +1,14 @@
-#include "actors/train.hpp"
 #include "apps/bench/models.hpp"
 #include "apps/bench/step.hpp"
 #include "apps/bench/suites.hpp"
+#include "apps/bench/whole_run.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
-#include <stdexcept>
 
 namespace triage {
 
 namespace {
-
-/// Samples per second of a whole run: coordinator, sampler and one worker as actors.
-double whole_run(const std::shared_ptr<const run_setup>& setup) {
-  const auto outcome = train(setup);
-  if (!outcome.ok())
-    throw std::runtime_error(outcome.error().message);
-  if (outcome->summary.status != run_status::finished)
-    throw std::runtime_error(outcome->summary.problem);
-  return outcome->summary.samples_per_second;
-}
 
 /// How many epochs of the benchmark's data take about so many seconds.
 double epochs_for(double seconds, double samples_per_second, std::size_t points) {
@@ -44,7 +34,7 @@ void bench_train(const bench_options& options, bench_report& report) {
     const auto run_setup =
         make_bench_setup(s.model, s.batch, {fmt::format("duration.epochs={:.3f}", std::max(epochs, 0.05))});
     const std::vector<contender> contenders = {{"step", step_rate},
-                                               {"whole run", [&] { return whole_run(run_setup); }}};
+                                               {"whole run", [&] { return run_rate(run_setup); }}};
     const auto figures = alternate(contenders, options.rounds);
     const std::string name = fmt::format("{}, batch {}: ", s.model, s.batch);
     for (std::size_t i = 0; i < contenders.size(); ++i)

@@ -20,5 +20,6 @@ std::unique_ptr<layer> make_layer_norm();
 std::unique_ptr<layer> make_group_norm();
 std::unique_ptr<layer> make_batch_norm();
 std::unique_ptr<layer> make_residual();
+std::unique_ptr<layer> make_synthetic_wait();
 
 } // namespace triage

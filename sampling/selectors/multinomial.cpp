@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace triage {
 
@@ -34,13 +35,14 @@ public:
 
   void start(std::size_t points) override {
     tree_.emplace(points);
-    const std::vector<double> all(points, 1.0);
-    tree_->assign(all);
+    tree_->assign(std::vector<float>(points, 1.0F));
   }
 
   void priority_changed(std::uint32_t id, float priority) override {
-    tree_->set(id, std::pow(static_cast<double>(priority), alpha_));
+    tree_->set(id, alpha_ == 1.0 ? priority
+                                 : static_cast<float>(std::pow(static_cast<double>(priority), alpha_)));
   }
+  void priority_will_change(std::uint32_t id) const override { tree_->prefetch(id); }
 
   void draw(std::size_t count, const priority_table&, const sampling_progress& progress, rng& random,
             drawn_batch& out) override {
@@ -48,14 +50,22 @@ public:
     out.weights.clear();
     const auto n = static_cast<double>(tree_->size());
     double smallest = 1.0;
+    masses_.resize(count);
+    by_position_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       const bool by_priority = random.uniform() >= uniform_share_;
       const double u = random.uniform();
-      const auto id = by_priority ? tree_->find(u * tree_->total())
-                                  : std::min(static_cast<std::size_t>(u * n), tree_->size() - 1);
-      out.ids.push_back(static_cast<std::uint32_t>(id));
-      smallest = std::min(smallest, frequency(id));
+      masses_[i] = u * tree_->total();
+      if (!by_priority)
+        by_position_.emplace_back(i, static_cast<std::uint32_t>(
+                                         std::min(static_cast<std::size_t>(u * n), tree_->size() - 1)));
     }
+    out.ids.resize(count);
+    tree_->find(masses_, out.ids);
+    for (const auto& [i, id] : by_position_)
+      out.ids[i] = id;
+    for (const auto id : out.ids)
+      smallest = std::min(smallest, frequency(id));
     for (const auto id : out.ids)
       out.weights.push_back(policy_->weight(frequency(id), smallest, progress.fraction));
   }
@@ -68,14 +78,11 @@ public:
 
   [[nodiscard]] saved_state save() const override {
     saved_state state;
-    std::vector<double> weights(tree_->size());
-    for (std::size_t i = 0; i < weights.size(); ++i)
-      weights[i] = tree_->weight(i);
-    state.put("weights", std::move(weights));
+    state.put("weights", std::vector<float>(tree_->weights().begin(), tree_->weights().end()));
     return state;
   }
   result<void> load(const saved_state& state) override {
-    const auto weights = state.get<double>("weights");
+    const auto weights = state.get<float>("weights");
     if (!weights.ok())
       return weights.error();
     if (weights->size() != tree_->size())
@@ -88,7 +95,7 @@ private:
   /// N * p_i.
   [[nodiscard]] double frequency(std::size_t id) const {
     const auto n = static_cast<double>(tree_->size());
-    const double share = tree_->total() > 0.0 ? tree_->weight(id) / tree_->total() : 1.0 / n;
+    const double share = tree_->total() > 0.0 ? static_cast<double>(tree_->weight(id)) / tree_->total() : 1.0 / n;
     return n * (1.0 - uniform_share_) * share + uniform_share_;
   }
 
@@ -97,6 +104,8 @@ private:
   json_value weights_ = json_value("full");
   std::unique_ptr<weight_policy> policy_;
   std::optional<sum_tree> tree_;
+  std::vector<double> masses_;
+  std::vector<std::pair<std::size_t, std::uint32_t>> by_position_; ///< draws of the batch that ignore priorities
 };
 
 } // namespace

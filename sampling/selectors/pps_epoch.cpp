@@ -11,6 +11,7 @@ namespace triage {
 namespace {
 
 constexpr std::size_t blocks_per_pass = 4;
+constexpr std::size_t largest_block = 131072; ///< its arrays stay in the cache; more points make more blocks
 
 /// Probability-proportional-to-score inclusion with floor, cap and Horvitz-Thompson weights (ALGORITHMS 1.9).
 /// The shuffled order of a pass is cut into four blocks; each is planned from the newest priorities just
@@ -100,6 +101,7 @@ public:
   }
 
   [[nodiscard]] bool uses_priorities() const override { return true; }
+  [[nodiscard]] bool uses_ages() const override { return true; }
   [[nodiscard]] bool unbiased() const override { return policy_->unbiased(); }
   [[nodiscard]] selector_figures figures() const override { return figures_; }
 
@@ -143,7 +145,8 @@ public:
 private:
   void plan_block(const priority_table& priorities, const sampling_progress& progress, rng& random) {
     const std::size_t n = order_.points();
-    const std::size_t block = std::max<std::size_t>((n + blocks_per_pass - 1) / blocks_per_pass, 1);
+    const std::size_t block =
+        std::clamp<std::size_t>((n + blocks_per_pass - 1) / blocks_per_pass, 1, largest_block);
     const auto ids = order_.take(std::min(block, order_.left()));
     next_ = 0;
     planned_.ids.clear();
@@ -158,15 +161,20 @@ private:
 
     sizes_.resize(ids.size());
     strengths_.resize(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      sizes_[i] = static_cast<double>(priorities.value(ids[i]));
-    winsorise(sizes_, winsor_quantile_, scratch_);
+    constexpr std::size_t ahead = 32; // ids are in random order: their priorities are cold
     for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + ahead < ids.size())
+        priorities.prefetch(ids[i + ahead]);
+      sizes_[i] = static_cast<double>(priorities.value(ids[i]));
       // A point that is passed over now may come last in the next pass: two epochs later at the most.
       const bool certain = !priorities.seen(ids[i]) ||
                            priorities.epochs_since_trained(ids[i], progress.epochs) > max_age_ - 2.0;
-      strengths_[i] = certain ? -1.0 : std::pow(sizes_[i], alpha_);
+      strengths_[i] = certain ? -1.0 : 0.0;
     }
+    winsorise(sizes_, winsor_quantile_, scratch_);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      if (strengths_[i] == 0.0)
+        strengths_[i] = alpha_ == 1.0 ? sizes_[i] : std::pow(sizes_[i], alpha_);
     const inclusion_rule rule{pi_min_, pi_max_, noise_budget_, kappa_min_, kappa_.value_or(0.0)};
     plan_inclusion(strengths_, sizes_, rule, plan_);
     figures_.predicted_gain = plan_.gain;

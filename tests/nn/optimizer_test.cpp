@@ -164,26 +164,27 @@ TEST_CASE("the norm of a gradient, also where squares overflow a float, and of b
   }
 }
 
-TEST_CASE("means of contributions, for lengths around the block size") {
-  for (const std::size_t n : {0U, 1U, 31U, 2048U, 5000U}) {
+TEST_CASE("weighted sums of contributions, for lengths around the block size and slices of the whole") {
+  for (const std::size_t n : {1U, 15U, 2047U, 2048U, 2049U, 6001U}) {
+    CAPTURE(n);
     std::vector<float> a(n);
     std::vector<float> b(n);
-    std::vector<float> c(n);
+    rng random(3, n);
     for (std::size_t i = 0; i < n; ++i) {
-      a[i] = static_cast<float>(i);
-      b[i] = 1.0F;
-      c[i] = -4.0F;
+      a[i] = static_cast<float>(random.normal());
+      b[i] = static_cast<float>(random.normal());
     }
     std::vector<float> out(n, 7.0F);
-    mean_of(std::vector<std::span<const float>>{a, b, c}, out);
+    const std::vector<weighted_gradient> both{{a.data(), 0.25F}, {b.data(), 0.75F}};
+    add_up(both, 0, out);
     for (std::size_t i = 0; i < n; ++i)
-      CHECK(static_cast<double>(out[i]) == doctest::Approx((static_cast<double>(i) - 3.0) / 3.0));
-    mean_of(std::vector<std::span<const float>>{a}, out);
+      REQUIRE(out[i] == doctest::Approx(0.25 * static_cast<double>(a[i]) + 0.75 * static_cast<double>(b[i])).epsilon(1e-5));
+    std::vector<float> slice(n - n / 2);
+    add_up(both, n / 2, slice);
+    CHECK(std::equal(slice.begin(), slice.end(), out.begin() + static_cast<std::ptrdiff_t>(n / 2)));
+    add_up(std::vector<weighted_gradient>{{a.data(), 1.0F}}, 0, out);
     CHECK(out == a);
-    mean_of(std::vector<std::span<const float>>{a, b, c}, a); // over the first one
-    mean_of({}, out);
-    CHECK(out == std::vector<float>(n, 0.0F));
-    if (n > 6)
-      CHECK(static_cast<double>(a[6]) == doctest::Approx(1.0));
+    add_up({}, 0, out);
+    CHECK(out == std::vector<float>(n));
   }
 }

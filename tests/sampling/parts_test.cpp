@@ -1,9 +1,11 @@
 #include "sampling/inclusion.hpp"
 #include "sampling/priority_table.hpp"
 #include "sampling/score.hpp"
+#include "sampling/epoch_order.hpp"
 #include "sampling/sum_tree.hpp"
 
 #include <cmath>
+#include <array>
 #include <doctest/doctest.h>
 #include <limits>
 #include <numeric>
@@ -49,8 +51,9 @@ TEST_CASE("sum tree: a prefix query equals a linear scan, over random updates") 
   rng random(3, 1);
   for (int i = 0; i < 100000; ++i) {
     const auto k = static_cast<std::size_t>(random.below(n));
-    weights[k] = random.uniform() < 0.2 ? 0.0 : random.uniform();
-    tree.set(k, weights[k]);
+    const float w = random.uniform() < 0.2 ? 0.0F : random.uniform_float();
+    weights[k] = static_cast<double>(w);
+    tree.set(k, w);
     if (i % 500 != 0 || tree.total() <= 0.0)
       continue;
     const double mass = random.uniform() * tree.total();
@@ -71,11 +74,62 @@ TEST_CASE("sum tree: no drift after ten million updates") {
   std::vector<double> weights(n, 0.0);
   for (int i = 0; i < 10'000'000; ++i) {
     const auto k = static_cast<std::size_t>(random() % n);
-    weights[k] = static_cast<double>(random.uniform_float());
-    tree.set(k, weights[k]);
+    const float w = random.uniform_float();
+    weights[k] = static_cast<double>(w);
+    tree.set(k, w);
   }
   const double exact = std::accumulate(weights.begin(), weights.end(), 0.0);
   CHECK(std::abs(tree.total() - exact) / exact < 1e-9);
+}
+
+TEST_CASE("sum tree: many queries at once give what each gives alone, for every size of the tree") {
+  for (const std::size_t n : {1U, 15U, 16U, 17U, 256U, 257U, 5000U}) {
+    CAPTURE(n);
+    sum_tree tree(n);
+    rng random(9, n);
+    std::vector<float> weights(n);
+    for (auto& w : weights)
+      w = random.uniform() < 0.3 ? 0.0F : random.uniform_float();
+    weights[n / 2] = 1.0F;
+    tree.assign(weights);
+    std::vector<double> masses(100);
+    for (auto& m : masses)
+      m = random.uniform() * tree.total();
+    masses[0] = 0.0;
+    masses[1] = tree.total(); // rounding may ask for as much
+    auto scratch = masses;
+    std::vector<std::uint32_t> found(masses.size());
+    tree.find(scratch, found);
+    for (std::size_t i = 0; i < masses.size(); ++i) {
+      REQUIRE(found[i] < n);
+      CHECK(weights[found[i]] > 0.0F);
+      CHECK(found[i] == tree.find(masses[i]));
+    }
+  }
+}
+
+TEST_CASE("the order of many points is a permutation, and no place is favoured") {
+  constexpr std::size_t n = 400'000; // more than fit the cache: shuffled in buckets
+  rng random(2, 2);
+  epoch_order order;
+  order.start(n);
+  constexpr std::size_t parts = 8;
+  std::array<std::array<double, parts>, parts> moved{};
+  for (int pass = 0; pass < 2; ++pass) {
+    order.begin_pass_if_needed(random);
+    const auto ids = order.take(n);
+    std::vector<bool> seen(n, false);
+    for (std::size_t i = 0; i < n; ++i) {
+      REQUIRE(!seen[ids[i]]);
+      seen[ids[i]] = true;
+      moved.at(i * parts / n).at(ids[i] * parts / n) += 1.0;
+    }
+  }
+  for (const auto& row : moved)
+    for (const double count : row) {
+      const double expected = 2.0 * n / (parts * parts);
+      CHECK(std::abs(count - expected) < 5.0 * std::sqrt(expected));
+    }
 }
 
 TEST_CASE("sum tree: all zero means uniform by position") {

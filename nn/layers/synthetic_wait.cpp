@@ -1,0 +1,68 @@
+#include "nn/layers/layers.hpp"
+#include "nn/quantised/quantised_stage.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace triage {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// Forward notes the time, backward sleeps for what is left: put first in a model, so that its forward is the first
+/// and its backward the last thing of a pass, it makes every training pass take that long, real work included.
+class synthetic_wait_stage : public stage {
+public:
+  synthetic_wait_stage(const stage_request& r, double milliseconds)
+      : stage(r.incoming, r.incoming), input_gradient_(r.input_gradient), training_(r.training),
+        length_(std::chrono::duration_cast<steady_clock::duration>(
+            std::chrono::duration<double, std::milli>(milliseconds))) {}
+
+  [[nodiscard]] bool is_view() const override { return !training_; }
+  void forward(const pass&) override {
+    end_ = steady_clock::now() + length_;
+    std::copy_n(buffers().input, input_layout().floats(), buffers().output);
+  }
+  void backward(const pass&) override {
+    if (input_gradient_)
+      std::copy_n(buffers().output_gradient, input_layout().floats(), buffers().input_gradient);
+    std::this_thread::sleep_until(end_);
+  }
+
+private:
+  bool input_gradient_;
+  bool training_;
+  steady_clock::duration length_;
+  steady_clock::time_point end_;
+};
+
+/// Emulated compute, for measuring how a run scales to more members than the machine has cores. Passes its input
+/// on; inference does not wait.
+class synthetic_wait : public layer {
+public:
+  [[nodiscard]] std::string_view type() const override { return "synthetic_wait"; }
+  void visit(option_visitor& v) override {
+    v.field({.name = "milliseconds", .doc = "shortest time of a training pass", .min = 0.0, .max = 1e6},
+            milliseconds_);
+  }
+  result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
+  [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
+    return std::make_unique<synthetic_wait_stage>(r, milliseconds_);
+  }
+  [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
+    return r.is_last ? nullptr : make_quantised_view(r.incoming);
+  }
+
+private:
+  double milliseconds_ = 1.0;
+};
+
+} // namespace
+
+std::unique_ptr<layer> make_synthetic_wait() {
+  return std::make_unique<synthetic_wait>();
+}
+
+} // namespace triage
