@@ -31,8 +31,8 @@ struct failure_notice {
   std::string reason;
 };
 
-/// Coordinator -> sampler. Carries the present parameters along: a pointer, with every request, is cheaper for
-/// both than estimators asking for them.
+/// Coordinator -> sampler. Carries the present parameters along: a pointer, with every request, is cheaper
+/// for both than estimators asking for them.
 struct draw_request {
   std::size_t batches = 0;
   double run_fraction = 0.0;

@@ -8,7 +8,8 @@
 namespace triage {
 
 model_evaluator::model_evaluator(std::shared_ptr<const run_setup> setup)
-    : setup_(std::move(setup)), workspace_(setup_->net), chunk_size_(inference_pass_size(*setup_->net, sizeof(float))) {}
+    : setup_(std::move(setup)), workspace_(setup_->net),
+      chunk_size_(inference_pass_size(*setup_->net, sizeof(float))) {}
 
 set_figures model_evaluator::measure(std::span<const float> parameters, const dataset& set,
                                      std::span<const std::uint32_t> ids) {

@@ -35,7 +35,8 @@ void parameter_store::weigh(std::span<const contribution> contributions) {
     total += c.samples;
   weighted_.clear();
   for (const auto& c : contributions)
-    weighted_.push_back({c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
+    weighted_.push_back(
+        {c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
 }
 
 std::span<const float> parameter_store::mean_slice(std::size_t begin, std::size_t size) {
@@ -47,7 +48,8 @@ std::span<const float> parameter_store::mean_slice(std::size_t begin, std::size_
   return mean;
 }
 
-void parameter_store::apply(std::size_t begin, std::span<const float> gradient, const update_figures& figures) {
+void parameter_store::apply(std::size_t begin, std::span<const float> gradient,
+                            const update_figures& figures) {
   const std::size_t size = gradient.size();
   for (std::size_t m = 0; m < moments_.size(); ++m)
     moment_slices_[m] = moments_[m].values().subspan(begin, size);

@@ -12,8 +12,8 @@ constexpr double tolerated_disagreement = 0.1;
 constexpr std::uint64_t longest_calibration_interval = 32; // in snapshots
 constexpr int trial_rounds = 3;
 
-/// Half the sum of absolute differences of two score vectors, each normalised to sum 1: the probability mass that
-/// drawing by one instead of the other moves.
+/// Half the sum of absolute differences of two score vectors, each normalised to sum 1: the probability mass
+/// that drawing by one instead of the other moves.
 double distance(std::span<const float> a, std::span<const float> b) {
   double sum_a = 0.0;
   double sum_b = 0.0;
@@ -39,15 +39,16 @@ std::string point_scorer::take_remark() {
 }
 
 template <class Run>
-void point_scorer::measure_parts(std::span<const std::uint32_t> ids, std::size_t capacity, std::span<float> out,
-                                 const Run& run) const {
+void point_scorer::measure_parts(std::span<const std::uint32_t> ids, std::size_t capacity,
+                                 std::span<float> out, const Run& run) const {
   for (std::size_t at = 0; at < ids.size(); at += capacity) {
     const std::size_t n = std::min(capacity, ids.size() - at);
     setup_->point_score->compute(run(ids.subspan(at, n)), out.subspan(at, n));
   }
 }
 
-void point_scorer::measure_floats(const snapshot& at, std::span<const std::uint32_t> ids, std::span<float> out) {
+void point_scorer::measure_floats(const snapshot& at, std::span<const std::uint32_t> ids,
+                                  std::span<float> out) {
   measure_parts(ids, floats_.capacity(), out, [&](std::span<const std::uint32_t> part) {
     return floats_.run(at.parameters.view(), part, setup_->point_score->needs());
   });
@@ -115,9 +116,10 @@ void point_scorer::choose(const snapshot& at, std::span<const std::uint32_t> ids
   }
   const double share = 1e6 / static_cast<double>(ids.size()) / trial_rounds;
   const bool keep = wanted == "int8" || bytes < floats;
-  remark_ = fmt::format("scores are measured in {}: {:.2f} us a sample in 8-bit integers, {:.2f} in floats; priorities "
-                        "differ by {:.1f} %",
-                        keep ? "8-bit integers" : "floats", bytes * share, floats * share, 100.0 * disagreement_);
+  remark_ = fmt::format(
+      "scores are measured in {}: {:.2f} us a sample in 8-bit integers, {:.2f} in floats; priorities "
+      "differ by {:.1f} %",
+      keep ? "8-bit integers" : "floats", bytes * share, floats * share, 100.0 * disagreement_);
   if (!keep)
     bytes_.reset();
 }

@@ -14,10 +14,10 @@ namespace triage {
 
 /// Measures the scores of points from a snapshot. The estimator's plain class; owned by one thread.
 ///
-/// Where the network has an 8-bit form and the processor is fast at it, priorities are measured in bytes: they need
-/// ranks, not digits. "auto" takes what a trial on the first points shows to be faster. Bytes are calibrated against
-/// floats from time to time, and where their priorities differ by more than a tenth (half the sum of absolute
-/// differences of the normalised scores), floats are used until they agree again.
+/// Where the network has an 8-bit form and the processor is fast at it, priorities are measured in bytes:
+/// they need ranks, not digits. "auto" takes what a trial on the first points shows to be faster. Bytes are
+/// calibrated against floats from time to time, and where their priorities differ by more than a tenth (half
+/// the sum of absolute differences of the normalised scores), floats are used until they agree again.
 class point_scorer {
 public:
   /// Borrows the clock.

@@ -16,7 +16,8 @@ struct run_context {
   std::shared_ptr<const run_setup> setup;
   std::shared_ptr<const clock> time;
   bool tracing = false;
-  /// Actors that compute or block, except workers, own a thread each. Tests pass false: then the deterministic scheduler runs everything.
+  /// Actors that compute or block, except workers, own a thread each. Tests pass false: then the
+  /// deterministic scheduler runs everything.
   bool detach = true;
   std::string checkpoint_directory; ///< empty: checkpoints are not written (tests)
 };

@@ -19,7 +19,8 @@ sample_signals first(const sample_signals& s, std::size_t n) {
 } // namespace
 
 float_scoring_pass::float_scoring_pass(std::shared_ptr<const run_setup> setup)
-    : setup_(std::move(setup)), workspace_(setup_->net), capacity_(inference_pass_size(*setup_->net, sizeof(float))) {}
+    : setup_(std::move(setup)), workspace_(setup_->net),
+      capacity_(inference_pass_size(*setup_->net, sizeof(float))) {}
 
 sample_signals float_scoring_pass::run(std::span<const float> parameters, std::span<const std::uint32_t> ids,
                                        signal_set wanted) {
@@ -31,13 +32,15 @@ sample_signals float_scoring_pass::run(std::span<const float> parameters, std::s
   return first(workspace_.measure(parameters, batch, targets, *setup_->loss, wanted), ids.size());
 }
 
-byte_scoring_pass::byte_scoring_pass(std::shared_ptr<const run_setup> setup, std::unique_ptr<quantised_network> net)
+byte_scoring_pass::byte_scoring_pass(std::shared_ptr<const run_setup> setup,
+                                     std::unique_ptr<quantised_network> net)
     : setup_(std::move(setup)), net_(std::move(net)), loss_(capacity()),
       gradient_(capacity() * static_cast<std::size_t>(setup_->net->output_width())), residual_(capacity()),
       last_input_(capacity()) {}
 
 result<std::unique_ptr<byte_scoring_pass>> byte_scoring_pass::make(std::shared_ptr<const run_setup> setup) {
-  auto net = quantised_network::compile(setup->net, static_cast<std::int64_t>(inference_pass_size(*setup->net, 1)));
+  auto net =
+      quantised_network::compile(setup->net, static_cast<std::int64_t>(inference_pass_size(*setup->net, 1)));
   if (!net.ok())
     return net.error();
   return std::make_unique<byte_scoring_pass>(std::move(setup), net.take());

@@ -12,8 +12,8 @@
 
 namespace triage {
 
-/// Forward passes of one fixed size over points of the training set, in floats. A shorter list of points is filled
-/// up, so that one compiled size serves them all. Owned by one thread.
+/// Forward passes of one fixed size over points of the training set, in floats. A shorter list of points is
+/// filled up, so that one compiled size serves them all. Owned by one thread.
 class float_scoring_pass {
 public:
   explicit float_scoring_pass(std::shared_ptr<const run_setup> setup);
@@ -25,7 +25,9 @@ public:
   /// See workspace::input_ranges.
   [[nodiscard]] std::vector<float> ranges() const { return workspace_.input_ranges(); }
   /// The standardised samples of the last pass.
-  [[nodiscard]] std::span<const float> samples() { return workspace_.input(static_cast<std::int64_t>(capacity_)); }
+  [[nodiscard]] std::span<const float> samples() {
+    return workspace_.input(static_cast<std::int64_t>(capacity_));
+  }
 
 private:
   std::shared_ptr<const run_setup> setup_;
@@ -36,13 +38,14 @@ private:
   std::vector<float> values_;
 };
 
-/// The same in 8-bit integers. Parameters are quantised once for each snapshot, with ranges of the activations that
-/// float passes have shown.
+/// The same in 8-bit integers. Parameters are quantised once for each snapshot, with ranges of the
+/// activations that float passes have shown.
 class byte_scoring_pass {
 public:
   byte_scoring_pass(std::shared_ptr<const run_setup> setup, std::unique_ptr<quantised_network> net);
   /// An error when the network has no 8-bit form (see quantised_network::compile).
-  [[nodiscard]] static result<std::unique_ptr<byte_scoring_pass>> make(std::shared_ptr<const run_setup> setup);
+  [[nodiscard]] static result<std::unique_ptr<byte_scoring_pass>>
+  make(std::shared_ptr<const run_setup> setup);
 
   [[nodiscard]] std::size_t capacity() const { return static_cast<std::size_t>(net_->batch()); }
   /// Takes ranges from the last float pass.

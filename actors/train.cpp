@@ -13,8 +13,8 @@ namespace triage {
 namespace {
 
 /// CAF's knobs, set from code: its own command line and configuration file are never read.
-/// The scheduler's threads are the workers' threads; everybody else who computes or waits for files has one of
-/// its own.
+/// The scheduler's threads are the workers' threads; everybody else who computes or waits for files has one
+/// of its own.
 struct system_config : caf::actor_system_config {
   explicit system_config(std::int64_t workers) {
     set("scheduler.policy", caf::atom("sharing"));

@@ -59,9 +59,9 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
 worker_actor spawn_worker(caf::local_actor& parent, const shared_context& context,
                           const coordinator_actor& coordinator, const monitor_actor& monitor,
                           const std::string& name) {
-  // Not detached: worker and coordinator take turns on the threads of the scheduler, of which there are as many as
-  // workers. The update then runs where the last gradient was computed, in a warm cache, and no thread has to be
-  // woken within a step.
+  // Not detached: worker and coordinator take turns on the threads of the scheduler, of which there are as
+  // many as workers. The update then runs where the last gradient was computed, in a warm cache, and no
+  // thread has to be woken within a step.
   return parent.spawn(worker, context, coordinator, monitor, name);
 }
 

@@ -56,11 +56,13 @@ void run_config::visit(option_visitor& v) {
     r.field({.name = "exchange", .doc = "when gradients are merged; see Exchange policies"}, exchange);
     r.field({.name = "scoring_batch_size", .doc = "samples of one scoring order", .min = 1, .max = 1e6},
             scoring_batch_size);
-    r.field({.name = "scoring_precision",
-             .doc = "arithmetic of scoring: auto takes what is faster on this machine in a trial at the start; int8 "
-                    "needs a chain of dense, conv2d, relu, pools, flatten and dropout",
-             .choices = {"auto", "f32", "int8"}},
-            scoring_precision);
+    r.field(
+        {.name = "scoring_precision",
+         .doc =
+             "arithmetic of scoring: auto takes what is faster on this machine in a trial at the start; int8 "
+             "needs a chain of dense, conv2d, relu, pools, flatten and dropout",
+         .choices = {"auto", "f32", "int8"}},
+        scoring_precision);
   });
   v.group({.name = "evaluation", .doc = "figures on held-out data; the clock of the run stops for it"},
           [this](option_visitor& e) {

@@ -68,10 +68,11 @@ layer_table layers() {
       registry_entry<layer_factory>{"batch_norm", "normalises each channel over the batch", make_batch_norm},
       registry_entry<layer_factory>{
           "residual", "adds the output of inner layers to their input or a shortcut", make_residual},
-      registry_entry<layer_factory>{"synthetic_wait",
-                                    "emulated compute for scaling measurements: passes its input on and, put first, "
-                                    "makes a training pass take so long",
-                                    make_synthetic_wait},
+      registry_entry<layer_factory>{
+          "synthetic_wait",
+          "emulated compute for scaling measurements: passes its input on and, put first, "
+          "makes a training pass take so long",
+          make_synthetic_wait},
   };
   return table;
 }

@@ -22,8 +22,8 @@ namespace triage {
 class quantised_stage;
 struct quantised_request;
 
-/// Where the time of a chain goes, stage by stage, summed over passes. For benchmarks: reading the clock twice a
-/// stage costs about 50 ns.
+/// Where the time of a chain goes, stage by stage, summed over passes. For benchmarks: reading the clock
+/// twice a stage costs about 50 ns.
 struct stage_profile {
   struct entry {
     std::string stage; ///< the layer's type, or "reorder" between two layouts
@@ -66,8 +66,8 @@ public:
   /// Whether its output is that of a relu, so that what is zero in it needs no gradient.
   [[nodiscard]] virtual bool ends_in_relu() const { return false; }
   /// Asked of the stage after one that ends in relu: whether its backward delivers an input gradient that is
-  /// zero wherever its input is not positive, i.e. whether it does the derivative of that relu. A pool can do so
-  /// on a quarter of the values.
+  /// zero wherever its input is not positive, i.e. whether it does the derivative of that relu. A pool can do
+  /// so on a quarter of the values.
   [[nodiscard]] virtual bool take_over_relu_derivative() { return false; }
   /// The next stage has taken the derivative over.
   virtual void omit_relu_derivative() {}

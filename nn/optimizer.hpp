@@ -51,8 +51,8 @@ struct weighted_gradient {
   const float* values = nullptr;
   float share = 1.0F;
 };
-/// out[i] = sum over the contributions of share * values[begin + i], in their order. One pass over memory; none
-/// gives zeros, and a share of 1 is exact.
+/// out[i] = sum over the contributions of share * values[begin + i], in their order. One pass over memory;
+/// none gives zeros, and a share of 1 is exact.
 void add_up(std::span<const weighted_gradient> contributions, std::size_t begin, std::span<float> out);
 
 } // namespace triage

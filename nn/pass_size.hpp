@@ -7,8 +7,9 @@
 
 namespace triage {
 
-/// How many samples an inference pass should take: as many as keep the widest activation (of `bytes_per_value` each)
-/// in a second-level cache of 1 MiB, within limits that keep the matrix kernels busy and memory small.
+/// How many samples an inference pass should take: as many as keep the widest activation (of
+/// `bytes_per_value` each) in a second-level cache of 1 MiB, within limits that keep the matrix kernels busy
+/// and memory small.
 [[nodiscard]] inline std::size_t inference_pass_size(const network& net, std::size_t bytes_per_value) {
   constexpr std::size_t cache = std::size_t{1} << 20U;
   constexpr std::size_t least = 32;

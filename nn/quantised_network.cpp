@@ -51,8 +51,8 @@ result<std::unique_ptr<quantised_network>> quantised_network::compile(std::share
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
-    auto stage = layers[i]->quantise(
-        {*q->engine_, batch, at, is_input, i + 1 == layers.size(), relu_follows});
+    auto stage =
+        layers[i]->quantise({*q->engine_, batch, at, is_input, i + 1 == layers.size(), relu_follows});
     if (!stage)
       return configuration_error(
           fmt::format("layer {} ({}) has no 8-bit form at this place", i, layers[i]->type()));

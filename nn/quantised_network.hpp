@@ -11,9 +11,9 @@
 
 namespace triage {
 
-/// A network's forward pass in 8-bit integers, compiled for one batch size: about four times as fast as in floats
-/// where the processor has byte dot products, and precise enough to rank points by. Inference only. Belongs to one
-/// thread; allocates nothing after construction.
+/// A network's forward pass in 8-bit integers, compiled for one batch size: about four times as fast as in
+/// floats where the processor has byte dot products, and precise enough to rank points by. Inference only.
+/// Belongs to one thread; allocates nothing after construction.
 class quantised_network {
 public:
   /// Whether this processor multiplies bytes fast, without sums that saturate.
@@ -32,8 +32,8 @@ public:
   void load(std::span<const float> parameters, const byte_meaning& input, std::span<const float> ranges);
   /// Raw outputs, batch x output width, valid until the next call.
   std::span<const float> infer();
-  /// The norm of each sample's input to the last layer, as infer has left it. Not for networks of one layer: there
-  /// the input has a shift.
+  /// The norm of each sample's input to the last layer, as infer has left it. Not for networks of one layer:
+  /// there the input has a shift.
   void last_input_norms(std::span<float> norms) const;
 
 private:

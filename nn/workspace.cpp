@@ -12,8 +12,8 @@ namespace {
 /// A network compiled for one batch size, for training or for inference.
 struct program {
   program(const network& net, kernel_engine& engine, std::int64_t size, bool training, const float* input)
-      : batch(size),
-        chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()), training, false, false}),
+      : batch(size), chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()),
+                                          training, false, false}),
         loss(static_cast<std::size_t>(size)), residual(static_cast<std::size_t>(size)),
         last_input(static_cast<std::size_t>(size)) {
     chain.bind(input, nullptr);

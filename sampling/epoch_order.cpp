@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t in_cache = 1U << 18U; ///< points whose order fits the second-level cache
 }
 
-/// Rao (1961) and Sandelius (1962): every point goes to a random bucket, and each bucket is shuffled, in the cache.
-/// As uniform as shuffling the whole, several times as fast where the whole does not fit the cache.
+/// Rao (1961) and Sandelius (1962): every point goes to a random bucket, and each bucket is shuffled, in the
+/// cache. As uniform as shuffling the whole, several times as fast where the whole does not fit the cache.
 void epoch_order::shuffle_in_buckets(rng& random) {
   const std::size_t buckets = std::bit_ceil(order_.size() / (in_cache / 4));
   const auto bucket = [&](rng& r) { return static_cast<std::size_t>(r()) & (buckets - 1); };

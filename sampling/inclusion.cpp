@@ -29,8 +29,8 @@ totals measure(std::span<const double> strengths, std::span<const double> sizes,
   return {sum / points, squares > 0.0 ? weighted / squares - 1.0 : 0.0};
 }
 
-/// The search looks at so many points at most: its error in kappa is then below a percent, and the probabilities are
-/// exact whatever c is.
+/// The search looks at so many points at most: its error in kappa is then below a percent, and the
+/// probabilities are exact whatever c is.
 constexpr std::size_t search_points = 16384;
 std::size_t stride_for(std::size_t points) {
   return std::max<std::size_t>((points + search_points - 1) / search_points, 1);

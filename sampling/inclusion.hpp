@@ -38,7 +38,8 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
 void systematic_sample(std::span<const double> probability, rng& random,
                        const std::function<void(std::size_t, std::uint32_t)>& take);
 
-/// Lowers every value above the given quantile (0 to 1; above 16384 values, that of every k-th) to that quantile. `scratch` is reused memory.
+/// Lowers every value above the given quantile (0 to 1; above 16384 values, that of every k-th) to that
+/// quantile. `scratch` is reused memory.
 void winsorise(std::span<double> values, double quantile, std::vector<double>& scratch);
 
 } // namespace triage

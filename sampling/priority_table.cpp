@@ -12,8 +12,8 @@ constexpr std::size_t summary_points = 4096;
 }
 
 priority_table::priority_table(std::size_t points, double floor, bool track_training)
-    : values_(points, static_cast<float>(floor)), versions_(points, 0), trained_epochs_(track_training ? points : 0, 0.0F),
-      floor_(static_cast<float>(floor)) {}
+    : values_(points, static_cast<float>(floor)), versions_(points, 0),
+      trained_epochs_(track_training ? points : 0, 0.0F), floor_(static_cast<float>(floor)) {}
 
 bool priority_table::record(std::uint32_t id, float score, std::uint64_t version) {
   if (!std::isfinite(score) || score < 0.0F) {

@@ -56,7 +56,8 @@ result<sampling_description> make_sampling(const json_value& description, const 
 }
 
 sampling_source::sampling_source(sampling_description description, std::size_t points, std::uint64_t seed)
-    : description_(std::move(description)), priorities_(points, description_.options.floor, description_.selector->uses_ages()),
+    : description_(std::move(description)),
+      priorities_(points, description_.options.floor, description_.selector->uses_ages()),
       random_(seed, rng_purpose::sampling) {
   description_.selector->start(points);
 }

@@ -67,8 +67,8 @@ void sum_tree::prefetch(std::size_t index) const {
   }
 }
 
-/// The child whose interval holds `mass`, of which what lies before is taken away. Looks at all children: no branch
-/// that a random mass would make unpredictable.
+/// The child whose interval holds `mass`, of which what lies before is taken away. Looks at all children: no
+/// branch that a random mass would make unpredictable.
 template <class T>
 std::size_t sum_tree::child_of(const T* children, double& mass) {
   double sum = 0.0;
@@ -101,7 +101,8 @@ std::size_t sum_tree::find(double mass) const {
 void sum_tree::find(std::span<double> masses, std::span<std::uint32_t> indices) const {
   if (!(total() > 0.0)) {
     for (std::size_t i = 0; i < masses.size(); ++i)
-      indices[i] = static_cast<std::uint32_t>(std::min(static_cast<std::size_t>(std::max(masses[i], 0.0)), size_ - 1));
+      indices[i] =
+          static_cast<std::uint32_t>(std::min(static_cast<std::size_t>(std::max(masses[i], 0.0)), size_ - 1));
     return;
   }
   // Level by level for a group of draws: while one waits for memory the others go on.
@@ -115,8 +116,9 @@ void sum_tree::find(std::span<double> masses, std::span<std::uint32_t> indices) 
         const std::size_t group = indices[k] * fan_out;
         const std::size_t at = group + child_of(levels_[level - 1].data() + group, masses[k]);
         indices[k] = static_cast<std::uint32_t>(at);
-        const void* const next = level > 1 ? static_cast<const void*>(levels_[level - 2].data() + at * fan_out)
-                                           : static_cast<const void*>(leaves_.data() + at * fan_out);
+        const void* const next = level > 1
+                                     ? static_cast<const void*>(levels_[level - 2].data() + at * fan_out)
+                                     : static_cast<const void*>(leaves_.data() + at * fan_out);
         __builtin_prefetch(next);
         if (level > 1)
           __builtin_prefetch(static_cast<const char*>(next) + 64);

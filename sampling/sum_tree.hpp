@@ -7,10 +7,10 @@
 
 namespace triage {
 
-/// Weights with O(log n) update and O(log n) draw in proportion. Every node has sixteen children, which are neighbours
-/// in memory: a point costs 4.6 bytes, and an update or a draw touches two cache lines that are likely to be cold. Sums
-/// are doubles and always those of the present children, so rounding does not accumulate over updates. Owned by one
-/// thread.
+/// Weights with O(log n) update and O(log n) draw in proportion. Every node has sixteen children, which are
+/// neighbours in memory: a point costs 4.6 bytes, and an update or a draw touches two cache lines that are
+/// likely to be cold. Sums are doubles and always those of the present children, so rounding does not
+/// accumulate over updates. Owned by one thread.
 class sum_tree {
 public:
   explicit sum_tree(std::size_t size);
@@ -36,8 +36,9 @@ private:
   void rebuild();
 
   std::size_t size_;
-  std::vector<float> leaves_;               ///< padded with zeros to whole groups
-  std::vector<std::vector<double>> levels_; ///< sums of groups, of groups of groups, …; the last one is the total
+  std::vector<float> leaves_; ///< padded with zeros to whole groups
+  std::vector<std::vector<double>>
+      levels_; ///< sums of groups, of groups of groups, …; the last one is the total
 };
 
 } // namespace triage

@@ -11,10 +11,13 @@ namespace triage {
 
 namespace {
 
-/// Answers for sampler, workers and services at once: what is left is the controller's own work and the merge.
+/// Answers for sampler, workers and services at once: what is left is the controller's own work and the
+/// merge.
 class instant_world : public run_effects {
 public:
-  void send_order(std::uint64_t member, const train_order& order) override { orders.push_back({member, order}); }
+  void send_order(std::uint64_t member, const train_order& order) override {
+    orders.push_back({member, order});
+  }
   void dismiss(std::uint64_t) override {}
   void draw(std::size_t batches, double, const snapshot&) override { asked += batches; }
   void record_scores(shared_batch, std::vector<float>, std::uint64_t) override {}
@@ -84,14 +87,12 @@ double coordinator_cost(const std::shared_ptr<const run_setup>& setup, std::size
 double round_trips(double seconds) {
   caf::actor_system_config config;
   caf::actor_system system(config);
-  const auto echo = system.spawn<caf::detached>([](caf::event_based_actor*) -> caf::behavior {
-    return {[](const draw_request& m) { return m; }};
-  });
+  const auto echo = system.spawn<caf::detached>(
+      [](caf::event_based_actor*) -> caf::behavior { return {[](const draw_request& m) { return m; }}; });
   caf::scoped_actor self(system);
   const draw_request message{1, 0.0, {1, mutable_blob(1U << 20U).freeze()}};
   const double rate = calls_per_second(seconds, [&] {
-    self->request(echo, caf::infinite, message)
-        .receive([](const draw_request&) {}, [](const caf::error&) {});
+    self->request(echo, caf::infinite, message).receive([](const draw_request&) {}, [](const caf::error&) {});
   });
   self->send_exit(echo, caf::exit_reason::user_shutdown);
   return rate;
@@ -109,7 +110,8 @@ void bench_messages(const bench_options& options, bench_report& report) {
   repeat("round trip between two threads, 4 MiB by pointer", "us",
          [&] { return 1e6 / round_trips(options.seconds); });
   const auto bsp = [&](std::size_t members) {
-    return make_bench_setup("mlp", 64, {"duration.epochs=1000000", fmt::format("runtime.workers={}", members)});
+    return make_bench_setup("mlp", 64,
+                            {"duration.epochs=1000000", fmt::format("runtime.workers={}", members)});
   };
   const auto setup = bsp(1);
   training_step step(setup);

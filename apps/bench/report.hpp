@@ -14,8 +14,8 @@ class bench_report {
 public:
   /// Rows that follow belong to this suite.
   void begin_suite(const std::string& name);
-  /// Adds a row and prints it at once. `wanted` is a goal of the project, if there is one: at least that much,
-  /// or at most where `at_most` is set.
+  /// Adds a row and prints it at once. `wanted` is a goal of the project, if there is one: at least that
+  /// much, or at most where `at_most` is set.
   struct row {
     std::string name;
     std::string unit;
@@ -27,7 +27,8 @@ public:
   /// A line of text between the rows.
   void remark(const std::string& text);
 
-  /// {"suites": {NAME: [{"name", "unit", "median", "low", "high", "rounds", "wanted", "values"}]}, "build", …}
+  /// {"suites": {NAME: [{"name", "unit", "median", "low", "high", "rounds", "wanted", "values"}]}, "build",
+  /// …}
   [[nodiscard]] json_value to_json() const;
 
 private:

@@ -56,11 +56,12 @@ private:
     keep<dnnl::inner_product_forward>(forward, {{DNNL_ARG_SRC, forward.src_desc()},
                                                 {DNNL_ARG_WEIGHTS, forward.weights_desc()},
                                                 {DNNL_ARG_DST, forward.dst_desc()}});
-    const dnnl::inner_product_backward_weights::primitive_desc gradient({source, weights, output}, attributes, e,
-                                                                        forward);
-    keep<dnnl::inner_product_backward_weights>(gradient, {{DNNL_ARG_SRC, gradient.src_desc()},
-                                                          {DNNL_ARG_DIFF_WEIGHTS, gradient.diff_weights_desc()},
-                                                          {DNNL_ARG_DIFF_DST, gradient.diff_dst_desc()}});
+    const dnnl::inner_product_backward_weights::primitive_desc gradient({source, weights, output}, attributes,
+                                                                        e, forward);
+    keep<dnnl::inner_product_backward_weights>(gradient,
+                                               {{DNNL_ARG_SRC, gradient.src_desc()},
+                                                {DNNL_ARG_DIFF_WEIGHTS, gradient.diff_weights_desc()},
+                                                {DNNL_ARG_DIFF_DST, gradient.diff_dst_desc()}});
     if (!std::exchange(first_, false)) {
       const dnnl::inner_product_backward_data::primitive_desc data({source, weights, output}, attributes, e,
                                                                    forward);
@@ -80,18 +81,19 @@ private:
     const auto groups = integer("groups");
     const desc source({batch_, in.channels, in.height, in.width}, f32, any);
     const desc output({batch_, out.channels, out.height, out.width}, f32, any);
-    const desc weights = groups == 1 ? desc({out.channels, in.channels, shape.size, shape.size}, f32, any)
-                                     : desc({groups, out.channels / groups, in.channels / groups, shape.size,
-                                             shape.size},
-                                            f32, any);
+    const desc weights =
+        groups == 1
+            ? desc({out.channels, in.channels, shape.size, shape.size}, f32, any)
+            : desc({groups, out.channels / groups, in.channels / groups, shape.size, shape.size}, f32, any);
     const dims step = {shape.step(), shape.step()};
     const dims before = {place->top, place->left};
     const dims after = {place->bottom, place->right};
     const auto attributes = kernel_attributes();
     const auto& e = engine_.engine();
-    // The layer's own rule for Winograd's algorithm; kernels that it has none for fall back to the direct one.
-    const bool winograd = shape.size == 3 && shape.step() == 1 && groups == 1 &&
-                          std::min(in.channels, out.channels) >= 32;
+    // The layer's own rule for Winograd's algorithm; kernels that it has none for fall back to the direct
+    // one.
+    const bool winograd =
+        shape.size == 3 && shape.step() == 1 && groups == 1 && std::min(in.channels, out.channels) >= 32;
     const auto made = [&](const auto& make) {
       if (winograd) {
         try {
@@ -104,7 +106,8 @@ private:
     };
     const auto forward = made([&](dnnl::algorithm by) {
       return dnnl::convolution_forward::primitive_desc(
-          {dnnl::prop_kind::forward_training, by, source, weights, output, step, before, after}, attributes, e);
+          {dnnl::prop_kind::forward_training, by, source, weights, output, step, before, after}, attributes,
+          e);
     });
     keep<dnnl::convolution_forward>(forward, {{DNNL_ARG_SRC, forward.src_desc()},
                                               {DNNL_ARG_WEIGHTS, forward.weights_desc()},

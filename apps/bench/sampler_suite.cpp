@@ -1,9 +1,10 @@
 #include "apps/bench/suites.hpp"
-#include "sampling/sampling_source.hpp"
 #include "core/clock.hpp"
+#include "sampling/sampling_source.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <stdexcept>
 
 namespace triage {
@@ -31,6 +32,11 @@ std::vector<std::uint32_t> random_ids(rng& random) {
 /// Draws and updates of a selector that keeps a search structure.
 void measure_source(const std::string& name, const char* description, const bench_options& options,
                     bench_report& report) {
+  const auto heap = [] {
+    const auto m = mallinfo2();
+    return static_cast<double>(m.uordblks) + static_cast<double>(m.hblkhd);
+  };
+  const double before = heap();
   const auto source = make_source(description);
   rng random(3, rng_purpose::synthetic);
   std::vector<float> scores(batch);
@@ -51,6 +57,11 @@ void measure_source(const std::string& name, const char* description, const benc
        }}};
   for (auto& s : scores)
     s = random.uniform_float();
+  report.add({fmt::format("{}, 10 M points: memory of a point", name),
+              "bytes",
+              {{(heap() - before) / static_cast<double>(points)}},
+              16.0,
+              true});
   const auto figures = alternate(contenders, options.rounds);
   for (std::size_t i = 0; i < contenders.size(); ++i)
     report.add({fmt::format("{}, 10 M points: {}", name, contenders[i].name), "1/s", figures[i], 5e6});

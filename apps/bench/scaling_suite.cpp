@@ -23,7 +23,8 @@ void compare_workers(const bench_options& options, bench_report& report) {
   };
   for (const auto& s : {subject{"mlp", "bsp", 1.8, 1.6}, subject{"mlp", "asp", 1.9, 1.6},
                         subject{"cnn", "bsp", 1.9, 0.25}, subject{"cnn", "asp", 1.9, 0.25}}) {
-    const std::string length = fmt::format("duration.epochs={:.3f}", s.epochs_per_second * 2.0 * options.seconds);
+    const std::string length =
+        fmt::format("duration.epochs={:.3f}", s.epochs_per_second * 4.0 * options.seconds);
     const auto one = make_bench_setup(s.model, 64, {length, exchange(s.policy)});
     const auto two = make_bench_setup(s.model, 64, {length, exchange(s.policy), "runtime.workers=2"});
     const std::vector<contender> contenders = {{"1 worker", [&] { return run_rate(one); }},
@@ -36,7 +37,8 @@ void compare_workers(const bench_options& options, bench_report& report) {
   }
 }
 
-/// Many members whose gradient takes a fixed time, on however few cores: what the coordinator alone can sustain.
+/// Many members whose gradient takes a fixed time, on however few cores: what the coordinator alone can
+/// sustain.
 void emulate_members(const bench_options& options, bench_report& report) {
   struct subject {
     int members;
@@ -48,17 +50,16 @@ void emulate_members(const bench_options& options, bench_report& report) {
       const double steps = std::max(3.0 * options.seconds * ideal, 8.0 * s.members);
       const auto setup = make_bench_setup(
           "mlp", 1,
-          {fmt::format("duration.epochs={:.4f}", steps / 20000.0), fmt::format("runtime.workers={}", s.members),
-           exchange(policy),
-           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{}}},
-             {{"type":"dense","units":512,"activation":"relu"}},
-             {{"type":"dense","units":256,"activation":"relu"}},{{"type":"dense","units":10}}])",
+          {fmt::format("duration.epochs={:.4f}", steps / 20000.0),
+           fmt::format("runtime.workers={}", s.members), exchange(policy),
+           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{},"parameters":500000}},
+                                 {{"type":"dense","units":10}}])",
                        s.milliseconds)});
       series share;
       for (int round = 0; round < options.rounds; ++round)
         share.values.push_back(run_rate(setup) / ideal);
-      report.add({fmt::format("{} members, {} ms, {}: share of ideal", s.members, s.milliseconds, policy), "", share,
-                  0.95});
+      report.add({fmt::format("{} members, {} ms, {}: share of ideal", s.members, s.milliseconds, policy), "",
+                  share, 0.95});
     }
 }
 

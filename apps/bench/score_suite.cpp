@@ -60,8 +60,8 @@ void bench_score(const bench_options& options, bench_report& report) {
       continue;
     const std::string sampling = R"(sampling={"type": "pps_epoch"})";
     const auto chosen = make_bench_setup(s.model, s.batch, {sampling, "optimizer.learning_rate=0.01"});
-    const auto floats = make_bench_setup(s.model, s.batch,
-                                         {sampling, "optimizer.learning_rate=0.01", "runtime.scoring_precision=f32"});
+    const auto floats = make_bench_setup(
+        s.model, s.batch, {sampling, "optimizer.learning_rate=0.01", "runtime.scoring_precision=f32"});
     training_step step(chosen);
     // Half-trained: scores spread, and activations are those of a network that has learned something.
     const std::size_t points = chosen->data.train.size;
@@ -75,8 +75,9 @@ void bench_score(const bench_options& options, bench_report& report) {
     std::uint64_t version = at.version;
     const auto per_sample = [&](point_scorer& scorer) {
       // A new version each time: quantising the parameters is part of the price.
-      const double calls =
-          calls_per_second(options.seconds, [&] { (void)scorer.measure({++version, at.parameters}, ids); });
+      const double calls = calls_per_second(options.seconds, [&] {
+        (void)scorer.measure({++version, at.parameters}, ids);
+      });
       return 1e6 / calls / static_cast<double>(ids.size());
     };
     const std::vector<contender> contenders = {
@@ -99,7 +100,10 @@ void bench_score(const bench_options& options, bench_report& report) {
     std::iota(all.begin(), all.end(), 0U);
     const auto rough = fast.measure(at, all);
     const auto precise = exact.measure(at, all);
-    report.add({name + "rank correlation of 8-bit and float scores", "", {{rank_correlation(rough, precise)}}, 0.98});
+    report.add({name + "rank correlation of 8-bit and float scores",
+                "",
+                {{rank_correlation(rough, precise)}},
+                0.98});
     report.add({name + "overlap of the top tenth", "", {{top_tenth_overlap(precise, rough)}}, 0.90});
   }
 }

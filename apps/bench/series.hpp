@@ -25,8 +25,8 @@ struct contender {
   std::function<double()> measure;
 };
 
-/// Runs the contenders in turns, A B A B …, so that what else the machine does hits all of them alike. A first
-/// round is thrown away. Returns one series each.
+/// Runs the contenders in turns, A B A B …, so that what else the machine does hits all of them alike. A
+/// first round is thrown away. Returns one series each.
 [[nodiscard]] std::vector<series> alternate(std::span<const contender> contenders, int rounds);
 
 /// Repeats `work` for about `seconds` and returns how often it ran per second.

@@ -34,7 +34,8 @@ void bench_scaling(const bench_options& options, bench_report& report);
 
 /// In the order in which they run.
 inline constexpr std::array bench_suites = {
-    bench_suite{"kernels", "matrix and convolution kernels at their best layout against the step", bench_kernels},
+    bench_suite{"kernels", "matrix and convolution kernels at their best layout against the step",
+                bench_kernels},
     bench_suite{"train", "training steps and whole runs, samples per second", bench_train},
     bench_suite{"score", "cost of scoring a sample against training one; int8 against f32", bench_score},
     bench_suite{"sampler", "priority updates, draws and plans over ten million points", bench_sampler},

@@ -22,7 +22,8 @@ void bench_train(const bench_options& options, bench_report& report) {
     const char* model;
     std::int64_t batch;
   };
-  for (const auto& s : {subject{"mlp", 64}, subject{"mlp", 256}, subject{"cnn", 64}, subject{"resnet8", 64}}) {
+  for (const auto& s :
+       {subject{"mlp", 64}, subject{"mlp", 256}, subject{"cnn", 64}, subject{"resnet8", 64}}) {
     if (!options.wants(s.model, s.batch))
       continue;
     const auto setup = make_bench_setup(s.model, s.batch);

@@ -22,8 +22,8 @@ TRIAGE_INLINE channel_affine from(const channel_affine& by, std::size_t k) {
 
 /// The sums of one plane of a single channel.
 template <bool Masked>
-TRIAGE_INLINE void sum_plane(const float* x, const float* y, const channel_affine& relu, std::size_t n, double& sum,
-                             double& product) {
+TRIAGE_INLINE void sum_plane(const float* x, const float* y, const channel_affine& relu, std::size_t n,
+                             double& sum, double& product) {
   std::array<double, lanes> s{};
   std::array<double, lanes> p{};
   const auto add = [&](std::size_t l, std::size_t i) {
@@ -67,8 +67,8 @@ TRIAGE_INLINE void sum_block(const float* x, const float* y, const channel_affin
 
 /// The same for any number of channels.
 template <bool Masked>
-TRIAGE_INLINE void sum_row(const float* x, const float* y, const channel_affine& relu, const channel_geometry& g,
-                           double* sums, double* products) {
+TRIAGE_INLINE void sum_row(const float* x, const float* y, const channel_affine& relu,
+                           const channel_geometry& g, double* sums, double* products) {
   std::fill_n(sums, g.block, 0.0);
   std::fill_n(products, g.block, 0.0);
   for (std::size_t pixel = 0; pixel < g.plane; ++pixel, x += g.block, y += g.block)
@@ -83,8 +83,8 @@ TRIAGE_INLINE void sum_row(const float* x, const float* y, const channel_affine&
 }
 
 template <bool Masked>
-TRIAGE_INLINE void sum_all(const channel_geometry& g, const float* x, const float* y, const channel_affine& relu,
-                           double* sums, double* products) {
+TRIAGE_INLINE void sum_all(const channel_geometry& g, const float* x, const float* y,
+                           const channel_affine& relu, double* sums, double* products) {
   const std::size_t slab = g.plane * g.block;
   for (std::size_t k = 0; k < g.batch * g.blocks; ++k) {
     const auto mask = Masked ? from(relu, k * g.block) : relu;
@@ -126,7 +126,8 @@ TRIAGE_INLINE void each(const channel_geometry& g, const Element& element) {
 }
 
 template <bool Rectify>
-TRIAGE_INLINE void scale_all(const channel_geometry& g, const channel_affine& by, const float* x, float* out) {
+TRIAGE_INLINE void scale_all(const channel_geometry& g, const channel_affine& by, const float* x,
+                             float* out) {
   const std::size_t slab = g.plane * g.block;
   for (std::size_t k = 0; k < g.batch * g.blocks; ++k) {
     const auto factors = from(by, k * g.block);
@@ -194,12 +195,13 @@ TRIAGE_MULTIVERSION void scale_channels(const channel_geometry& g, const channel
 
 TRIAGE_MULTIVERSION void sum_channels(const channel_geometry& g, const float* x, const float* y,
                                       const channel_affine* relu, double* sums, double* products) {
-  relu != nullptr ? sum_all<true>(g, x, y, *relu, sums, products) : sum_all<false>(g, x, y, {}, sums, products);
+  relu != nullptr ? sum_all<true>(g, x, y, *relu, sums, products)
+                  : sum_all<false>(g, x, y, {}, sums, products);
 }
 
 TRIAGE_MULTIVERSION void combine_channels(const channel_geometry& g, const float* of_gradient,
-                                          const channel_affine& by, const channel_affine* relu, const float* dy,
-                                          const float* x, float* out) {
+                                          const channel_affine& by, const channel_affine* relu,
+                                          const float* dy, const float* x, float* out) {
   relu != nullptr ? combine_all<true>(g, of_gradient, by, *relu, dy, x, out)
                   : combine_all<false>(g, of_gradient, by, {}, dy, x, out);
 }

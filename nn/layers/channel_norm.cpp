@@ -107,8 +107,9 @@ void channel_norm_stage::backward(const pass& p) {
     input_slope_[k] = static_cast<float>(-r * r * second_[k]);
     input_offset_[k] = static_cast<float>(-r * first_[k]);
   }
-  combine_channels(geometry_, of_gradient_.data(), {input_slope_.data(), center_.data(), input_offset_.data()},
-                   relu, buffers().output_gradient, buffers().input, buffers().input_gradient);
+  combine_channels(geometry_, of_gradient_.data(),
+                   {input_slope_.data(), center_.data(), input_offset_.data()}, relu,
+                   buffers().output_gradient, buffers().input, buffers().input_gradient);
 }
 
 } // namespace triage

@@ -44,7 +44,8 @@ struct conv_shape {
 
 using forward_op = dnnl::convolution_forward;
 
-/// Makes a descriptor with the algorithm of Winograd where it is wanted and can be had, else with the direct one.
+/// Makes a descriptor with the algorithm of Winograd where it is wanted and can be had, else with the direct
+/// one.
 template <class Make>
 auto with_algorithm(const conv_shape& c, const Make& make) {
   if (c.winograd) {
@@ -64,9 +65,10 @@ forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_r
   const auto attributes = fused_attributes(c.activation);
   return with_algorithm(c, [&](algorithm by) -> forward_op::primitive_desc {
     if (c.bias)
-      return {{kind, by, source, c.weights(true), c.bias_layout(), output, c.strides(), c.before(), c.after()},
-              attributes,
-              r.engine.engine()};
+      return {
+          {kind, by, source, c.weights(true), c.bias_layout(), output, c.strides(), c.before(), c.after()},
+          attributes,
+          r.engine.engine()};
     return {{kind, by, source, c.weights(true), output, c.strides(), c.before(), c.after()},
             attributes,
             r.engine.engine()};
@@ -81,7 +83,8 @@ private:
   conv2d_stage(const stage_request& r, conv_shape shape, const std::string& own_activation)
       : conv2d_stage(r, with_activation(shape, activation_for(r, own_activation)), own_activation, nullptr) {}
 
-  conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation, std::nullptr_t)
+  conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation,
+               std::nullptr_t)
       : conv2d_stage(r, shape, own_activation, forward_descriptor(shape, r)) {}
 
   static conv_shape with_activation(conv_shape shape, const std::string& activation) {
@@ -114,9 +117,9 @@ private:
       return c_.bias ? weights_op::primitive_desc({by, source, c_.weights(true), c_.bias_layout(), output,
                                                    c_.strides(), c_.before(), c_.after()},
                                                   kernel_attributes(), e, forward)
-                     : weights_op::primitive_desc({by, source, c_.weights(true), output, c_.strides(),
-                                                   c_.before(), c_.after()},
-                                                  kernel_attributes(), e, forward);
+                     : weights_op::primitive_desc(
+                           {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()},
+                           kernel_attributes(), e, forward);
     });
     weights_gradient_ = kernel(r.engine, weights, weights_op(weights));
     weights_gradient_.add(DNNL_ARG_SRC, source);
@@ -124,15 +127,16 @@ private:
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (c_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, c_.bias_layout());
-    gradient_weights_ = weight_binding(r.engine, weight_binding::use::write, storage, weights.diff_weights_desc());
+    gradient_weights_ =
+        weight_binding(r.engine, weight_binding::use::write, storage, weights.diff_weights_desc());
     if (!r.input_gradient)
       return;
 
     using data_op = dnnl::convolution_backward_data;
     const auto data = with_algorithm(c_, [&](algorithm by) {
       return data_op::primitive_desc(
-          {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()}, kernel_attributes(), e,
-          forward);
+          {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()}, kernel_attributes(),
+          e, forward);
     });
     input_gradient_ = kernel(r.engine, data, data_op(data));
     input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
@@ -165,7 +169,8 @@ public:
             activation_);
     v.field({.name = "bias", .doc = "whether a bias per channel is added"}, bias_);
     v.field({.name = "algorithm",
-             .doc = "auto: Winograd's for 3x3 windows of stride 1 over 32 and more channels, where it is up to twice "
+             .doc = "auto: Winograd's for 3x3 windows of stride 1 over 32 and more channels, where it is up "
+                    "to twice "
                     "as fast and errs by about 1e-5; direct elsewhere",
              .choices = {"auto", "direct"}},
             algorithm_);

@@ -68,7 +68,8 @@ public:
     if (d_.bias)
       forward_.add(DNNL_ARG_BIAS, bias);
     forward_.add(DNNL_ARG_DST, output);
-    forward_weights_ = weight_binding(r.engine, weight_binding::use::read, d_.storage, forward.weights_desc());
+    forward_weights_ =
+        weight_binding(r.engine, weight_binding::use::read, d_.storage, forward.weights_desc());
     set_activation(r, own_activation);
     if (!r.training)
       return;
@@ -84,7 +85,8 @@ public:
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (d_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, bias);
-    gradient_weights_ = weight_binding(r.engine, weight_binding::use::write, d_.storage, weights.diff_weights_desc());
+    gradient_weights_ =
+        weight_binding(r.engine, weight_binding::use::write, d_.storage, weights.diff_weights_desc());
     if (!r.input_gradient)
       return;
 

@@ -18,8 +18,9 @@ namespace triage {
 /// The slope below zero of an activation that is a rectifier, whose derivative is `rectifier_gradient`.
 [[nodiscard]] std::optional<float> rectifier_slope(const std::string& activation);
 
-/// For the others, the kernel that multiplies the output gradient by the activation's derivative, in place; empty for "none".
-/// Arguments left to bind: DNNL_ARG_DST (the output) and DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC (the gradient).
+/// For the others, the kernel that multiplies the output gradient by the activation's derivative, in place;
+/// empty for "none". Arguments left to bind: DNNL_ARG_DST (the output) and DNNL_ARG_DIFF_DST,
+/// DNNL_ARG_DIFF_SRC (the gradient).
 [[nodiscard]] kernel make_fused_backward(kernel_engine& engine, const std::string& activation,
                                          const tensor_layout& layout);
 

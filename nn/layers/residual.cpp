@@ -10,8 +10,8 @@ namespace {
 
 using chain_of_layers = std::vector<std::unique_ptr<layer>>;
 
-/// Two chains from the same input, added; and the relu that follows, if one does. Works in the layout that comes
-/// in and leaves the one that the body ends in.
+/// Two chains from the same input, added; and the relu that follows, if one does. Works in the layout that
+/// comes in and leaves the one that the body ends in.
 class residual_stage : public stage {
 public:
   residual_stage(const chain_of_layers& body, const chain_of_layers& shortcut, const stage_request& r)

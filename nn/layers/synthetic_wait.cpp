@@ -11,12 +11,15 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Forward notes the time, backward sleeps for what is left: put first in a model, so that its forward is the first
-/// and its backward the last thing of a pass, it makes every training pass take that long, real work included.
+/// Forward notes the time, backward sleeps for what is left: put first in a model, so that its forward is the
+/// first and its backward the last thing of a pass, it makes every training pass take that long, real work
+/// included.
 class synthetic_wait_stage : public stage {
 public:
-  synthetic_wait_stage(const stage_request& r, double milliseconds)
+  synthetic_wait_stage(const stage_request& r, double milliseconds, std::size_t offset,
+                       std::size_t parameters)
       : stage(r.incoming, r.incoming), input_gradient_(r.input_gradient), training_(r.training),
+        offset_(offset), parameters_(parameters),
         length_(std::chrono::duration_cast<steady_clock::duration>(
             std::chrono::duration<double, std::milli>(milliseconds))) {}
 
@@ -25,7 +28,8 @@ public:
     end_ = steady_clock::now() + length_;
     std::copy_n(buffers().input, input_layout().floats(), buffers().output);
   }
-  void backward(const pass&) override {
+  void backward(const pass& p) override {
+    std::fill_n(p.gradient.begin() + static_cast<std::ptrdiff_t>(offset_), parameters_, 0.0F);
     if (input_gradient_)
       std::copy_n(buffers().output_gradient, input_layout().floats(), buffers().input_gradient);
     std::this_thread::sleep_until(end_);
@@ -34,22 +38,36 @@ public:
 private:
   bool input_gradient_;
   bool training_;
+  std::size_t offset_;
+  std::size_t parameters_;
   steady_clock::duration length_;
   steady_clock::time_point end_;
 };
 
-/// Emulated compute, for measuring how a run scales to more members than the machine has cores. Passes its input
-/// on; inference does not wait.
+/// Emulated compute, for measuring how a run scales to more members than the machine has cores. Passes its
+/// input on; inference does not wait.
 class synthetic_wait : public layer {
 public:
   [[nodiscard]] std::string_view type() const override { return "synthetic_wait"; }
   void visit(option_visitor& v) override {
     v.field({.name = "milliseconds", .doc = "shortest time of a training pass", .min = 0.0, .max = 1e6},
             milliseconds_);
+    v.field({.name = "parameters",
+             .doc = "trained values that nothing reads and whose gradient is zero: they only travel",
+             .min = 0,
+             .max = 1e9},
+            values_);
   }
+  void declare(parameter_layout& layout, const std::string& prefix, std::int64_t) override {
+    if (values_ > 0)
+      ballast_ = layout.add({.name = prefix + "ballast", .shape = {values_}, .decayed = false});
+  }
+  [[nodiscard]] bool has_parameters() const override { return values_ > 0; }
   result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
-    return std::make_unique<synthetic_wait_stage>(r, milliseconds_);
+    const std::size_t offset = values_ > 0 ? (*parameters_)[ballast_].offset : 0;
+    return std::make_unique<synthetic_wait_stage>(r, milliseconds_, offset,
+                                                  static_cast<std::size_t>(values_));
   }
   [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
     return r.is_last ? nullptr : make_quantised_view(r.incoming);
@@ -57,6 +75,8 @@ public:
 
 private:
   double milliseconds_ = 1.0;
+  std::int64_t values_ = 0;
+  std::size_t ballast_ = 0;
 };
 
 } // namespace

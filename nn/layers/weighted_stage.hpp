@@ -44,7 +44,7 @@ protected:
 
 private:
   weight_place place_;
-  kernel activation_; ///< the activation's derivative, in place on the output gradient
+  kernel activation_;              ///< the activation's derivative, in place on the output gradient
   std::optional<float> rectifier_; ///< the slope, where the derivative is a rectifier's instead
   bool next_relu_ = false;
 };

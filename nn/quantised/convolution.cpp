@@ -28,8 +28,8 @@ public:
                         const quantised_window& w, const quantised_weights& weights)
       : weighted_quantised_stage(r, image(r.batch, out), weights,
                                  desc(weight_dims(in, out, w.size), type::f32, tag::oihw)) {
-    // The kernels want output scales when they are compiled, but ours change with every snapshot: the multiplier
-    // is a multiplication after the sum.
+    // The kernels want output scales when they are compiled, but ours change with every snapshot: the
+    // multiplier is a multiplication after the sum.
     const desc multiplier({1, out.channels, 1, 1}, type::f32, tag::nchw);
     dnnl::post_ops after;
     after.append_binary(dnnl::algorithm::binary_mul, multiplier);
@@ -38,17 +38,16 @@ public:
     attributes.set_post_ops(after);
     const desc wanted(weight_dims(in, out, w.size), type::s8, tag::any);
     const desc bias({out.channels}, type::f32, tag::a);
-    const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_inference,
-         dnnl::algorithm::convolution_direct,
-         r.incoming,
-         wanted,
-         bias,
-         output(),
-         {w.step, w.step},
-         {w.place.top, w.place.left},
-         {w.place.bottom, w.place.right}},
-        attributes, r.engine.engine());
+    const dnnl::convolution_forward::primitive_desc forward({dnnl::prop_kind::forward_inference,
+                                                             dnnl::algorithm::convolution_direct,
+                                                             r.incoming,
+                                                             wanted,
+                                                             bias,
+                                                             output(),
+                                                             {w.step, w.step},
+                                                             {w.place.top, w.place.left},
+                                                             {w.place.bottom, w.place.right}},
+                                                            attributes, r.engine.engine());
     kernel compute(r.engine, forward, dnnl::convolution_forward(forward));
     compute.add(DNNL_ARG_SRC, r.incoming);
     compute.add(DNNL_ARG_DST, output());
@@ -68,8 +67,8 @@ TRIAGE_INLINE void copy_words(const std::uint8_t* from, std::size_t words, std::
     std::memcpy(to + i * word, from + i * word, word);
 }
 
-/// The windows of one row of output pixels, as rows of words. `window_rows` of the padded images below each other
-/// are `row_stride` bytes apart.
+/// The windows of one row of output pixels, as rows of words. `window_rows` of the padded images below each
+/// other are `row_stride` bytes apart.
 struct window_rows {
   std::size_t pixels;
   std::size_t step;
@@ -99,10 +98,12 @@ public:
                                  row_width(in, w)),
         in_(in), out_(out), window_(w), batch_(r.batch),
         padded_width_(static_cast<std::size_t>(in.width + w.place.left + w.place.right)),
-        padded_(static_cast<std::size_t>(in.channels * (in.height + w.place.top + w.place.bottom)) * padded_width_ +
+        padded_(static_cast<std::size_t>(in.channels * (in.height + w.place.top + w.place.bottom)) *
+                    padded_width_ +
                 words(w) * word),
         windows_(static_cast<std::size_t>(r.batch * out.height * out.width) * row_width(in, w)),
-        rows_(static_cast<std::size_t>(in.channels * w.size)), padding_(static_cast<std::size_t>(in.channels)) {
+        rows_(static_cast<std::size_t>(in.channels * w.size)),
+        padding_(static_cast<std::size_t>(in.channels)) {
     const std::int64_t pixels = r.batch * out.height * out.width;
     const auto width = static_cast<std::int64_t>(row_width(in, w));
     auto attributes = kernel_attributes();
@@ -117,8 +118,8 @@ public:
     compute.add(DNNL_ARG_SRC, source);
     compute.set_bytes(DNNL_ARG_SRC, windows_.data());
     compute.add(DNNL_ARG_DST, target);
-    set_kernel(std::move(compute), desc({out.channels, width}, type::s8, tag::oi), forward.weights_desc(), bias,
-               DNNL_ARG_ATTR_OUTPUT_SCALES);
+    set_kernel(std::move(compute), desc({out.channels, width}, type::s8, tag::oi), forward.weights_desc(),
+               bias, DNNL_ARG_ATTR_OUTPUT_SCALES);
   }
 
   void bind(const std::uint8_t* in, std::byte* out) override {
@@ -129,7 +130,8 @@ public:
   void load(const float* parameters, const byte_meaning& in, float output_scale) override {
     for (std::size_t c = 0; c < padding_.size(); ++c) {
       const std::size_t k = in.scale.size() > 1 ? c : 0;
-      padding_[c] = static_cast<std::uint8_t>(std::clamp(std::round(-in.shift[k] / in.scale[k]), 0.0F, 255.0F));
+      padding_[c] =
+          static_cast<std::uint8_t>(std::clamp(std::round(-in.shift[k] / in.scale[k]), 0.0F, 255.0F));
     }
     weighted_quantised_stage::load(parameters, in, output_scale);
   }
@@ -194,16 +196,19 @@ private:
 
 } // namespace
 
-std::unique_ptr<quantised_stage>
-make_quantised_convolution(const quantised_request& request, const sample_shape& input, const sample_shape& output,
-                           const quantised_window& window, const quantised_weights& weights) {
+std::unique_ptr<quantised_stage> make_quantised_convolution(const quantised_request& request,
+                                                            const sample_shape& input,
+                                                            const sample_shape& output,
+                                                            const quantised_window& window,
+                                                            const quantised_weights& weights) {
   return std::make_unique<quantised_convolution>(request, input, output, window, weights);
 }
 
-std::unique_ptr<quantised_stage>
-make_quantised_input_convolution(const quantised_request& request, const sample_shape& input,
-                                 const sample_shape& output, const quantised_window& window,
-                                 const quantised_weights& weights) {
+std::unique_ptr<quantised_stage> make_quantised_input_convolution(const quantised_request& request,
+                                                                  const sample_shape& input,
+                                                                  const sample_shape& output,
+                                                                  const quantised_window& window,
+                                                                  const quantised_weights& weights) {
   return std::make_unique<quantised_input_convolution>(request, input, output, window, weights);
 }
 

@@ -12,9 +12,8 @@ class quantised_dense : public weighted_quantised_stage {
 public:
   quantised_dense(const quantised_request& r, const sample_shape& input, std::int64_t units,
                   const quantised_weights& weights)
-      : weighted_quantised_stage(
-            r, desc({r.batch, units}, r.is_last ? type::f32 : type::u8, tag::nc), weights,
-            desc({units, input.size()}, type::f32, tag::oi)) {
+      : weighted_quantised_stage(r, desc({r.batch, units}, r.is_last ? type::f32 : type::u8, tag::nc),
+                                 weights, desc({units, input.size()}, type::f32, tag::oi)) {
     auto attributes = kernel_attributes();
     attributes.set_output_scales(1 << 1, {DNNL_RUNTIME_F32_VAL});
     if (!r.is_last) {
@@ -31,8 +30,8 @@ public:
     kernel compute(r.engine, forward, dnnl::inner_product_forward(forward));
     compute.add(DNNL_ARG_SRC, source);
     compute.add(DNNL_ARG_DST, output());
-    // Between layers images have their channels last; the weights in the block have them first. As a plain matrix
-    // product it is half as fast again as with the image's four dimensions.
+    // Between layers images have their channels last; the weights in the block have them first. As a plain
+    // matrix product it is half as fast again as with the image's four dimensions.
     if (auto dims = r.incoming.dims(); dims.size() == 4) {
       dims[0] = units;
       set_rearrangement(desc(dims, type::s8, tag::oihw), desc(dims, type::s8, tag::ohwi));
@@ -48,8 +47,9 @@ public:
 
 } // namespace
 
-std::unique_ptr<quantised_stage> make_quantised_dense(const quantised_request& request, const sample_shape& input,
-                                                      std::int64_t units, const quantised_weights& weights) {
+std::unique_ptr<quantised_stage> make_quantised_dense(const quantised_request& request,
+                                                      const sample_shape& input, std::int64_t units,
+                                                      const quantised_weights& weights) {
   return std::make_unique<quantised_dense>(request, input, units, weights);
 }
 

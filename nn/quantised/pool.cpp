@@ -15,8 +15,8 @@ public:
   [[nodiscard]] bool is_view() const override { return true; }
 };
 
-/// The largest of four neighbours, channel by channel: 2x2 windows without padding, which nearly all pools have.
-/// A tenth of the time of the general kernel.
+/// The largest of four neighbours, channel by channel: 2x2 windows without padding, which nearly all pools
+/// have. A tenth of the time of the general kernel.
 TRIAGE_MULTIVERSION void max_of_four(const std::uint8_t* a, const std::uint8_t* below, std::size_t channels,
                                      std::size_t pixels, std::uint8_t* out) {
   for (std::size_t x = 0; x < pixels; ++x, a += 2 * channels, below += 2 * channels, out += channels)
@@ -30,7 +30,8 @@ public:
   quantised_max_of_four(const quantised_request& r, const sample_shape& out)
       : quantised_stage(desc({r.batch, out.channels, out.height, out.width}, dnnl::memory::data_type::u8,
                              dnnl::memory::format_tag::nhwc)),
-        channels_(static_cast<std::size_t>(out.channels)), height_(static_cast<std::size_t>(r.incoming.dims()[2])),
+        channels_(static_cast<std::size_t>(out.channels)),
+        height_(static_cast<std::size_t>(r.incoming.dims()[2])),
         width_(static_cast<std::size_t>(r.incoming.dims()[3])), batch_(static_cast<std::size_t>(r.batch)) {}
   void bind(const std::uint8_t* in, std::byte* out) override {
     in_ = in;
@@ -90,8 +91,10 @@ std::unique_ptr<quantised_stage> make_quantised_view(const dnnl::memory::desc& b
   return std::make_unique<quantised_view>(bytes);
 }
 
-std::unique_ptr<quantised_stage> make_quantised_pool(const quantised_request& request, const sample_shape& output,
-                                                     const quantised_window& window, dnnl::algorithm algorithm) {
+std::unique_ptr<quantised_stage> make_quantised_pool(const quantised_request& request,
+                                                     const sample_shape& output,
+                                                     const quantised_window& window,
+                                                     dnnl::algorithm algorithm) {
   const auto& p = window.place;
   if (algorithm == dnnl::algorithm::pooling_max && window.size == 2 && window.step == 2 &&
       p.top + p.bottom + p.left + p.right == 0)

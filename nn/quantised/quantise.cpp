@@ -44,7 +44,8 @@ TRIAGE_MULTIVERSION void multiply(const float* a, const float* b, float* out, st
     out[i] = a[i] * b[i];
 }
 
-TRIAGE_MULTIVERSION void to_bytes(const float* x, float inverse, float shift, std::uint8_t* out, std::size_t n) {
+TRIAGE_MULTIVERSION void to_bytes(const float* x, float inverse, float shift, std::uint8_t* out,
+                                  std::size_t n) {
   TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i) {
     const float step = std::min(std::max((x[i] - shift) * inverse, 0.0F), 255.0F);
@@ -67,8 +68,8 @@ TRIAGE_MULTIVERSION std::uint64_t squares_of(const std::uint8_t* row, std::size_
 
 } // namespace
 
-void quantise_rows(const float* weights, std::span<const float> column_scale, std::span<const float> column_offset,
-                   quantised_matrix& out) {
+void quantise_rows(const float* weights, std::span<const float> column_scale,
+                   std::span<const float> column_offset, quantised_matrix& out) {
   std::vector<float> scaled(column_scale.empty() ? 0 : out.columns);
   for (std::size_t r = 0; r < out.rows; ++r) {
     const float* row = weights + r * out.columns;

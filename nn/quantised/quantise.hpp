@@ -21,10 +21,10 @@ struct quantised_matrix {
   std::vector<float> offset; ///< sum over columns of value * column_offset
 };
 
-/// Fills `out` from rows of floats. `column_scale` multiplies each column first; `column_offset` is what `offset`
-/// sums with; either may be empty.
-void quantise_rows(const float* weights, std::span<const float> column_scale, std::span<const float> column_offset,
-                   quantised_matrix& out);
+/// Fills `out` from rows of floats. `column_scale` multiplies each column first; `column_offset` is what
+/// `offset` sums with; either may be empty.
+void quantise_rows(const float* weights, std::span<const float> column_scale,
+                   std::span<const float> column_offset, quantised_matrix& out);
 
 /// byte = round((x - shift) / scale), clamped to 0 … 255.
 void quantise_values(std::span<const float> values, float scale, float shift, std::uint8_t* out);

@@ -12,8 +12,8 @@
 
 namespace triage {
 
-/// What the bytes of a tensor stand for: value = scale * byte + shift, by channel, or the same for all channels
-/// when there is one element. Between layers shift is 0: outputs of a relu are not negative.
+/// What the bytes of a tensor stand for: value = scale * byte + shift, by channel, or the same for all
+/// channels when there is one element. Between layers shift is 0: outputs of a relu are not negative.
 struct byte_meaning {
   std::span<const float> scale;
   std::span<const float> shift;
@@ -42,8 +42,8 @@ public:
   [[nodiscard]] virtual bool keeps_meaning() const { return true; }
 
   virtual void bind(const std::uint8_t*, std::byte*) {}
-  /// Quantises the weights: one scale for each output channel. `output_scale`: what one step of the bytes that go
-  /// out is worth.
+  /// Quantises the weights: one scale for each output channel. `output_scale`: what one step of the bytes
+  /// that go out is worth.
   virtual void load(const float*, const byte_meaning&, float) {}
   virtual void run() {}
 
@@ -66,7 +66,8 @@ struct quantised_weights {
 
 /// y = W x + b, with a relu unless it is the last. Reads plain samples and channels-last images alike.
 [[nodiscard]] std::unique_ptr<quantised_stage> make_quantised_dense(const quantised_request& request,
-                                                                    const sample_shape& input, std::int64_t units,
+                                                                    const sample_shape& input,
+                                                                    std::int64_t units,
                                                                     const quantised_weights& weights);
 
 struct quantised_window {
@@ -75,11 +76,13 @@ struct quantised_window {
   window::placement place;
 };
 /// A convolution over bytes from a relu.
-[[nodiscard]] std::unique_ptr<quantised_stage>
-make_quantised_convolution(const quantised_request& request, const sample_shape& input, const sample_shape& output,
-                           const quantised_window& window, const quantised_weights& weights);
-/// A convolution over the samples: windows are gathered into rows, so that a few channels fill the kernels and the
-/// padding can be the byte that stands for zero.
+[[nodiscard]] std::unique_ptr<quantised_stage> make_quantised_convolution(const quantised_request& request,
+                                                                          const sample_shape& input,
+                                                                          const sample_shape& output,
+                                                                          const quantised_window& window,
+                                                                          const quantised_weights& weights);
+/// A convolution over the samples: windows are gathered into rows, so that a few channels fill the kernels
+/// and the padding can be the byte that stands for zero.
 [[nodiscard]] std::unique_ptr<quantised_stage>
 make_quantised_input_convolution(const quantised_request& request, const sample_shape& input,
                                  const sample_shape& output, const quantised_window& window,

@@ -5,13 +5,14 @@
 namespace triage {
 
 weighted_quantised_stage::weighted_quantised_stage(const quantised_request& r, dnnl::memory::desc output,
-                                                   const quantised_weights& place, const dnnl::memory::desc& plain,
+                                                   const quantised_weights& place,
+                                                   const dnnl::memory::desc& plain,
                                                    std::vector<std::size_t> places, std::size_t row_width)
     : quantised_stage(std::move(output)), engine_(r.engine), place_(place),
       matrix_(static_cast<std::size_t>(plain.dims()[0]),
               plain.get_size() / sizeof(float) / static_cast<std::size_t>(plain.dims()[0])),
-      places_(std::move(places)), row_width_(row_width), spread_(places_.empty() ? 0 : matrix_.rows * row_width_),
-      unpacks_(!(place.storage == plain)) {
+      places_(std::move(places)), row_width_(row_width),
+      spread_(places_.empty() ? 0 : matrix_.rows * row_width_), unpacks_(!(place.storage == plain)) {
   if (unpacks_) {
     plain_ = float_buffer(plain.get_size() / sizeof(float));
     unpack_ = make_reorder(engine_, place.storage, plain);
@@ -19,7 +20,8 @@ weighted_quantised_stage::weighted_quantised_stage(const quantised_request& r, d
   }
 }
 
-void weighted_quantised_stage::set_rearrangement(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+void weighted_quantised_stage::set_rearrangement(const dnnl::memory::desc& from,
+                                                 const dnnl::memory::desc& to) {
   spread_.resize(to.get_size());
   rearrange_ = make_reorder(engine_, from, to);
   rearrange_.set_bytes(DNNL_ARG_FROM, matrix_.values.data());
@@ -27,8 +29,8 @@ void weighted_quantised_stage::set_rearrangement(const dnnl::memory::desc& from,
 }
 
 void weighted_quantised_stage::set_kernel(kernel compute, const dnnl::memory::desc& rows,
-                                          const dnnl::memory::desc& wanted, const dnnl::memory::desc& multiplier,
-                                          int multiplier_argument) {
+                                          const dnnl::memory::desc& wanted,
+                                          const dnnl::memory::desc& multiplier, int multiplier_argument) {
   const auto floats = [](std::size_t bytes) { return (bytes + sizeof(float) - 1) / sizeof(float); };
   packed_ = float_buffer(floats(wanted.get_size()));
   pack_ = make_reorder(engine_, rows, wanted);

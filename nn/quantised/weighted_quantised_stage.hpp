@@ -7,8 +7,8 @@
 
 namespace triage {
 
-/// What dense and convolution share: the weight tensor as a matrix of one row per output channel, and how bytes,
-/// weights and sums become the bytes of the next layer. A derived constructor calls `set_kernel`.
+/// What dense and convolution share: the weight tensor as a matrix of one row per output channel, and how
+/// bytes, weights and sums become the bytes of the next layer. A derived constructor calls `set_kernel`.
 ///
 /// With inputs x = s q + t, weights W = w V and outputs of step u, relu(W x + b) / u is
 /// relu(multiplier * (V q + constant)) with multiplier = s w / u and constant = b / (s w) + V (t / s).
@@ -19,17 +19,17 @@ public:
   void run() override { compute_.run(); }
 
 protected:
-  /// `plain`: row-major float weights, output channel first, then input channel. `places`: where each weight of a
-  /// row goes in a row of `row_width` bytes; what is between stays zero. Empty: side by side.
-  weighted_quantised_stage(const quantised_request& r, dnnl::memory::desc output, const quantised_weights& place,
-                           const dnnl::memory::desc& plain, std::vector<std::size_t> places = {},
-                           std::size_t row_width = 0);
+  /// `plain`: row-major float weights, output channel first, then input channel. `places`: where each weight
+  /// of a row goes in a row of `row_width` bytes; what is between stays zero. Empty: side by side.
+  weighted_quantised_stage(const quantised_request& r, dnnl::memory::desc output,
+                           const quantised_weights& place, const dnnl::memory::desc& plain,
+                           std::vector<std::size_t> places = {}, std::size_t row_width = 0);
 
   /// Quantised rows are brought from the order `from` into the order `to` before anything else.
   void set_rearrangement(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
-  /// Takes the kernel, whose arguments SRC and DST are added and bound by the caller, and the layout that it wants
-  /// the weights in; `rows` is how the quantised rows lie. `multiplier`: the argument that scales the output
-  /// channels.
+  /// Takes the kernel, whose arguments SRC and DST are added and bound by the caller, and the layout that it
+  /// wants the weights in; `rows` is how the quantised rows lie. `multiplier`: the argument that scales the
+  /// output channels.
   void set_kernel(kernel compute, const dnnl::memory::desc& rows, const dnnl::memory::desc& wanted,
                   const dnnl::memory::desc& multiplier, int multiplier_argument);
   kernel compute_;

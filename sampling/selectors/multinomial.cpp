@@ -57,8 +57,8 @@ public:
       const double u = random.uniform();
       masses_[i] = u * tree_->total();
       if (!by_priority)
-        by_position_.emplace_back(i, static_cast<std::uint32_t>(
-                                         std::min(static_cast<std::size_t>(u * n), tree_->size() - 1)));
+        by_position_.emplace_back(
+            i, static_cast<std::uint32_t>(std::min(static_cast<std::size_t>(u * n), tree_->size() - 1)));
     }
     out.ids.resize(count);
     tree_->find(masses_, out.ids);
@@ -95,7 +95,8 @@ private:
   /// N * p_i.
   [[nodiscard]] double frequency(std::size_t id) const {
     const auto n = static_cast<double>(tree_->size());
-    const double share = tree_->total() > 0.0 ? static_cast<double>(tree_->weight(id)) / tree_->total() : 1.0 / n;
+    const double share =
+        tree_->total() > 0.0 ? static_cast<double>(tree_->weight(id)) / tree_->total() : 1.0 / n;
     return n * (1.0 - uniform_share_) * share + uniform_share_;
   }
 
@@ -105,7 +106,8 @@ private:
   std::unique_ptr<weight_policy> policy_;
   std::optional<sum_tree> tree_;
   std::vector<double> masses_;
-  std::vector<std::pair<std::size_t, std::uint32_t>> by_position_; ///< draws of the batch that ignore priorities
+  std::vector<std::pair<std::size_t, std::uint32_t>>
+      by_position_; ///< draws of the batch that ignore priorities
 };
 
 } // namespace

@@ -125,7 +125,8 @@ TEST_CASE("npz: entries that share their packed bytes are counted together") {
   CHECK(contains(data_problem(read_npz(folder.write("b.npz", bytes))), "b.npz"));
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which ends the process where memory ends
+#if !defined(__SANITIZE_ADDRESS__) &&                                                                        \
+    !defined(__SANITIZE_THREAD__) // which ends the process where memory ends
 TEST_CASE("npz: an archive that unpacks to more than there is memory for is an error") {
   const temp_folder folder;
   const auto path =

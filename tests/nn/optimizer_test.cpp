@@ -178,7 +178,9 @@ TEST_CASE("weighted sums of contributions, for lengths around the block size and
     const std::vector<weighted_gradient> both{{a.data(), 0.25F}, {b.data(), 0.75F}};
     add_up(both, 0, out);
     for (std::size_t i = 0; i < n; ++i)
-      REQUIRE(out[i] == doctest::Approx(0.25 * static_cast<double>(a[i]) + 0.75 * static_cast<double>(b[i])).epsilon(1e-5));
+      REQUIRE(
+          out[i] ==
+          doctest::Approx(0.25 * static_cast<double>(a[i]) + 0.75 * static_cast<double>(b[i])).epsilon(1e-5));
     std::vector<float> slice(n - n / 2);
     add_up(both, n / 2, slice);
     CHECK(std::equal(slice.begin(), slice.end(), out.begin() + static_cast<std::ptrdiff_t>(n / 2)));

@@ -1,11 +1,11 @@
+#include "sampling/epoch_order.hpp"
 #include "sampling/inclusion.hpp"
 #include "sampling/priority_table.hpp"
 #include "sampling/score.hpp"
-#include "sampling/epoch_order.hpp"
 #include "sampling/sum_tree.hpp"
 
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <doctest/doctest.h>
 #include <limits>
 #include <numeric>

@@ -10,7 +10,6 @@
 
 using namespace triage;
 
-
 namespace {
 
 /// Largest difference, relative to the largest value.
@@ -48,7 +47,8 @@ void compare(const comparison& c) {
                       [](float& v) { v = 1.0F + std::abs(v); });
   other.parameters = one.parameters;
   const auto x = layer_runner::noise(batch * static_cast<std::size_t>(c.input.size()), 2);
-  const auto dy = layer_runner::noise(batch * static_cast<std::size_t>(one.chain.back()->output_shape().size()), 3);
+  const auto dy =
+      layer_runner::noise(batch * static_cast<std::size_t>(one.chain.back()->output_shape().size()), 3);
   const auto y = one.run(x, true, dy);
   CHECK(distance(y, other.run(x, true, dy)) < c.tolerance);
   CHECK(distance(one.dx, other.dx) < c.tolerance);
@@ -59,18 +59,20 @@ void compare(const comparison& c) {
 } // namespace
 
 TEST_CASE("a relu gives the same result folded into the layer before it as on its own") {
-  for (const std::string before : {R"({"type": "dense", "units": 37})", R"({"type": "conv2d", "filters": 20})",
-                                   R"("batch_norm")", R"({"type": "conv2d", "filters": 20}, "batch_norm")",
-                                   R"({"type": "group_norm", "groups": 3})",
-                                   R"({"type": "residual", "layers": [{"type": "conv2d", "filters": 6}]})",
-                                   R"({"type": "conv2d", "filters": 18}, {"type": "residual", "layers":
+  for (const std::string before :
+       {R"({"type": "dense", "units": 37})", R"({"type": "conv2d", "filters": 20})", R"("batch_norm")",
+        R"({"type": "conv2d", "filters": 20}, "batch_norm")", R"({"type": "group_norm", "groups": 3})",
+        R"({"type": "residual", "layers": [{"type": "conv2d", "filters": 6}]})",
+        R"({"type": "conv2d", "filters": 18}, {"type": "residual", "layers":
                                       [{"type": "conv2d", "filters": 20}, "batch_norm", "relu"], "shortcut":
                                       [{"type": "conv2d", "filters": 20, "kernel": 1}]})"})
-    for (const std::string after : {"", R"(, "max_pool")", R"(, "avg_pool")", R"(, "flatten", {"type": "dense", "units": 5})"}) {
+    for (const std::string after :
+         {"", R"(, "max_pool")", R"(, "avg_pool")", R"(, "flatten", {"type": "dense", "units": 5})"}) {
       if (before.find("dense") != std::string::npos && after.find("pool") != std::string::npos)
         continue;
       compare({"[" + before + R"(, "relu")" + after + "]",
-               "[" + before + R"(, {"type": "leaky_relu", "slope": 0})" + after + "]", {6, 8, 8}});
+               "[" + before + R"(, {"type": "leaky_relu", "slope": 0})" + after + "]",
+               {6, 8, 8}});
     }
 }
 
@@ -79,12 +81,17 @@ TEST_CASE("a pool does the derivative of the relu before it, whoever applies tha
        {R"("max_pool")", R"({"type": "max_pool", "size": 3, "stride": 1, "padding": "same"})",
         R"({"type": "max_pool", "size": 3, "stride": 2})", R"("avg_pool")"})
     compare({R"([{"type": "conv2d", "filters": 20, "activation": "relu"}, )" + pool + "]",
-             R"([{"type": "conv2d", "filters": 20}, {"type": "leaky_relu", "slope": 0}, )" + pool + "]", {6, 9, 9}});
+             R"([{"type": "conv2d", "filters": 20}, {"type": "leaky_relu", "slope": 0}, )" + pool + "]",
+             {6, 9, 9}});
 }
 
-TEST_CASE("Winograd's algorithm gives the result of the direct one, with and without padding, relu and bias") {
-  for (const std::string rest : {"", R"(, "padding": "valid")", R"(, "activation": "relu")", R"(, "bias": false)"})
+TEST_CASE(
+    "Winograd's algorithm gives the result of the direct one, with and without padding, relu and bias") {
+  for (const std::string rest :
+       {"", R"(, "padding": "valid")", R"(, "activation": "relu")", R"(, "bias": false)"})
     for (const std::int64_t side : {5, 8, 14})
       compare({R"([{"type": "conv2d", "filters": 48)" + rest + "}]",
-               R"([{"type": "conv2d", "filters": 48, "algorithm": "direct")" + rest + "}]", {32, side, side}, 1e-4});
+               R"([{"type": "conv2d", "filters": 48, "algorithm": "direct")" + rest + "}]",
+               {32, side, side},
+               1e-4});
 }

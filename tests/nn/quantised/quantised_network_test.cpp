@@ -12,7 +12,8 @@ using namespace triage;
 
 namespace {
 
-std::shared_ptr<const network> build(const std::string& model, const sample_shape& input, std::int64_t width) {
+std::shared_ptr<const network> build(const std::string& model, const sample_shape& input,
+                                     std::int64_t width) {
   auto net = network::build(json_text(model), {"test.json", "/model"}, input, width);
   REQUIRE_MESSAGE(net.ok(), (net.ok() ? "" : net.error().message));
   return net.take();
@@ -62,14 +63,15 @@ double distance(const std::string& model, const sample_shape& input, const std::
   bytes.last_input_norms(norms);
   const auto targets = std::vector<std::int32_t>(batch, 0);
   auto loss = make_loss(json_value("softmax_cross_entropy"), {"test.json", "/loss"});
-  const auto signals =
-      exact.measure(parameters, batch, {targets, {}}, **loss, static_cast<signal_set>(signal::last_input_norm));
+  const auto signals = exact.measure(parameters, batch, {targets, {}}, **loss,
+                                     static_cast<signal_set>(signal::last_input_norm));
   for (std::size_t i = 0; i < norms.size(); ++i)
     CHECK(norms[i] == doctest::Approx(signals.last_input_norm[i]).epsilon(0.05));
   return apart / spread;
 }
 
-const std::string ending = R"({"type": "dense", "units": 37, "activation": "relu"}, {"type": "dense", "units": 4}])";
+const std::string ending =
+    R"({"type": "dense", "units": 37, "activation": "relu"}, {"type": "dense", "units": 4}])";
 
 } // namespace
 
@@ -80,15 +82,18 @@ TEST_CASE("8-bit outputs are close to those in floats, for every form that a net
   }
   const std::vector<float> scale{0.012F};
   const std::vector<float> shift{-0.9F};
-  for (const std::string front :
-       {R"([{"type": "dense", "units": 50, "activation": "relu"}, )", R"([{"type": "dense", "units": 50}, "relu", )",
-        R"([{"type": "dense", "units": 50, "bias": false, "activation": "relu"}, {"type": "dropout", "rate": 0.5}, )"})
+  for (
+      const std::string front :
+      {R"([{"type": "dense", "units": 50, "activation": "relu"}, )",
+       R"([{"type": "dense", "units": 50}, "relu", )",
+       R"([{"type": "dense", "units": 50, "bias": false, "activation": "relu"}, {"type": "dropout", "rate": 0.5}, )"})
     CHECK(distance(front + ending, {61, 1, 1}, scale, shift) < 0.03);
-  for (const std::string front :
-       {R"([{"type": "conv2d", "filters": 9, "activation": "relu"}, )",
-        R"([{"type": "conv2d", "filters": 16}, "relu", "max_pool", "flatten", )",
-        R"([{"type": "conv2d", "filters": 16, "kernel": 5, "stride": 2, "padding": "valid", "activation": "relu"}, )",
-        R"([{"type": "conv2d", "filters": 16, "activation": "relu"}, {"type": "conv2d", "filters": 20}, "relu",
+  for (
+      const std::string front :
+      {R"([{"type": "conv2d", "filters": 9, "activation": "relu"}, )",
+       R"([{"type": "conv2d", "filters": 16}, "relu", "max_pool", "flatten", )",
+       R"([{"type": "conv2d", "filters": 16, "kernel": 5, "stride": 2, "padding": "valid", "activation": "relu"}, )",
+       R"([{"type": "conv2d", "filters": 16, "activation": "relu"}, {"type": "conv2d", "filters": 20}, "relu",
             "avg_pool", {"type": "conv2d", "filters": 8, "kernel": 1, "bias": false, "activation": "relu"}, )"})
     CHECK(distance(front + ending, {1, 11, 12}, scale, shift) < 0.04);
 }
@@ -105,10 +110,11 @@ TEST_CASE("channels of bytes may mean different things, also through a flatten, 
 
 TEST_CASE("what has no 8-bit form is refused with the layer's name") {
   for (const std::string& model : std::vector<std::string>{
-        R"([{"type": "dense", "units": 4}])", R"([{"type": "dense", "units": 9, "activation": "tanh"}, )" + ending,
-        R"([{"type": "dense", "units": 9}, )" + ending, R"(["batch_norm", )" + ending,
-        R"([{"type": "conv2d", "filters": 8, "groups": 2, "activation": "relu"}, )" + ending,
-        R"([{"type": "residual", "layers": ["tanh"]}, )" + ending, R"(["max_pool", )" + ending}) {
+           R"([{"type": "dense", "units": 4}])",
+           R"([{"type": "dense", "units": 9, "activation": "tanh"}, )" + ending,
+           R"([{"type": "dense", "units": 9}, )" + ending, R"(["batch_norm", )" + ending,
+           R"([{"type": "conv2d", "filters": 8, "groups": 2, "activation": "relu"}, )" + ending,
+           R"([{"type": "residual", "layers": ["tanh"]}, )" + ending, R"(["max_pool", )" + ending}) {
     CAPTURE(model);
     const auto made = quantised_network::compile(build(model, {2, 6, 6}, 4), 16);
     REQUIRE(!made.ok());
