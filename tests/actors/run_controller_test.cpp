@@ -220,6 +220,34 @@ TEST_CASE("controller: when the last member is lost the run fails, after saving"
   CHECK(s.world.checkpoints == 2);
 }
 
+TEST_CASE("controller: a run without workers waits while some are still starting, and fails when none can") {
+  scene s({});
+  s.serve();
+  s.controller.expect_members(3);
+  s.controller.member_joined("a");
+  s.serve();
+  s.controller.member_lost(0, "broke at once");
+  s.serve();
+  CHECK(!s.world.summary);
+  s.controller.member_not_started("b", "no memory");
+  s.serve();
+  CHECK(!s.world.summary);
+  s.world.orders.clear(); // the lost member's
+  SUBCASE("the last one joins and takes over the batch") {
+    s.controller.member_joined("c");
+    s.serve();
+    CHECK(!s.world.summary);
+    CHECK(s.world.orders.size() == 1);
+  }
+  SUBCASE("the last one fails as well") {
+    s.controller.member_not_started("c", "no memory either");
+    s.serve();
+    REQUIRE(s.world.summary);
+    CHECK(s.world.summary->status == run_status::failed);
+    CHECK(s.world.summary->problem.find("no memory either") != std::string::npos);
+  }
+}
+
 TEST_CASE("controller: the clock of the run stands still during evaluations") {
   scene s({"evaluation.every_epochs=1"});
   s.serve();
