@@ -7,18 +7,20 @@ namespace triage {
 
 namespace {
 constexpr std::size_t slice_floats = 4096;
-}
+constexpr std::size_t smallest_shared = 65536; ///< below, waking a thread costs more than it saves
+} // namespace
 
 parameter_store::parameter_store(const parameter_layout& layout, const optimizer& rule,
-                                 std::optional<double> clipping)
+                                 std::optional<double> clipping, std::size_t lanes)
     : layout_(layout), rule_(rule), clipping_(clipping), pool_(layout.size()),
-      decay_mask_(layout.trained_size()) {
+      decay_mask_(layout.trained_size()), lanes_(std::max<std::size_t>(lanes, 1)), threads_(lanes_.size()) {
   for (const auto& p : layout.tensors())
     if (p.trained && p.decayed)
       std::fill_n(decay_mask_.begin() + static_cast<std::ptrdiff_t>(p.offset), p.size, 1.0F);
   for (std::size_t i = 0; i < rule.moments().size(); ++i)
     moments_.emplace_back(layout.trained_size());
-  moment_slices_.resize(moments_.size());
+  for (auto& l : lanes_)
+    l.moments.resize(moments_.size());
   current_ = pool_.acquire().freeze();
 }
 
@@ -39,51 +41,72 @@ void parameter_store::weigh(std::span<const contribution> contributions) {
         {c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
 }
 
-std::span<const float> parameter_store::mean_slice(std::size_t begin, std::size_t size) {
+std::span<const float> parameter_store::mean_slice(lane& l, std::size_t begin, std::size_t size) const {
   if (weighted_.size() == 1)
     return {weighted_[0].values + begin, size};
-  mean_.resize(std::max(mean_.size(), size));
-  const std::span<float> mean(mean_.data(), size);
+  l.mean.resize(std::max(l.mean.size(), size));
+  const std::span<float> mean(l.mean.data(), size);
   add_up(weighted_, begin, mean);
   return mean;
 }
 
-void parameter_store::apply(std::size_t begin, std::span<const float> gradient,
+void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> gradient,
                             const update_figures& figures) {
   const std::size_t size = gradient.size();
   for (std::size_t m = 0; m < moments_.size(); ++m)
-    moment_slices_[m] = moments_[m].values().subspan(begin, size);
+    l.moments[m] = moments_[m].values().subspan(begin, size);
   rule_.apply({.parameters = current_.view().subspan(begin, size),
                .next = figures.next.subspan(begin, size),
                .gradient = gradient,
                .gradient_scale = figures.scale,
-               .moments = moment_slices_,
+               .moments = l.moments,
                .decay_mask = std::span<const float>(decay_mask_).subspan(begin, size),
                .learning_rate = figures.learning_rate,
                .step = static_cast<std::int64_t>(version_)});
 }
 
+void parameter_store::each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work) {
+  const std::size_t trained = layout_.trained_size();
+  const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
+    for (std::size_t begin = from; begin < to; begin += slice_floats)
+      work(l, begin, std::min(slice_floats, to - begin));
+  };
+  // A single contribution is merged while other workers compute: their cores are not free.
+  if (weighted_.size() < 2 || trained < smallest_shared)
+    return slices(lanes_[0], 0, trained);
+  const std::size_t share = (trained / lanes_.size() + slice_floats - 1) / slice_floats * slice_floats;
+  threads_.run([&](std::size_t k) {
+    slices(lanes_[k], std::min(k * share, trained),
+           k + 1 == lanes_.size() ? trained : std::min((k + 1) * share, trained));
+  });
+}
+
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate) {
   weigh(contributions);
-  const auto trained = layout_.trained_size();
   mutable_blob next = pool_.acquire();
   ++version_;
   update_figures figures{next.values(), 1.0F, learning_rate};
   if (clipping_) {
     // The norm of the whole must be known before the first element changes.
-    const auto gradient = mean_slice(0, trained);
-    last_norm_ = gradient_norm(gradient);
+    mean_.resize(layout_.trained_size());
+    each_slice([&](lane&, std::size_t begin, std::size_t size) {
+      add_up(weighted_, begin, std::span(mean_).subspan(begin, size));
+    });
+    last_norm_ = gradient_norm(mean_);
     if (last_norm_ > *clipping_)
       figures.scale = static_cast<float>(*clipping_ / last_norm_);
-    apply(0, gradient, figures);
+    each_slice([&](lane& l, std::size_t begin, std::size_t size) {
+      apply(l, begin, std::span<const float>(mean_).subspan(begin, size), figures);
+    });
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.
-    for (std::size_t begin = 0; begin < trained; begin += slice_floats)
-      apply(begin, mean_slice(begin, std::min(slice_floats, trained - begin)), figures);
+    each_slice([&](lane& l, std::size_t begin, std::size_t size) {
+      apply(l, begin, mean_slice(l, begin, size), figures);
+    });
   }
   for (const auto& p : layout_.tensors())
     if (!p.trained) {
-      const auto observed = mean_slice(p.offset, p.size);
+      const auto observed = mean_slice(lanes_[0], p.offset, p.size);
       for (std::size_t i = 0; i < p.size; ++i) {
         const float old = current_.data()[p.offset + i];
         next.values()[p.offset + i] = old + static_cast<float>(p.averaging) * (observed[i] - old);

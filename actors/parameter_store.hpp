@@ -1,10 +1,12 @@
 #pragma once
 
 #include "core/blob.hpp"
+#include "core/fork_join.hpp"
 #include "core/saved_state.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/parameters.hpp"
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -21,8 +23,10 @@ struct contribution {
 /// block, so snapshots handed out before stay valid and unchanged. Owned by one thread.
 class parameter_store {
 public:
-  /// Borrows layout and rule, which must outlive it.
-  parameter_store(const parameter_layout& layout, const optimizer& rule, std::optional<double> clipping);
+  /// Borrows layout and rule, which must outlive it. `lanes`: threads that share a merge of several
+  /// contributions, slice by slice, while the workers who sent them rest; the result does not depend on it.
+  parameter_store(const parameter_layout& layout, const optimizer& rule, std::optional<double> clipping,
+                  std::size_t lanes = 1);
 
   void initialise(std::uint64_t seed);
 
@@ -45,9 +49,17 @@ private:
     double learning_rate;
   };
   void weigh(std::span<const contribution> contributions);
-  /// A slice of the mean gradient; valid until the next one.
-  std::span<const float> mean_slice(std::size_t begin, std::size_t size);
-  void apply(std::size_t begin, std::span<const float> gradient, const update_figures& figures);
+  /// What a thread needs for its slices.
+  struct lane {
+    std::vector<float> mean;
+    std::vector<std::span<float>> moments;
+  };
+  /// A slice of the mean gradient; valid until the lane's next one.
+  std::span<const float> mean_slice(lane& l, std::size_t begin, std::size_t size) const;
+  void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
+  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when there is something to
+  /// share.
+  void each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work);
 
   const parameter_layout& layout_;
   const optimizer& rule_;
@@ -57,10 +69,11 @@ private:
   std::uint64_t version_ = 0;
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
-  std::vector<std::span<float>> moment_slices_;
   std::vector<float> decay_mask_;
   std::vector<weighted_gradient> weighted_;
-  std::vector<float> mean_; ///< of a slice, or of the whole when gradients are clipped
+  std::vector<float> mean_; ///< of the whole, when gradients are clipped
+  std::vector<lane> lanes_;
+  fork_join threads_;
 };
 
 } // namespace triage

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <thread>
 
 namespace triage {
 
@@ -12,12 +13,19 @@ namespace {
 constexpr double report_interval_seconds = 0.25;
 constexpr int bad_results_tolerated = 3;
 
+/// A merge of several gradients may use the cores of the workers who sent them.
+std::size_t merge_lanes(std::int64_t workers) {
+  return std::min(static_cast<std::size_t>(workers),
+                  std::max<std::size_t>(std::thread::hardware_concurrency(), 1));
+}
+
 } // namespace
 
 run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clock& source,
                                run_effects& effects)
     : setup_(std::move(setup)), clock_(source), effects_(effects),
-      store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping),
+      store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping,
+             merge_lanes(setup_->config.workers)),
       training_time_(source), evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs) {
   store_.initialise(setup_->seed());

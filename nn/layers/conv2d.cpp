@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
+#include <string_view>
 
 namespace triage {
 
@@ -112,18 +113,18 @@ private:
     if (!r.training)
       return;
 
-    using weights_op = dnnl::convolution_backward_weights;
-    const auto weights = with_algorithm(c_, [&](algorithm by) {
-      return c_.bias ? weights_op::primitive_desc({by, source, c_.weights(true), c_.bias_layout(), output,
-                                                   c_.strides(), c_.before(), c_.after()},
-                                                  kernel_attributes(), e, forward)
-                     : weights_op::primitive_desc(
-                           {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()},
-                           kernel_attributes(), e, forward);
-    });
+    auto weights = gradient_descriptor(r, forward, source, output);
+    if (is_reference(weights)) {
+      // No fast kernel for these layouts (AVX2 with one input channel): a thousand times slower than a
+      // detour.
+      const desc any_source(source.dims(), f32, tag::any);
+      const desc any_output(output.dims(), f32, tag::any);
+      weights = gradient_descriptor(r, forward, any_source, any_output);
+    }
+    convert_for_weights_gradient(r.engine, weights.src_desc(), weights.diff_dst_desc());
     weights_gradient_ = kernel(r.engine, weights, weights_op(weights));
-    weights_gradient_.add(DNNL_ARG_SRC, source);
-    weights_gradient_.add(DNNL_ARG_DIFF_DST, output);
+    weights_gradient_.add(DNNL_ARG_SRC, weights.src_desc());
+    weights_gradient_.add(DNNL_ARG_DIFF_DST, weights.diff_dst_desc());
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (c_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, c_.bias_layout());
@@ -143,6 +144,23 @@ private:
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
     input_gradient_.add(DNNL_ARG_DIFF_DST, output);
     backward_weights_ = weight_binding(r.engine, weight_binding::use::read, storage, data.weights_desc());
+  }
+
+  using weights_op = dnnl::convolution_backward_weights;
+  [[nodiscard]] weights_op::primitive_desc gradient_descriptor(const stage_request& r,
+                                                               const forward_op::primitive_desc& forward,
+                                                               const desc& source, const desc& output) const {
+    return with_algorithm(c_, [&](algorithm by) {
+      return c_.bias ? weights_op::primitive_desc({by, source, c_.weights(true), c_.bias_layout(), output,
+                                                   c_.strides(), c_.before(), c_.after()},
+                                                  kernel_attributes(), r.engine.engine(), forward)
+                     : weights_op::primitive_desc(
+                           {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()},
+                           kernel_attributes(), r.engine.engine(), forward);
+    });
+  }
+  [[nodiscard]] static bool is_reference(const weights_op::primitive_desc& d) {
+    return std::string_view(d.impl_info_str()).starts_with("ref");
   }
 
   conv_shape c_;

@@ -38,12 +38,25 @@ protected:
   kernel forward_;          ///< arguments SRC, WEIGHTS, BIAS, DST
   kernel weights_gradient_; ///< arguments SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS
   kernel input_gradient_;   ///< arguments DIFF_DST, WEIGHTS, DIFF_SRC
+  /// The weight gradient reads its inputs in layouts of its own: makes copies in them before each run. For
+  /// processors without a fast kernel for the layouts that forward has chosen.
+  void convert_for_weights_gradient(kernel_engine& engine, const dnnl::memory::desc& source,
+                                    const dnnl::memory::desc& output_gradient);
   weight_binding forward_weights_;
   weight_binding gradient_weights_;
   weight_binding backward_weights_;
 
 private:
+  struct converted {
+    kernel reorder;
+    float_buffer copy;
+  };
+  static converted make_conversion(kernel_engine& engine, const tensor_layout& from,
+                                   const dnnl::memory::desc& to);
+
   weight_place place_;
+  converted source_; ///< empty kernels where no conversion is needed
+  converted output_gradient_;
   kernel activation_;              ///< the activation's derivative, in place on the output gradient
   std::optional<float> rectifier_; ///< the slope, where the derivative is a rectifier's instead
   bool next_relu_ = false;
