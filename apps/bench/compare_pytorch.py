@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the benchmark models with triage and with PyTorch on one core and prints the ratio of their speeds.
 
-    apt-get install python3-torch && apps/bench/compare_pytorch.py [--program build/release/triage] [mlp:64 cnn:64 ...]
+    apt-get install python3-torch libopenblas0-pthread && apps/bench/compare_pytorch.py [--program build/release/triage] [mlp:64 cnn:64 ...]
 
 Both sides train the same models (apps/bench/models.cpp) with the same batch size and the same optimizer on data of
 the same shape, pinned to the same core, in turns; the figure of a round is samples per second of whole training
@@ -119,6 +119,12 @@ class Torch:
             raise SystemExit("PyTorch ended; is python3-torch installed?")
         return float(answer)
 
+    def uses_fast_blas(self):
+        pid = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        with open(f"/proc/{pid[0] if pid else self.process.pid}/maps") as maps:
+            libraries = maps.read()
+        return any(name in libraries for name in ("openblas", "libmkl", "blis"))
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -132,6 +138,9 @@ def best_torch(core, name, batch, seconds, limits):
         for channels_last in ((False,) if name == "mlp" else (False, True)):
             torch = Torch(core, environment, name, batch, channels_last, limits)
             torch.measure(seconds / 2)
+            if not torch.uses_fast_blas():
+                raise SystemExit("PyTorch runs on the reference BLAS, which would be no fair comparison; "
+                                 "apt-get install libopenblas0-pthread")
             rate = torch.measure(seconds)
             setting = f"{label}, {'channels_last' if channels_last else 'contiguous'}"
             print(f"  PyTorch, {setting}: {rate:.0f} samples/s", flush=True)
