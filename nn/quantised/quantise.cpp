@@ -78,7 +78,8 @@ void quantise_rows(const float* weights, std::span<const float> column_scale,
       row = scaled.data();
     }
     const float largest = largest_magnitude(row, out.columns);
-    // A row of zeros, or one that is not finite (its scores will say so), has no scale of its own.
+    // A row of zeros has no scale of its own. Rows are finite but in a run that is about to be found
+    // diverged.
     out.scale[r] = largest > 0.0F && std::isfinite(largest) ? largest / largest_weight : 1.0F;
     std::int8_t* const to = out.values.data() + r * out.columns;
     scale_row(row, 1.0F / out.scale[r], to, out.columns);
