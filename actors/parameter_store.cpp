@@ -88,15 +88,19 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
   update_figures figures{next.values(), 1.0F, learning_rate};
   if (clipping_) {
     // The norm of the whole must be known before the first element changes.
-    mean_.resize(layout_.trained_size());
-    each_slice([&](lane&, std::size_t begin, std::size_t size) {
-      add_up(weighted_, begin, std::span(mean_).subspan(begin, size));
-    });
-    last_norm_ = gradient_norm(mean_);
+    std::span<const float> gradient(weighted_[0].values, layout_.trained_size());
+    if (weighted_.size() > 1) {
+      mean_.resize(gradient.size());
+      each_slice([&](lane&, std::size_t begin, std::size_t size) {
+        add_up(weighted_, begin, std::span(mean_).subspan(begin, size));
+      });
+      gradient = mean_;
+    }
+    last_norm_ = gradient_norm(gradient);
     if (last_norm_ > *clipping_)
       figures.scale = static_cast<float>(*clipping_ / last_norm_);
     each_slice([&](lane& l, std::size_t begin, std::size_t size) {
-      apply(l, begin, std::span<const float>(mean_).subspan(begin, size), figures);
+      apply(l, begin, gradient.subspan(begin, size), figures);
     });
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.

@@ -71,7 +71,7 @@ private:
   std::vector<mutable_blob> moments_;
   std::vector<float> decay_mask_;
   std::vector<weighted_gradient> weighted_;
-  std::vector<float> mean_; ///< of the whole, when gradients are clipped
+  std::vector<float> mean_; ///< of the whole, when several gradients are clipped
   std::vector<lane> lanes_;
   fork_join threads_;
 };

@@ -65,8 +65,11 @@ void point_scorer::prepare_bytes(const snapshot& at, std::span<const std::uint32
     return;
   loaded_version_ = at.version;
   const bool calibrate = loads_++ >= next_calibration_;
-  if (!calibrate)
-    return bytes_->load(at.parameters.view());
+  if (!calibrate) {
+    if (trusted_)
+      bytes_->load(at.parameters.view());
+    return;
+  }
   // Parameters move fastest at the start: look again after 1, 2, 4, … snapshots.
   next_calibration_ = loads_ + std::min(loads_, longest_calibration_interval) - 1;
   const auto probe = ids.first(std::min(ids.size(), floats_.capacity()));
@@ -118,8 +121,9 @@ void point_scorer::choose(const snapshot& at, std::span<const std::uint32_t> ids
   const bool keep = wanted == "int8" || bytes < floats;
   remark_ = fmt::format(
       "scores are measured in {}: {:.2f} us a sample in 8-bit integers, {:.2f} in floats; priorities "
-      "differ by {:.1f} %",
-      keep ? "8-bit integers" : "floats", bytes * share, floats * share, 100.0 * disagreement_);
+      "differ by {:.1f} %{}",
+      keep ? "8-bit integers" : "floats", bytes * share, floats * share, 100.0 * disagreement_,
+      keep && !trusted_ ? ", so floats are used until they agree" : "");
   if (!keep)
     bytes_.reset();
 }

@@ -46,9 +46,11 @@ command_action add_bench_command(CLI::App& program) {
   auto* command = program.add_subcommand("bench", summary);
   command->add_option("suites", request->suites, "which suites; default: all")->check(CLI::IsMember(names));
   command->add_option("--json", request->json_file, "write every measurement to this file");
-  command->add_option(
-      "--only", request->options.only,
-      "MODEL:BATCH of mlp:64, mlp:256, cnn:64, resnet8:64 in the suites kernels, train and score");
+  command
+      ->add_option(
+          "--only", request->options.only,
+          "MODEL:BATCH of mlp:64, mlp:256, cnn:64, resnet8:64 in the suites kernels, train and score")
+      ->check(CLI::IsMember({"mlp:64", "mlp:256", "cnn:64", "resnet8:64"}));
   command->add_option("--rounds", request->options.rounds, "measurements of each contender, in turns")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -18,8 +18,7 @@ struct staleness_summary {
 
 /// The last known priority of each point, the parameter version it was measured at, and when the point was
 /// last trained (in epochs). Bad values never enter: NaN, infinite and negative scores are counted and
-/// replaced by the floor. Eight bytes a point, twelve with the
-/// times of training. Owned by one thread.
+/// replaced by the floor. Eight bytes a point, twelve with the times of training. Owned by one thread.
 class priority_table {
 public:
   /// `track_training`: whether mark_trained is remembered.

@@ -5,7 +5,9 @@
 #include "apps/bench/suites.hpp"
 
 #include <caf/all.hpp>
+#include <chrono>
 #include <fmt/format.h>
+#include <stdexcept>
 
 namespace triage {
 
@@ -66,7 +68,6 @@ double coordinator_cost(const std::shared_ptr<const run_setup>& setup, std::size
   for (std::size_t i = 0; i < members; ++i)
     controller.member_joined("member");
   serve();
-  double results = 0.0;
   const double rate = calls_per_second(seconds, [&] {
     const auto orders = std::exchange(world.orders, {});
     for (const auto& [member, order] : orders) {
@@ -77,7 +78,6 @@ double coordinator_cost(const std::shared_ptr<const run_setup>& setup, std::size
       r.gradient = gradients[member % members];
       controller.result_arrived(r);
       serve();
-      results += 1.0;
     }
   });
   return 1e6 / (rate * static_cast<double>(members));
@@ -92,7 +92,9 @@ double round_trips(double seconds) {
   caf::scoped_actor self(system);
   const draw_request message{1, 0.0, {1, mutable_blob(1U << 20U).freeze()}};
   const double rate = calls_per_second(seconds, [&] {
-    self->request(echo, caf::infinite, message).receive([](const draw_request&) {}, [](const caf::error&) {});
+    self->request(echo, std::chrono::seconds(10), message)
+        .receive([](const draw_request&) {},
+                 [&](const caf::error& e) { throw std::runtime_error("no answer: " + system.render(e)); });
   });
   self->send_exit(echo, caf::exit_reason::user_shutdown);
   return rate;

@@ -10,7 +10,7 @@ namespace triage {
 
 namespace {
 
-/// Four significant digits without an exponent, thousands separated.
+/// Three to four significant digits without an exponent.
 std::string number(double v) {
   const double size = std::abs(v);
   if (size >= 1e6)

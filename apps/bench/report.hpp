@@ -27,8 +27,8 @@ public:
   /// A line of text between the rows.
   void remark(const std::string& text);
 
-  /// {"suites": {NAME: [{"name", "unit", "median", "low", "high", "rounds", "wanted", "values"}]}, "build",
-  /// …}
+  /// {"build": …, "suites": {NAME: {"rows": [{"name", "unit", "median", "low", "high", "at_least" or
+  /// "at_most", "values"}], "remarks": […]}}}; low and high are the quartiles.
   [[nodiscard]] json_value to_json() const;
 
 private:

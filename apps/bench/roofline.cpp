@@ -2,7 +2,6 @@
 
 #include "nn/layers/window.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace triage {
@@ -90,10 +89,7 @@ private:
     const dims after = {place->bottom, place->right};
     const auto attributes = kernel_attributes();
     const auto& e = engine_.engine();
-    // The layer's own rule for Winograd's algorithm; kernels that it has none for fall back to the direct
-    // one.
-    const bool winograd =
-        shape.size == 3 && shape.step() == 1 && groups == 1 && std::min(in.channels, out.channels) >= 32;
+    const bool winograd = suits_winograd(shape, groups, in.channels, out.channels);
     const auto made = [&](const auto& make) {
       if (winograd) {
         try {

@@ -2,7 +2,8 @@
 
 #include "nn/network.hpp"
 
-#include <functional>
+#include <cstdint>
+#include <vector>
 
 namespace triage {
 

@@ -2,8 +2,6 @@
 
 #include "nn/kernels/multiversion.hpp"
 
-#include <algorithm>
-
 namespace triage {
 
 namespace {

@@ -4,7 +4,6 @@
 #include "nn/layers/window.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <optional>
 #include <string_view>
@@ -220,7 +219,8 @@ public:
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     const auto& layout = *parameters_;
     return std::make_unique<conv2d_stage>(
-        r, conv_shape{input_, output_, groups_, window_.size, window_.step(), place_, activation_, winograd(),
+        r, conv_shape{input_, output_, groups_, window_.size, window_.step(), place_, activation_,
+                      algorithm_ == "auto" && suits_winograd(window_, groups_, input_.channels, filters_),
                       layout[weight_].offset,
                       bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt});
   }
@@ -239,12 +239,6 @@ public:
   }
 
 private:
-  /// By shape alone, never by a measurement: the same run must use the same arithmetic each time.
-  [[nodiscard]] bool winograd() const {
-    return algorithm_ == "auto" && window_.size == 3 && window_.step() == 1 && groups_ == 1 &&
-           std::min(input_.channels, filters_) >= 32;
-  }
-
   std::int64_t filters_ = 1;
   window window_{3, 1, json_value("same")};
   std::int64_t groups_ = 1;

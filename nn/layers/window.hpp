@@ -29,4 +29,11 @@ struct window {
   [[nodiscard]] result<placement> place(const sample_shape& input) const;
 };
 
+/// Whether a convolution runs by Winograd's algorithm where the processor has kernels for it. By shape alone,
+/// never by a measurement: the same run must use the same arithmetic each time.
+[[nodiscard]] inline bool suits_winograd(const window& w, std::int64_t groups, std::int64_t inputs,
+                                         std::int64_t outputs) {
+  return w.size == 3 && w.step() == 1 && groups == 1 && inputs >= 32 && outputs >= 32;
+}
+
 } // namespace triage

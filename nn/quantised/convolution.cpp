@@ -67,8 +67,7 @@ TRIAGE_INLINE void copy_words(const std::uint8_t* from, std::size_t words, std::
     std::memcpy(to + i * word, from + i * word, word);
 }
 
-/// The windows of one row of output pixels, as rows of words. `window_rows` of the padded images below each
-/// other are `row_stride` bytes apart.
+/// The windows of one row of output pixels, each to become a row of words.
 struct window_rows {
   std::size_t pixels;
   std::size_t step;

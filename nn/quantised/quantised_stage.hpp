@@ -57,7 +57,7 @@ private:
 /// A layer that does nothing in inference, or only gives the same bytes another shape.
 [[nodiscard]] std::unique_ptr<quantised_stage> make_quantised_view(const dnnl::memory::desc& bytes);
 
-/// Tensors of a layer in the flat block. A weight row of an output channel is in the order of `plain`.
+/// Tensors of a layer in the flat block.
 struct quantised_weights {
   std::size_t weight = 0;
   std::optional<std::size_t> bias;
