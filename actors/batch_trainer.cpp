@@ -74,6 +74,8 @@ train_result batch_trainer::train(const train_order& order) {
   train_result out;
   out.lease = order.lease;
   out.base_version = order.base.version;
+  if (setup_->config.ledger)
+    out.losses.assign(signals.loss.begin(), signals.loss.end());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     out.loss_sum += static_cast<double>(signals.loss[i]);
     if (!std::isfinite(signals.loss[i]) && out.suspects.size() < 5)
@@ -83,7 +85,7 @@ train_result batch_trainer::train(const train_order& order) {
   out.finite = std::isfinite(out.loss_sum) && all_finite(gradient.view());
   if (setup_->point_score && out.finite) {
     out.scores.resize(ids.size());
-    setup_->point_score->compute(signals, out.scores);
+    setup_->point_score->compute(signals, ids, out.scores);
   }
   out.gradient = std::move(gradient).freeze();
   return out;

@@ -36,8 +36,9 @@ struct coordinator_state : run_effects {
   void draw(std::size_t batches, double run_fraction, const snapshot& at) override {
     self->send(sampler, draw_request{batches, run_fraction, at});
   }
-  void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) override {
-    self->send(sampler, byproduct_scores{std::move(batch), std::move(scores), version});
+  void record_byproducts(shared_batch batch, std::vector<float> scores, std::vector<float> losses,
+                         std::uint64_t version) override {
+    self->send(sampler, byproducts{std::move(batch), std::move(scores), std::move(losses), version});
   }
   void pause_scoring(bool paused) override { self->send(sampler, pause_request{paused}); }
   void evaluate(const snapshot& at) override { self->send(evaluator, evaluate_order{at}); }

@@ -42,10 +42,10 @@ using estimator_actor = caf::typed_actor<
 
 /// Owns the priorities and the order of the data (sampling_source).
 using sampler_actor = caf::typed_actor<
-    // The coordinator wants batches; answered by drawn_batches.
+    // The coordinator wants batches; answered by drawn_batches, perhaps in parts and later.
     caf::reacts_to<draw_request>,
-    // Scores that fell off while training.
-    caf::reacts_to<byproduct_scores>,
+    // Scores and losses that fell off while training.
+    caf::reacts_to<byproducts>,
     // An estimator is free; answered by a score_order as soon as points are due.
     caf::reacts_to<estimator_ready>,
     // An estimator has measured points, and is free again.

@@ -45,9 +45,10 @@ struct drawn_batches {
 };
 
 /// Coordinator -> sampler: by-products of training the batch. One message per order, never one per point.
-struct byproduct_scores {
+struct byproducts {
   shared_batch batch;
-  std::vector<float> scores;
+  std::vector<float> scores; ///< empty when the sampling needs none
+  std::vector<float> losses; ///< empty when nobody keeps a ledger
   std::uint64_t version = 0;
 };
 
@@ -60,12 +61,13 @@ struct estimator_ready {
 struct score_order {
   std::vector<std::uint32_t> ids;
   snapshot at;
+  blob direction; ///< for projections; empty where no score needs it or none is known yet
 };
 
-/// Estimator -> sampler: measured with the parameters of `version`.
+/// Estimator -> sampler: the scores of its order, measured with the parameters of `version`.
 struct measured_scores {
-  std::vector<std::uint32_t> ids;
   std::vector<float> scores;
+  std::vector<float> gradient; ///< mean over the points of the order; empty where nobody needs it
   std::uint64_t version = 0;
   double busy_seconds = 0.0;
 };
@@ -136,7 +138,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::welcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::failure_notice)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::draw_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::drawn_batches)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::byproduct_scores)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::byproducts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::estimator_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::score_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::measured_scores)

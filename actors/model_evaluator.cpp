@@ -17,6 +17,9 @@ set_figures model_evaluator::measure(std::span<const float> parameters, const da
   const auto width = static_cast<std::size_t>(setup_->net->output_width());
   double loss = 0.0;
   std::uint64_t correct = 0;
+  const bool judged = setup_->loss->has_accuracy();
+  std::vector<double> right(judged ? static_cast<std::size_t>(set.classes) : 0);
+  std::vector<double> count(right.size());
   for (std::size_t begin = 0; begin < total; begin += chunk_size_) {
     chunk_.clear();
     for (std::size_t i = begin; i < std::min(begin + chunk_size_, total); ++i)
@@ -28,15 +31,30 @@ set_figures model_evaluator::measure(std::span<const float> parameters, const da
         workspace_.measure(parameters, batch, targets, *setup_->loss, static_cast<signal_set>(signal::loss));
     for (std::size_t i = 0; i < chunk_.size(); ++i) {
       loss += static_cast<double>(signals.loss[i]);
-      if (setup_->loss->has_accuracy())
-        correct +=
-            setup_->loss->is_correct(workspace_.outputs().subspan(i * width, width), targets, i) ? 1U : 0U;
+      if (!judged)
+        continue;
+      const bool good = setup_->loss->is_correct(workspace_.outputs().subspan(i * width, width), targets, i);
+      correct += good ? 1U : 0U;
+      if (!right.empty()) {
+        const auto label = static_cast<std::size_t>(targets.labels[i]);
+        count[label] += 1.0;
+        right[label] += good ? 1.0 : 0.0;
+      }
     }
   }
   set_figures out;
   out.loss = total == 0 ? 0.0 : loss / static_cast<double>(total);
-  if (setup_->loss->has_accuracy())
+  if (judged)
     out.accuracy = total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
+  double sum = 0.0;
+  double present = 0.0;
+  for (std::size_t c = 0; c < right.size(); ++c) {
+    out.recall.push_back(right[c] / count[c]);
+    sum += count[c] > 0.0 ? out.recall.back() : 0.0;
+    present += count[c] > 0.0 ? 1.0 : 0.0;
+  }
+  if (present > 0.0)
+    out.balanced_accuracy = sum / present;
   return out;
 }
 
@@ -49,11 +67,14 @@ evaluation_figures model_evaluator::evaluate(std::span<const float> parameters) 
     const auto test = measure(parameters, setup_->data.test, {});
     out.test_loss = test.loss;
     out.test_accuracy = test.accuracy;
+    out.test_balanced_accuracy = test.balanced_accuracy;
+    out.test_recall = test.recall;
   }
   if (setup_->data.validation.size > 0) {
     const auto validation = measure(parameters, setup_->data.validation, {});
     out.validation_loss = validation.loss;
     out.validation_accuracy = validation.accuracy;
+    out.validation_balanced_accuracy = validation.balanced_accuracy;
   }
   return out;
 }

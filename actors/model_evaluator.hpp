@@ -14,6 +14,8 @@ namespace triage {
 struct set_figures {
   double loss = 0.0;
   std::optional<double> accuracy; ///< where the loss has a notion of right
+  std::vector<double> recall;     ///< of each class that occurs (NaN elsewhere); with such a loss and classes
+  std::optional<double> balanced_accuracy; ///< mean recall of the classes that occur
 };
 
 /// Measures parameters on the test set, the validation set and the probe of the training set, without

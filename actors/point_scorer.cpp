@@ -29,6 +29,10 @@ double distance(std::span<const float> a, std::span<const float> b) {
   return 0.5 * moved;
 }
 
+bool needs_gradients(signal_set wanted) {
+  return (wanted & (signal::gradient_norm | signal::projection | signal::last_projection)) != 0;
+}
+
 } // namespace
 
 point_scorer::point_scorer(std::shared_ptr<const run_setup> setup, const clock& time)
@@ -43,7 +47,8 @@ void point_scorer::measure_parts(std::span<const std::uint32_t> ids, std::size_t
                                  std::span<float> out, const Run& run) const {
   for (std::size_t at = 0; at < ids.size(); at += capacity) {
     const std::size_t n = std::min(capacity, ids.size() - at);
-    setup_->point_score->compute(run(ids.subspan(at, n)), out.subspan(at, n));
+    const auto part = ids.subspan(at, n);
+    setup_->point_score->compute(run(part), part, out.subspan(at, n));
   }
 }
 
@@ -128,10 +133,31 @@ void point_scorer::choose(const snapshot& at, std::span<const std::uint32_t> ids
     bytes_.reset();
 }
 
-std::vector<float> point_scorer::measure(const snapshot& at, std::span<const std::uint32_t> ids) {
+/// Scores that need a backward pass, in floats. Projections also leave the mean gradient behind.
+void point_scorer::measure_gradients(const snapshot& at, std::span<const std::uint32_t> ids,
+                                     std::span<const float> direction, std::span<float> out) {
+  const auto wanted = setup_->point_score->needs();
+  const bool projects = (wanted & (signal::projection | signal::last_projection)) != 0;
+  std::vector<float> part_gradient(projects ? setup_->net->parameters().size() : 0);
+  gradient_.assign(part_gradient.size(), 0.0F);
+  measure_parts(ids, floats_.capacity(), out, [&](std::span<const std::uint32_t> part) {
+    const auto signals = floats_.run_backward(at.parameters.view(), part, wanted, direction, part_gradient);
+    const float share = static_cast<float>(part.size()) / static_cast<float>(ids.size());
+    for (std::size_t i = 0; i < gradient_.size(); ++i)
+      gradient_[i] += share * part_gradient[i];
+    return signals;
+  });
+}
+
+std::vector<float> point_scorer::measure(const snapshot& at, std::span<const std::uint32_t> ids,
+                                         std::span<const float> direction) {
   std::vector<float> scores(ids.size());
   if (ids.empty())
     return scores;
+  if (needs_gradients(setup_->point_score->needs())) {
+    measure_gradients(at, ids, direction, scores);
+    return scores;
+  }
   if (!chosen_)
     choose(at, ids);
   if (bytes_)

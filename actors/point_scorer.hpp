@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace triage {
@@ -22,8 +23,12 @@ class point_scorer {
 public:
   /// Borrows the clock.
   point_scorer(std::shared_ptr<const run_setup> setup, const clock& time);
-  /// May throw what components throw.
-  [[nodiscard]] std::vector<float> measure(const snapshot& at, std::span<const std::uint32_t> ids);
+  /// `direction`: what projections are measured on, laid out like a gradient; empty: none is known. May throw
+  /// what components throw.
+  [[nodiscard]] std::vector<float> measure(const snapshot& at, std::span<const std::uint32_t> ids,
+                                           std::span<const float> direction = {});
+  /// The mean gradient over the points of the last call, for scores that are projections; else empty.
+  [[nodiscard]] std::vector<float> take_gradient() { return std::exchange(gradient_, {}); }
   [[nodiscard]] bool uses_bytes() const { return bytes_ != nullptr; }
   /// Distance of the last calibration, 0 to 1.
   [[nodiscard]] double disagreement() const { return disagreement_; }
@@ -36,6 +41,8 @@ private:
   template <class Run>
   void measure_parts(std::span<const std::uint32_t> ids, std::size_t capacity, std::span<float> out,
                      const Run& run) const;
+  void measure_gradients(const snapshot& at, std::span<const std::uint32_t> ids,
+                         std::span<const float> direction, std::span<float> out);
   void measure_floats(const snapshot& at, std::span<const std::uint32_t> ids, std::span<float> out);
   void measure_bytes(std::span<const std::uint32_t> ids, std::span<float> out);
 
@@ -50,6 +57,7 @@ private:
   std::uint64_t next_calibration_ = 0;
   std::uint64_t loaded_version_ = ~std::uint64_t{0};
   std::string remark_;
+  std::vector<float> gradient_;
 };
 
 } // namespace triage

@@ -42,11 +42,12 @@ estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_poin
       [self, sampler, monitor, name, give_up](const score_order& order) {
         auto& state = self->state;
         const clock& time = *state.context->time;
-        measured_scores out{order.ids, {}, order.at.version, 0.0};
+        measured_scores out{{}, {}, order.at.version, 0.0};
         const double begin = time.now();
         const auto problem = guarded([&] {
           const auto span = state.lane.span("score", order.at.version);
-          out.scores = state.scorer->measure(order.at, order.ids);
+          out.scores = state.scorer->measure(order.at, order.ids, order.direction.view());
+          out.gradient = state.scorer->take_gradient();
         });
         if (!problem.empty())
           return give_up(problem);

@@ -75,8 +75,8 @@ void run_controller::result_arrived(const train_result& result) {
     meter_.add(result, done->batch->ids.size(), store_.version(), setup_->loss->has_accuracy());
     arrived_.push_back({result.member, {result.gradient, static_cast<double>(done->batch->ids.size())}});
     // Before anything that may ask for the sampler's state: it must include these scores.
-    if (!result.scores.empty())
-      effects_.record_scores(done->batch, result.scores, result.base_version);
+    if (!result.scores.empty() || !result.losses.empty())
+      effects_.record_byproducts(done->batch, result.scores, result.losses, result.base_version);
   } else {
     reject(result, *done);
   }
@@ -105,7 +105,7 @@ void run_controller::sampler_state_arrived(const sampler_report& report) {
   if (phase_ != phase::collecting)
     return;
   samples_scored_ = report.samples_scored;
-  scoring_seconds_ = report.scoring_seconds;
+  account_ = report.account;
   first_checkpoint_due_ = false;
   checkpoints_.passed(epochs(samples_dispatched_));
   if (diverged_)
@@ -165,6 +165,8 @@ void run_controller::advance() {
 }
 
 void run_controller::dispatch() {
+  if (setup_->config.prefetch_batches == 0)
+    request_batches();
   for (auto& m : ledger_.members()) {
     if (stock_.empty() || ending())
       return;
@@ -190,7 +192,11 @@ void run_controller::request_batches() {
     return;
   // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a
   // step, so that with one worker the sampler sees scores and draws in the same order whatever the timing.
-  const std::size_t full = 2 * std::max<std::size_t>(ledger_.members().size(), 1);
+  const auto per_worker = static_cast<std::size_t>(setup_->config.prefetch_batches);
+  std::size_t full = per_worker * std::max<std::size_t>(ledger_.members().size(), 1);
+  if (per_worker == 0) // only what somebody waits for
+    full = static_cast<std::size_t>(std::count_if(ledger_.members().begin(), ledger_.members().end(),
+                                                  [](const auto& m) { return m.idle; }));
   const std::size_t have = stock_.size() + batches_requested_;
   if (have >= full)
     return;
@@ -361,8 +367,10 @@ run_summary run_controller::summarise() const {
   s.train_seconds = training_time_.seconds();
   if (s.train_seconds > 0.0)
     s.samples_per_second = static_cast<double>(s.samples_trained) / s.train_seconds;
-  if (const double busy = meter_.worker_busy_seconds() + scoring_seconds_; busy > 0.0)
-    s.scoring_share = scoring_seconds_ / busy;
+  const double scoring = account_.scoring_seconds;
+  if (const double busy = meter_.worker_busy_seconds() + scoring; busy > 0.0)
+    s.scoring_share = scoring / busy;
+  s.prioritization = account_;
   s.dropped_results = meter_.dropped();
   s.lost_members = lost_members_;
   s.figures = figures_;

@@ -114,7 +114,7 @@ private:
   double last_report_ = 0.0;
 
   std::uint64_t samples_scored_ = 0;
-  double scoring_seconds_ = 0.0;
+  prioritization_account account_;
   std::optional<evaluation_figures> figures_;
   std::optional<target_time> time_to_target_;
   std::string last_checkpoint_;

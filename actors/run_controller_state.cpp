@@ -60,7 +60,7 @@ saved_state run_controller::save() const {
   state.put_all("optimizer", store_.save_moments());
   state.put_all("meter", meter_.save());
   state.put("run/samples", std::vector<std::uint64_t>{samples_dispatched_, samples_merged_, samples_scored_});
-  state.put("run/seconds", std::vector<double>{training_time_.seconds(), scoring_seconds_});
+  state.put("run/seconds", std::vector<double>{training_time_.seconds()});
   state.put("run/target",
             std::vector<double>{time_to_target_ ? time_to_target_->seconds : absent,
                                 time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent});
@@ -87,7 +87,7 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
         target.ok() ? nullptr : &target.error(), stock.ok() ? nullptr : &stock.error()})
     if (problem != nullptr)
       return *problem;
-  if (samples->size() != 3 || seconds->size() != 2 || target->size() != 2)
+  if (samples->size() != 3 || seconds->size() != 1 || target->size() != 2)
     return data_error("the saved run position has an unexpected length");
   if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
     return loaded;
@@ -97,7 +97,6 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
   samples_merged_ = (*samples)[1];
   samples_scored_ = (*samples)[2];
   training_time_ = stopwatch(clock_, (*seconds)[0]);
-  scoring_seconds_ = (*seconds)[1];
   if (!std::isnan((*target)[0]))
     time_to_target_ = target_time{setup_->config.target.metric, setup_->config.target.value, (*target)[0],
                                   static_cast<std::uint64_t>((*target)[1])};

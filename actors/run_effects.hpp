@@ -15,7 +15,9 @@ public:
   /// Ask the sampler for batches; the answer comes as `batches_arrived`. `at`: the present parameters, which
   /// estimators will measure with.
   virtual void draw(std::size_t batches, double run_fraction, const snapshot& at) = 0;
-  virtual void record_scores(shared_batch batch, std::vector<float> scores, std::uint64_t version) = 0;
+  /// What fell off while training the batch: scores where the sampling wants them, losses for the ledger.
+  virtual void record_byproducts(shared_batch batch, std::vector<float> scores, std::vector<float> losses,
+                                 std::uint64_t version) = 0;
   /// Estimators rest while the clock of the run stands.
   virtual void pause_scoring(bool paused) = 0;
   virtual void evaluate(const snapshot& at) = 0;

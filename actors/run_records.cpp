@@ -1,5 +1,7 @@
 #include "actors/run_records.hpp"
 
+#include <fmt/format.h>
+
 namespace triage {
 
 namespace {
@@ -23,7 +25,41 @@ std::optional<double> evaluation_figures::find(const std::string& metric) const 
     return validation_loss;
   if (metric == "validation_accuracy")
     return validation_accuracy;
+  if (metric == "test_balanced_accuracy")
+    return test_balanced_accuracy;
+  if (metric == "validation_balanced_accuracy")
+    return validation_balanced_accuracy;
   return std::nullopt;
+}
+
+std::string to_sentence(const prioritization_account& a) {
+  if (!a.prioritized || a.samples_drawn == 0)
+    return {};
+  const double drawn = static_cast<double>(a.samples_drawn);
+  const double share = static_cast<double>(a.samples_prioritized) / drawn;
+  if (a.samples_prioritized == 0)
+    return fmt::format("prioritization was never on; it cost {:.1f} s of scoring", a.scoring_seconds);
+  std::string line =
+      fmt::format("prioritization was on for {:.0f} % of the samples and cost {:.1f} s of scoring",
+                  100.0 * share, a.scoring_seconds);
+  if (a.uniform_speed > 0.0 && a.prioritized_speed > 0.0)
+    line +=
+        fmt::format(" (training ran at {:.2f} of the uniform speed)", a.prioritized_speed / a.uniform_speed);
+  if (!a.gain || !(a.prioritized_speed > 0.0))
+    return line + "; what it saved cannot be told from this run: `triage race` measures it";
+  const double seconds = static_cast<double>(a.samples_prioritized) / a.prioritized_speed;
+  const double speed = a.uniform_speed > 0.0 ? a.uniform_speed : a.prioritized_speed;
+  // The same reduction of noise by uniform steps would have taken gain times the samples.
+  const auto saved = [&](double gain) {
+    return static_cast<double>(a.samples_prioritized) * gain / speed - seconds;
+  };
+  line +=
+      fmt::format("; its steps were {:.2f} times less noisy ({:.2f} to {:.2f}), worth {:.1f} s ({:.1f} to "
+                  "{:.1f}) where noise limits the run and nothing where it does not; `triage race` measures "
+                  "what it really saves",
+                  a.gain->value, a.gain->low, a.gain->high, saved(a.gain->value), saved(a.gain->low),
+                  saved(a.gain->high));
+  return line;
 }
 
 std::string to_string(run_status status) {
@@ -48,6 +84,28 @@ json_value to_json(const evaluation_figures& f) {
   out.set("validation_accuracy", optional_number(f.validation_accuracy));
   out.set("test_loss", optional_number(f.test_loss));
   out.set("test_accuracy", optional_number(f.test_accuracy));
+  out.set("validation_balanced_accuracy", optional_number(f.validation_balanced_accuracy));
+  out.set("test_balanced_accuracy", optional_number(f.test_balanced_accuracy));
+  json_value::array recall;
+  for (const double r : f.test_recall)
+    recall.emplace_back(r);
+  out.set("test_recall", json_value(std::move(recall)));
+  return out;
+}
+
+json_value to_json(const prioritization_account& a) {
+  json_value out;
+  if (!a.prioritized)
+    return out;
+  out.set("samples_drawn", json_value(a.samples_drawn));
+  out.set("samples_prioritized", json_value(a.samples_prioritized));
+  out.set("scoring_seconds", json_value(a.scoring_seconds));
+  out.set("gain", a.gain ? json_value(a.gain->value) : json_value());
+  out.set("gain_low", a.gain ? json_value(a.gain->low) : json_value());
+  out.set("gain_high", a.gain ? json_value(a.gain->high) : json_value());
+  out.set("uniform_samples_per_second", json_value(a.uniform_speed));
+  out.set("prioritized_samples_per_second", json_value(a.prioritized_speed));
+  out.set("sentence", json_value(to_sentence(a)));
   return out;
 }
 
@@ -81,6 +139,7 @@ json_value to_json(const run_summary& s) {
   } else {
     out.set("time_to_target", json_value());
   }
+  out.set("prioritization", to_json(s.prioritization));
   out.set("checkpoint", s.checkpoint.empty() ? json_value() : json_value(s.checkpoint));
   return out;
 }

@@ -4,6 +4,7 @@
 #include "core/blob.hpp"
 #include "core/json.hpp"
 #include "core/saved_state.hpp"
+#include "sampling/gain_meter.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,7 @@ struct train_result {
   double loss_sum = 0.0;     ///< unweighted, over the batch
   std::uint64_t correct = 0; ///< right predictions among the batch
   std::vector<float> scores; ///< by-products, one per point; empty when the sampling needs none
+  std::vector<float> losses; ///< one per point, unweighted; empty when nobody keeps a ledger
   double busy_seconds = 0.0;
   bool finite = true;                  ///< false: the loss or the gradient holds NaN or infinity
   std::vector<std::uint32_t> suspects; ///< up to five points whose loss is not finite
@@ -50,15 +52,31 @@ struct evaluation_figures {
   std::optional<double> test_accuracy;
   std::optional<double> validation_loss;
   std::optional<double> validation_accuracy;
+  std::optional<double> test_balanced_accuracy; ///< mean of the recalls of the classes
+  std::optional<double> validation_balanced_accuracy;
+  std::vector<double> test_recall; ///< of each class; empty without classes
   /// The figure of that name ("test_accuracy"), when it was measured.
   [[nodiscard]] std::optional<double> find(const std::string& metric) const;
 };
+
+/// What prioritization has cost, and what the noise of the steps says that it has brought.
+struct prioritization_account {
+  bool prioritized = false; ///< whether the sampling looks at priorities at all
+  std::uint64_t samples_drawn = 0;
+  std::uint64_t samples_prioritized = 0; ///< of them, chosen by priorities
+  double scoring_seconds = 0.0;          ///< busy time of estimators
+  std::optional<estimate> gain;          ///< measured ratio of second moments; see gain_meter
+  double uniform_speed = 0.0;            ///< samples/s while not prioritising; 0: never measured
+  double prioritized_speed = 0.0;
+};
+/// The account as one honest sentence; empty for a run that does not prioritise.
+[[nodiscard]] std::string to_sentence(const prioritization_account& account);
 
 /// What the sampler hands over for a checkpoint, and what scoring has cost so far.
 struct sampler_report {
   saved_state state;
   std::uint64_t samples_scored = 0; ///< by estimators; by-products of training are free and not counted
-  double scoring_seconds = 0.0;     ///< busy time of estimators
+  prioritization_account account;
 };
 
 /// Where a run stands; sent to the monitor at most four times a second.
@@ -103,6 +121,7 @@ struct run_summary {
   std::vector<std::string> lost_members;
   std::optional<evaluation_figures> figures;
   std::optional<target_time> time_to_target;
+  prioritization_account prioritization;
   std::string checkpoint; ///< the last healthy one
 };
 

@@ -97,6 +97,9 @@ void run_reporter::progress(const progress_report& report, const sampling_status
     record.set("sampling_phase", json_value(f.selector.phase));
     record.set("kappa", optional_number(f.selector.kappa));
     record.set("predicted_gain", optional_number(f.selector.predicted_gain));
+    record.set("measured_gain", f.measured_gain ? json_value(f.measured_gain->value) : json_value());
+    record.set("gate_worth", optional_number(f.gate_worth));
+    record.set("samples_prioritized", json_value(f.samples_prioritized));
   }
   write(std::move(record));
   if (!options_.progress)
@@ -155,6 +158,8 @@ void run_reporter::finished(const run_summary& summary) {
   end_progress_line();
   if (summary.status == run_status::failed)
     log_.error("run", summary.problem);
+  else if (const auto account = to_sentence(summary.prioritization); !account.empty())
+    log_.info("run", account);
   json_value record = triage::to_json(summary);
   if (!options_.directory.empty())
     if (auto written = write_file_atomic(options_.directory + "/summary.json", dump_json(record, 2) + "\n");

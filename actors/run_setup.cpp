@@ -2,6 +2,7 @@
 
 #include "core/rng.hpp"
 #include "nn/quantised_network.hpp"
+#include "sampling/presets.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -32,6 +33,45 @@ json_value describe(const json_value& description, const char* key, const config
   for (const auto& [name, value] : values.as_object())
     out.set(name, value);
   return out;
+}
+
+/// "auto" as a score, or a preset that says so, is what the model's last layer allows.
+json_value with_score_for(const json_value& sampling, const json_value& model) {
+  json_value out = expand_preset(sampling);
+  const json_value* score = out.is_object() ? out.find("score") : nullptr;
+  if (score == nullptr || !score->is_string() || score->as_string() != "auto")
+    return out;
+  const auto& layers = model.as_array();
+  const json_value* last = layers.empty() ? nullptr : layers.back().find("type");
+  const json_value* activation = layers.empty() ? nullptr : layers.back().find("activation");
+  const bool dense = last != nullptr && last->is_string() && last->as_string() == "dense" &&
+                     (activation == nullptr || !activation->is_string() || activation->as_string() == "none");
+  out.set("score", json_value(dense ? "gnorm_last" : "gnorm_last_bound"));
+  return out;
+}
+
+/// What a score needs of the network and of the runtime.
+result<void> check_score(const run_setup& s, const sampling_description& sampling) {
+  if (!sampling.score)
+    return {};
+  const auto refuse = [&](const std::string& why) {
+    return configuration_error(fmt::format("{}, /sampling/score: {}", s.source, why));
+  };
+  const auto needs = sampling.score->needs();
+  if (contains(needs, signal::last_input_norm) && !s.net->ends_in_dense())
+    return refuse(
+        "this score needs a model that ends in a dense layer; use \"gnorm_last_bound\" or \"loss\"");
+  if (const auto missing = s.net->missing_sample_gradients();
+      !missing.empty() && (needs & (signal::gradient_norm | signal::projection | signal::last_projection)) != 0)
+    return refuse(
+        fmt::format("layer {} has no gradient of a single sample; use another score or another layer "
+                    "(group_norm for batch_norm)",
+                    missing));
+  if (sampling.refresh->uses_estimators() && s.config.estimators == 0 &&
+      (sampling.refresh->pools_ahead() || (needs & (signal::projection | signal::last_projection)) != 0))
+    return configuration_error(
+        fmt::format("{}, /runtime/estimators: this sampling needs at least one estimator", s.source));
+  return sampling.score->check(s.data.train.size);
 }
 
 std::vector<std::uint32_t> draw_probe(std::size_t points, std::size_t wanted, std::uint64_t seed) {
@@ -99,6 +139,7 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   auto exchange = make_exchange(c.exchange, setup->place("/runtime/exchange"));
   if (!exchange.ok())
     return exchange.error();
+  c.sampling = with_score_for(c.sampling, c.model);
   auto sampling = make_sampling(c.sampling, setup->place("/sampling"), extensions.scores);
   if (!sampling.ok())
     return sampling.error();
@@ -127,12 +168,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (sampling->score && c.scoring_precision == "int8")
     if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
       return with_context(bytes.error(), source + ", /runtime/scoring_precision");
-  if (sampling->score && contains(sampling->score->needs(), signal::last_input_norm) &&
-      !setup->net->ends_in_dense())
-    return configuration_error(
-        fmt::format("{}, /sampling/score: this score needs a model that ends in a dense layer; use "
-                    "\"gnorm_last_bound\" or \"loss\"",
-                    source));
+  if (auto fits = check_score(*setup, *sampling); !fits.ok())
+    return fits.error();
   for (const auto& a : *augmentations)
     if (auto fits = a->check(train.shape); !fits.ok())
       return with_context(fits.error(), source + ", /augmentation");
@@ -140,7 +177,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
-  setup->refresh_priorities = sampling->refresh && c.estimators > 0;
+  setup->refresh_priorities =
+      sampling->selector->uses_priorities() && sampling->refresh->uses_estimators() && c.estimators > 0;
   setup->point_score = std::move(sampling->score);
   setup->probe = draw_probe(train.size, static_cast<std::size_t>(c.probe_size), setup->seed());
   if (auto fits = check_target(*setup); !fits.ok())

@@ -40,7 +40,31 @@ struct sampler_state {
     if (latest.parameters.empty())
       return; // the run has not begun
     while (auto next = desk->next_assignment())
-      self->send(estimators[next->estimator].handle, score_order{std::move(next->ids), latest});
+      self->send(estimators[next->estimator].handle,
+                 score_order{std::move(next->order.ids), latest, std::move(next->order.direction)});
+  }
+  /// Hands out what can be handed out, and puts idle estimators to work.
+  void serve() {
+    drawn_batches out;
+    const auto trouble = guarded([&] {
+      while (auto batch = desk->next_batch())
+        out.batches.push_back(std::make_shared<const drawn_batch>(std::move(*batch)));
+    });
+    if (!trouble.empty()) {
+      self->send(coordinator, failure_notice{"sampler", trouble});
+      return self->quit();
+    }
+    if (!out.batches.empty())
+      self->send(coordinator, std::move(out));
+    if (auto remark = desk->take_remark(); !remark.empty())
+      self->send(monitor, remark_report{"sampler", std::move(remark)});
+    assign();
+  }
+  void lose_unborn(const failure_notice& notice) {
+    desk->estimator_missing();
+    self->send(monitor,
+               warning_report{"sampler", fmt::format("{} could not start: {}; training goes on without it",
+                                                     notice.name, notice.reason)});
   }
   void lose(const caf::actor_addr& address, const std::string& reason) {
     const auto number = number_of(address);
@@ -63,7 +87,7 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
   state.coordinator = std::move(coordinator);
   state.monitor = std::move(monitor);
   const auto problem = guarded([&] {
-    state.desk = std::make_unique<scoring_desk>(*state.context->setup);
+    state.desk = std::make_unique<scoring_desk>(*state.context->setup, *state.context->time);
     if (auto loaded = state.desk->load(saved); !loaded.ok())
       throw std::runtime_error(loaded.error().message);
   });
@@ -75,29 +99,18 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
     if (down.source == self->state.coordinator.address())
       return self->quit();
     self->state.lose(down.source, "it ended (" + self->system().render(down.reason) + ")");
+    self->state.serve();
   });
   self->monitor(state.coordinator);
   return {
       [self](const draw_request& request) {
         auto& s = self->state;
         s.latest = request.at;
-        drawn_batches out;
-        const auto trouble = guarded([&] {
-          for (std::size_t i = 0; i < request.batches; ++i) {
-            auto batch = std::make_shared<drawn_batch>();
-            s.desk->draw(request.run_fraction, request.at.version, *batch);
-            out.batches.push_back(std::move(batch));
-          }
-        });
-        if (!trouble.empty()) {
-          self->send(s.coordinator, failure_notice{"sampler", trouble});
-          return self->quit();
-        }
-        self->send(s.coordinator, std::move(out));
-        s.assign();
+        s.desk->request(request.batches, request.run_fraction, request.at.version);
+        s.serve();
       },
-      [self](const byproduct_scores& m) {
-        self->state.desk->take_byproducts(m.batch->ids, m.scores, m.version);
+      [self](const byproducts& m) {
+        self->state.desk->take_byproducts(*m.batch, m.scores, m.losses, m.version);
       },
       [self](const estimator_ready& ready) {
         auto& s = self->state;
@@ -114,24 +127,30 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         const auto number = s.number_of(address);
         if (number >= s.estimators.size() || !s.estimators[number].handle)
           return;
-        const bool good = s.desk->take_measured(number, m.ids, m.scores, m.version, m.busy_seconds);
+        const bool good = s.desk->take_measured(number, m.scores, m.gradient, m.version, m.busy_seconds);
         if (!good) {
           self->send_exit(s.estimators[number].handle, caf::exit_reason::user_shutdown);
           s.lose(address, "three orders in a row gave scores that are not finite");
         }
-        s.assign();
+        s.serve();
       },
       [self](const failure_notice& notice) {
-        self->state.lose(caf::actor_cast<caf::actor_addr>(self->current_sender()), notice.reason);
+        auto& s = self->state;
+        const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
+        if (s.number_of(address) < s.estimators.size())
+          s.lose(address, notice.reason);
+        else
+          s.lose_unborn(notice);
+        s.serve(); // plans may have waited for it
       },
       [self](const pause_request& m) {
         self->state.desk->pause(m.paused);
-        self->state.assign();
+        self->state.serve();
       },
       [self](const collect_request&) {
         const auto& desk = *self->state.desk;
         self->send(self->state.coordinator,
-                   sampler_report{desk.save(), desk.samples_scored(), desk.scoring_seconds()});
+                   sampler_report{desk.save(), desk.samples_scored(), desk.account()});
       },
       [self](const sampling_status_request&) {
         const auto& desk = *self->state.desk;

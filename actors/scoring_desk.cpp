@@ -7,61 +7,131 @@ namespace triage {
 
 namespace {
 constexpr int bad_orders_tolerated = 3;
-}
+constexpr double fewest_seconds = 0.5; ///< of each way before their speeds are compared
+} // namespace
 
-scoring_desk::scoring_desk(const run_setup& setup)
-    : source_(setup.new_sampling(), setup.data.train.size, setup.seed()), points_(setup.data.train.size),
+scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
+    : source_(setup.new_sampling(), setup.data.train.size, static_cast<std::size_t>(setup.config.batch_size),
+              setup.seed()),
+      time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
-      order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)) {}
+      order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
+      expected_estimators_(setup.refresh_priorities ? static_cast<std::size_t>(setup.config.estimators) : 0) {
+  if (setup.config.ledger)
+    ledger_.emplace(points_);
+  source_.set_estimators(expected_estimators_);
+}
 
 result<void> scoring_desk::load(const saved_state& state) {
   if (state.entries().empty())
     return {};
   const auto counts = state.get<std::uint64_t>("counts");
-  const auto seconds = state.get_one<double>("scoring_seconds");
+  const auto seconds = state.get<double>("seconds");
   if (!counts.ok())
     return counts.error();
   if (!seconds.ok())
     return seconds.error();
-  if (counts->size() != 2)
+  if (counts->size() != 2 || seconds->size() != 5)
     return data_error("the saved sampler counts have an unexpected length");
   version_ = (*counts)[0];
   samples_scored_ = (*counts)[1];
-  scoring_seconds_ = *seconds;
-  return source_.load(state.below("source"));
+  scoring_seconds_ = (*seconds)[0];
+  uniform_ = {(*seconds)[1], (*seconds)[2]};
+  prioritized_ = {(*seconds)[3], (*seconds)[4]};
+  if (ledger_)
+    if (auto loaded = ledger_->load(state.below("ledger")); !loaded.ok())
+      return loaded;
+  if (auto loaded = source_.load(state.below("source")); !loaded.ok())
+    return loaded;
+  drawn_before_ = source_.samples_drawn();
+  return {};
 }
 
 saved_state scoring_desk::save() const {
   saved_state state;
   state.put("counts", std::vector<std::uint64_t>{version_, samples_scored_});
-  state.put("scoring_seconds", std::vector<double>{scoring_seconds_});
+  state.put("seconds", std::vector<double>{scoring_seconds_, uniform_.seconds, uniform_.samples,
+                                           prioritized_.seconds, prioritized_.samples});
+  if (ledger_)
+    state.put_all("ledger", ledger_->save());
   state.put_all("source", source_.save());
   return state;
 }
 
-void scoring_desk::draw(double run_fraction, std::uint64_t version, drawn_batch& out) {
+// -- batches ------------------------------------------------------------------------------------------------
+
+void scoring_desk::request(std::size_t batches, double run_fraction, std::uint64_t version) {
+  measure_speed();
+  batches_wanted_ += batches;
+  run_fraction_ = run_fraction;
   version_ = std::max(version_, version);
-  source_.draw(batch_size_, run_fraction, out);
 }
 
-void scoring_desk::take_byproducts(std::span<const std::uint32_t> ids, std::span<const float> scores,
-                                   std::uint64_t version) {
-  version_ = std::max(version_, version);
-  source_.record(ids, scores, version);
+/// The time between two requests counts for the way in which points are chosen then.
+void scoring_desk::measure_speed() {
+  const double now = time_.now();
+  if (last_draw_) {
+    pace& p = was_prioritizing_ ? prioritized_ : uniform_;
+    p.seconds += now - *last_draw_;
+    p.samples += static_cast<double>(source_.samples_drawn() - drawn_before_);
+  }
+  last_draw_ = now;
+  drawn_before_ = source_.samples_drawn();
+  was_prioritizing_ = source_.prioritizing();
+  if (uniform_.seconds >= fewest_seconds && prioritized_.seconds >= fewest_seconds)
+    source_.observe_speed(prioritized_.samples_per_second() / uniform_.samples_per_second());
 }
 
-bool scoring_desk::take_measured(std::uint64_t estimator, std::span<const std::uint32_t> ids,
-                                 std::span<const float> scores, std::uint64_t version, double busy_seconds) {
-  source_.record(ids, scores, version);
-  samples_scored_ += ids.size();
+std::optional<drawn_batch> scoring_desk::next_batch() {
+  if (batches_wanted_ == 0)
+    return std::nullopt;
+  drawn_batch out;
+  if (!source_.draw(run_fraction_, version_, out))
+    return std::nullopt;
+  --batches_wanted_;
+  return out;
+}
+
+void scoring_desk::pause(bool paused) {
+  paused_ = paused;
+  last_draw_.reset();
+  drawn_before_ = source_.samples_drawn();
+}
+
+void scoring_desk::take_byproducts(const drawn_batch& batch, std::span<const float> scores,
+                                   std::span<const float> losses, std::uint64_t version) {
+  version_ = std::max(version_, version);
+  if (!scores.empty())
+    source_.record_byproducts(batch, scores, version);
+  if (ledger_)
+    ledger_->trained(batch.ids, losses);
+}
+
+// -- estimators ---------------------------------------------------------------------------------------------
+
+scoring_desk::record& scoring_desk::record_of(std::uint64_t estimator) {
+  const auto known =
+      std::find_if(busy_.begin(), busy_.end(), [&](const auto& r) { return r.estimator == estimator; });
+  return known != busy_.end() ? *known : *busy_.insert(busy_.end(), {estimator, 0, {}, 0});
+}
+
+bool scoring_desk::take_measured(std::uint64_t estimator, std::span<const float> scores,
+                                 std::span<const float> gradient, std::uint64_t version,
+                                 double busy_seconds) {
+  record& r = record_of(estimator);
+  samples_scored_ += r.ids.size();
   scoring_seconds_ += busy_seconds;
-  const bool bad = !std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); });
-  auto known =
-      std::find_if(bad_.begin(), bad_.end(), [&](const auto& r) { return r.estimator == estimator; });
-  if (known == bad_.end())
-    known = bad_.insert(bad_.end(), {estimator, 0});
-  known->bad_orders = bad ? known->bad_orders + 1 : 0;
-  if (known->bad_orders >= bad_orders_tolerated)
+  if (ledger_)
+    ledger_->scored(r.ids);
+  const bool bad = scores.size() != r.ids.size() ||
+                   !std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); });
+  r.bad_orders = bad ? r.bad_orders + 1 : 0;
+  if (scores.size() == r.ids.size())
+    source_.order_measured(r.ticket, scores, version, gradient);
+  else
+    source_.order_lost(r.ticket);
+  r.ids.clear();
+  if (r.bad_orders >= bad_orders_tolerated)
     return false;
   idle_.push_back(estimator);
   return true;
@@ -73,18 +143,28 @@ void scoring_desk::estimator_idle(std::uint64_t estimator) {
 
 void scoring_desk::estimator_lost(std::uint64_t estimator) {
   std::erase(idle_, estimator);
-  std::erase_if(bad_, [&](const auto& r) { return r.estimator == estimator; });
+  source_.order_lost(record_of(estimator).ticket); // harmless when it was not at work
+  std::erase_if(busy_, [&](const auto& r) { return r.estimator == estimator; });
+  estimator_missing();
+}
+
+void scoring_desk::estimator_missing() {
+  expected_estimators_ -= std::min<std::size_t>(expected_estimators_, 1);
+  source_.set_estimators(expected_estimators_);
 }
 
 std::optional<scoring_desk::assignment> scoring_desk::next_assignment() {
   if (paused_ || idle_.empty())
     return std::nullopt;
   assignment out;
-  source_.next_refresh(order_size_, version_, versions_per_epoch(), out.ids);
-  if (out.ids.empty())
+  out.order = source_.next_order(order_size_, version_, versions_per_epoch());
+  if (out.order.ids.empty())
     return std::nullopt;
   out.estimator = idle_.back();
   idle_.pop_back();
+  record& r = record_of(out.estimator);
+  r.ticket = out.order.ticket;
+  r.ids = out.order.ids;
   return out;
 }
 
@@ -93,6 +173,19 @@ double scoring_desk::versions_per_epoch() const {
   if (version_ == 0 || epochs <= 0.0)
     return static_cast<double>(points_) / static_cast<double>(batch_size_);
   return static_cast<double>(version_) / epochs;
+}
+
+prioritization_account scoring_desk::account() const {
+  const auto f = source_.figures(version_);
+  prioritization_account a;
+  a.prioritized = f.prioritized;
+  a.samples_drawn = f.samples_drawn;
+  a.samples_prioritized = f.samples_prioritized;
+  a.scoring_seconds = scoring_seconds_;
+  a.gain = f.measured_gain;
+  a.uniform_speed = uniform_.samples_per_second();
+  a.prioritized_speed = prioritized_.samples_per_second();
+  return a;
 }
 
 } // namespace triage

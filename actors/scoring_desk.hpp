@@ -1,6 +1,9 @@
 #pragma once
 
+#include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
+#include "core/clock.hpp"
+#include "sampling/point_ledger.hpp"
 #include "sampling/sampling_source.hpp"
 
 #include <memory>
@@ -10,28 +13,39 @@
 
 namespace triage {
 
-/// The sampler's plain class: a sampling_source, and which estimator works on what. Estimators are numbered
-/// by the caller. An estimator that keeps returning scores that are not finite is struck off.
+/// The sampler's plain class: a sampling_source, the batches that are still owed, and which estimator works
+/// on what. Estimators are numbered by the caller. An estimator that keeps returning scores that are not
+/// finite is struck off. Owned by one thread.
 class scoring_desk {
 public:
-  explicit scoring_desk(const run_setup& setup);
+  /// Borrows the clock.
+  scoring_desk(const run_setup& setup, const clock& time);
 
   [[nodiscard]] result<void> load(const saved_state& state);
   [[nodiscard]] saved_state save() const;
 
-  void draw(double run_fraction, std::uint64_t version, drawn_batch& out);
-  void take_byproducts(std::span<const std::uint32_t> ids, std::span<const float> scores,
+  /// So many batches more are wanted.
+  void request(std::size_t batches, double run_fraction, std::uint64_t version);
+  /// The next wanted batch; nothing when none is wanted or it has to wait for scores.
+  [[nodiscard]] std::optional<drawn_batch> next_batch();
+  /// What fell off while training a batch with the parameters of `version`; `scores` may be empty.
+  void take_byproducts(const drawn_batch& batch, std::span<const float> scores, std::span<const float> losses,
                        std::uint64_t version);
-  /// Takes an estimator's scores. False: it returned three orders in a row with scores that are not finite.
-  [[nodiscard]] bool take_measured(std::uint64_t estimator, std::span<const std::uint32_t> ids,
-                                   std::span<const float> scores, std::uint64_t version, double busy_seconds);
+
+  /// An estimator's answer to its present order. `gradient`: over the points of the order, or empty. False:
+  /// it returned three orders in a row with scores that are not finite.
+  [[nodiscard]] bool take_measured(std::uint64_t estimator, std::span<const float> scores,
+                                   std::span<const float> gradient, std::uint64_t version,
+                                   double busy_seconds);
   void estimator_idle(std::uint64_t estimator);
   void estimator_lost(std::uint64_t estimator);
-  void pause(bool paused) { paused_ = paused; }
+  /// An estimator that was expected has not come to life.
+  void estimator_missing();
+  void pause(bool paused);
 
   struct assignment {
     std::uint64_t estimator = 0;
-    std::vector<std::uint32_t> ids;
+    refresh_order order;
   };
   /// The next order for an idle estimator, when one is idle and points are due.
   [[nodiscard]] std::optional<assignment> next_assignment();
@@ -39,22 +53,49 @@ public:
   [[nodiscard]] sampling_figures figures() const { return source_.figures(version_); }
   [[nodiscard]] std::uint64_t samples_scored() const { return samples_scored_; }
   [[nodiscard]] double scoring_seconds() const { return scoring_seconds_; }
+  /// What a person should know since the last call; mostly empty.
+  [[nodiscard]] std::string take_remark() { return source_.take_remark(); }
+  /// The closing account of the run so far.
+  [[nodiscard]] prioritization_account account() const;
 
 private:
   [[nodiscard]] double versions_per_epoch() const;
+  void measure_speed();
+
+  /// Training speed in one way of choosing points.
+  struct pace {
+    double seconds = 0.0;
+    double samples = 0.0;
+    [[nodiscard]] double samples_per_second() const { return seconds > 0.0 ? samples / seconds : 0.0; }
+  };
 
   sampling_source source_;
+  std::optional<point_ledger> ledger_;
+  const clock& time_;
   std::size_t points_;
   std::size_t batch_size_;
   std::size_t order_size_;
+  std::size_t expected_estimators_;
+  std::size_t batches_wanted_ = 0;
+  double run_fraction_ = 0.0;
   std::uint64_t version_ = 0;
   bool paused_ = true;
+
+  pace uniform_;
+  pace prioritized_;
+  bool was_prioritizing_ = false;
+  std::optional<double> last_draw_; ///< on the clock; none right after a pause
+  std::uint64_t drawn_before_ = 0;
+
   std::vector<std::uint64_t> idle_;
   struct record {
     std::uint64_t estimator;
+    std::uint64_t ticket;
+    std::vector<std::uint32_t> ids;
     int bad_orders;
   };
-  std::vector<record> bad_;
+  record& record_of(std::uint64_t estimator);
+  std::vector<record> busy_;
   std::uint64_t samples_scored_ = 0;
   double scoring_seconds_ = 0.0;
 };

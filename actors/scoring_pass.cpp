@@ -13,7 +13,8 @@ namespace {
 
 sample_signals first(const sample_signals& s, std::size_t n) {
   const auto cut = [n](std::span<const float> v) { return v.first(std::min(n, v.size())); };
-  return {cut(s.loss), cut(s.residual_norm), cut(s.last_input_norm)};
+  return {cut(s.loss),          cut(s.residual_norm), cut(s.last_input_norm),
+          cut(s.gradient_norm), cut(s.projection),    cut(s.last_projection)};
 }
 
 } // namespace
@@ -30,6 +31,16 @@ sample_signals float_scoring_pass::run(std::span<const float> parameters, std::s
   gather_samples(setup_->data.train, setup_->data.standard, filled_, workspace_.input(batch));
   const auto targets = gather_targets(setup_->data.train, filled_, labels_, values_);
   return first(workspace_.measure(parameters, batch, targets, *setup_->loss, wanted), ids.size());
+}
+
+sample_signals float_scoring_pass::run_backward(std::span<const float> parameters,
+                                                std::span<const std::uint32_t> ids, signal_set wanted,
+                                                std::span<const float> direction, std::span<float> gradient) {
+  // Not filled up: the mean gradient is that of these points.
+  const auto batch = static_cast<std::int64_t>(ids.size());
+  gather_samples(setup_->data.train, setup_->data.standard, ids, workspace_.input(batch));
+  const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
+  return workspace_.measure_gradients(parameters, batch, targets, *setup_->loss, wanted, direction, gradient);
 }
 
 byte_scoring_pass::byte_scoring_pass(std::shared_ptr<const run_setup> setup,
@@ -89,7 +100,8 @@ sample_signals byte_scoring_pass::run(std::span<const std::uint32_t> ids, signal
   const std::span<float> loss(loss_.data(), ids.size());
   const std::span<float> gradient(gradient_.data(), residuals ? values : 0);
   setup_->loss->evaluate(outputs, width, targets, loss, gradient);
-  sample_signals s{loss, {}, {}};
+  sample_signals s;
+  s.loss = loss;
   if (residuals) {
     const std::span<float> norms(residual_.data(), ids.size());
     row_norms(gradient.data(), static_cast<std::size_t>(width), norms);

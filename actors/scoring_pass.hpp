@@ -22,6 +22,11 @@ public:
   /// Signals of the points, at most `capacity` of them; valid until the next pass.
   [[nodiscard]] sample_signals run(std::span<const float> parameters, std::span<const std::uint32_t> ids,
                                    signal_set wanted);
+  /// With the signals that need a backward pass; see workspace::measure_gradients. `gradient`, where not
+  /// empty, receives the mean over the points.
+  [[nodiscard]] sample_signals run_backward(std::span<const float> parameters,
+                                            std::span<const std::uint32_t> ids, signal_set wanted,
+                                            std::span<const float> direction, std::span<float> gradient);
   /// See workspace::input_ranges.
   [[nodiscard]] std::vector<float> ranges() const { return workspace_.input_ranges(); }
   /// The standardised samples of the last pass.

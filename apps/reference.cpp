@@ -3,13 +3,15 @@
 #include "core/data_split.hpp"
 #include "core/dataset.hpp"
 #include "core/exchange.hpp"
+#include "core/regimes.hpp"
 #include "core/run_config.hpp"
 #include "nn/augmentation.hpp"
 #include "nn/layer.hpp"
 #include "nn/loss.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/schedule.hpp"
-#include "sampling/sampling_source.hpp"
+#include "sampling/presets.hpp"
+#include "sampling/sampling_description.hpp"
 #include "sampling/weights.hpp"
 
 #include <fmt/format.h>
@@ -50,6 +52,10 @@ void print_reference() {
   fmt::print("## Data\n\n`\"data\": {{\"format\": NAME, …}}`. Options of every format:\n\n");
   common_data_options common;
   print_rows(describe_options([&](option_visitor& v) { common.visit(v); }));
+  fmt::print("`\"data\": {{…, \"regime\": {{…}}}}`: changes of the training set, for experiments, on every "
+             "format; applied in this order.\n\n");
+  regime_options regimes;
+  print_rows(describe_options([&](option_visitor& v) { regimes.visit(v); }));
   print_table("Data formats", "Options beside those of every format:", dataset_formats());
   print_table("Layers", "`\"model\": [{\"type\": NAME, …}, …]`.", layers());
   print_table("Losses", "`\"loss\": NAME` or `{\"type\": NAME, …}`.", loss_functions());
@@ -60,9 +66,20 @@ void print_reference() {
   fmt::print("## Sampling\n\n`\"sampling\": {{\"type\": NAME, …}}`. Options of every sampling:\n\n");
   sampling_options sampling;
   print_rows(describe_options([&](option_visitor& v) { sampling.visit(v); }));
+  fmt::print("### Presets\n\nA preset's name in place of a selector's stands for the whole object; what is given "
+             "beside it overrides the preset. Each method has a page in `docs/methods.md`.\n\n"
+             "| name | what | stands for |\n| --- | --- | --- |\n");
+  for (const auto& preset : sampling_presets()) {
+    const auto description = parse_json(preset.description, "preset");
+    fmt::print("| `{}` | {} | `{}` |\n", preset.name, preset.summary,
+               description.ok() ? dump_json(*description) : "");
+  }
+  fmt::print("\n");
   print_table("Selectors", "Options beside those of every sampling:", selectors());
   print_table("Scores", "`\"score\": NAME` or `{\"type\": NAME, …}`.", scores());
   print_table("Weights", "`\"weights\": NAME` or `{\"type\": NAME, …}`.", weight_policies());
+  print_table("Estimators", "`\"estimator\": NAME` or `{\"type\": NAME, …}`.", refresh_policies());
+  print_table("Predictors", "`\"predictor\": NAME` or `{\"type\": NAME, …}`.", predictors());
   print_table("Exchange policies", "`\"runtime\": {\"exchange\": {\"policy\": NAME, …}}`.",
               exchange_policies());
 }

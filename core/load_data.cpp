@@ -1,5 +1,6 @@
 #include "core/data_split.hpp"
 #include "core/dataset.hpp"
+#include "core/regimes.hpp"
 
 #include <fmt/format.h>
 #include <new>
@@ -37,10 +38,13 @@ namespace {
 
 struct description {
   common_data_options common;
+  regime_options regimes;
   std::unique_ptr<dataset_format> format;
 
   void visit(option_visitor& v) {
     common.visit(v);
+    v.group({.name = "regime", .doc = "changes of the training set, for experiments; seeded"},
+            [this](option_visitor& g) { regimes.visit(g); });
     format->visit(v);
   }
 };
@@ -133,6 +137,8 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
   out.validation =
       take_samples(out.train, choose_held_out(out.train, d.common.validation_fraction * all / rest,
                                               {seed, rng_purpose::split, 1}));
+  if (auto applied = apply_regimes(out.train, d.regimes, d.regimes.seed(seed)); !applied.ok())
+    return with_context(applied.error(), place.source + ", " + place.pointer + "/regime");
   out.standard = measure_standardisation(out.train, d.common.standardize);
   out.fingerprint = fingerprint_of(out.train, out.validation, out.test);
   return out;

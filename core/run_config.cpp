@@ -39,8 +39,8 @@ void run_config::visit(option_visitor& v) {
     d.group({.name = "target", .doc = "a figure to reach"}, [this](option_visitor& t) {
       t.field({.name = "metric",
                .doc = "the figure; empty: no target",
-               .choices = {"", "test_accuracy", "test_loss", "train_loss", "validation_accuracy",
-                           "validation_loss"}},
+               .choices = {"", "test_accuracy", "test_balanced_accuracy", "test_loss", "train_loss",
+                           "validation_accuracy", "validation_balanced_accuracy", "validation_loss"}},
               target.metric);
       t.field({.name = "value", .doc = "accuracies are reached from below, losses from above"}, target.value);
       t.field({.name = "stop", .doc = "whether reaching it ends the run"}, target.stop);
@@ -63,6 +63,17 @@ void run_config::visit(option_visitor& v) {
              "needs a chain of dense, conv2d, relu, pools, flatten and dropout",
          .choices = {"auto", "f32", "int8"}},
         scoring_precision);
+    r.field({.name = "prefetch_batches",
+             .doc =
+                 "batches drawn ahead for each worker; 0: each batch is drawn when its worker is free, from "
+                 "priorities as new as can be",
+             .min = 0,
+             .max = 1024},
+            prefetch_batches);
+    r.field(
+        {.name = "ledger",
+         .doc = "whether losses and visits of each point are kept, for `triage ledger`; 20 bytes a point"},
+        ledger);
   });
   v.group({.name = "evaluation", .doc = "figures on held-out data; the clock of the run stops for it"},
           [this](option_visitor& e) {

@@ -43,6 +43,8 @@ struct run_config {
   json_value exchange = json_value(json_value::object{{"policy", json_value("bsp")}});
   std::int64_t scoring_batch_size = 2048;
   std::string scoring_precision = "auto";
+  std::int64_t prefetch_batches = 2;
+  bool ledger = true;
 
   double evaluate_every_epochs = 1.0;
   std::int64_t probe_size = 10000;

@@ -36,6 +36,13 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
   return std::shared_ptr<const network>(std::move(net));
 }
 
+std::string network::missing_sample_gradients() const {
+  for (std::size_t i = 0; i < layers_.size(); ++i)
+    if (layers_[i]->has_parameters())
+      return std::to_string(i) + ": " + std::string(layers_[i]->type());
+  return {};
+}
+
 bool network::ends_in_dense() const {
   return layers_.back()->type() == "dense";
 }

@@ -31,6 +31,8 @@ public:
   [[nodiscard]] const std::vector<std::unique_ptr<layer>>& layers() const { return layers_; }
   /// Whether the last layer is dense: its input then is the signal `last_input_norm`.
   [[nodiscard]] bool ends_in_dense() const;
+  /// The first layer without gradients of single samples ("2: batch_norm"), or empty.
+  [[nodiscard]] std::string missing_sample_gradients() const;
   /// The resolved model description: defaults filled in.
   [[nodiscard]] json_value describe() const;
   /// One line per layer with output shape and parameter count, for people.

@@ -135,6 +135,12 @@ sample_signals workspace::measure(std::span<const float> parameters, std::int64_
   return state_->signals(p, rows.data(), wanted);
 }
 
+sample_signals workspace::measure_gradients(std::span<const float>, std::int64_t, const batch_targets&,
+                                            const loss_function&, signal_set, std::span<const float>,
+                                            std::span<float>) {
+  return {};
+}
+
 std::vector<float> workspace::input_ranges() const {
   std::vector<float> ranges;
   if (const program* p = state_->current)

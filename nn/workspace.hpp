@@ -44,6 +44,11 @@ public:
   sample_signals measure(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,
                          const loss_function& loss, signal_set wanted);
 
+  /// STUB
+  sample_signals measure_gradients(std::span<const float> parameters, std::int64_t batch,
+                                   const batch_targets& targets, const loss_function& loss, signal_set wanted,
+                                   std::span<const float> direction, std::span<float> gradient);
+
   /// For each layer, the largest value in its input in the last pass.
   [[nodiscard]] std::vector<float> input_ranges() const;
   /// The raw outputs of the last pass.

@@ -44,6 +44,23 @@ bool meets(const totals& t, const inclusion_rule& rule) {
 
 } // namespace
 
+plan_gain gain_of(std::span<const double> probability, std::span<const double> sizes) {
+  double sum = 0.0;
+  double weighted = 0.0;
+  double squares = 0.0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const double square = sizes[i] * sizes[i];
+    sum += probability[i];
+    squares += square;
+    weighted += square / probability[i];
+  }
+  if (!(sum > 0.0))
+    return {};
+  const double kappa = sum / static_cast<double>(sizes.size());
+  const double noise = squares > 0.0 ? weighted / squares - 1.0 : 0.0;
+  return {kappa, noise, 1.0 / (kappa * (1.0 + noise))};
+}
+
 void plan_inclusion(std::span<const double> strengths, std::span<const double> sizes,
                     const inclusion_rule& rule, inclusion_plan& plan) {
   double weakest = 0.0;
@@ -72,10 +89,10 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
   for (std::size_t i = 0; i < strengths.size(); ++i)
     plan.probability[i] =
         strengths[i] < 0.0 ? 1.0 : std::clamp(c * strengths[i], rule.smallest, rule.largest);
-  const totals t = measure(strengths, sizes, rule, c, 1);
-  plan.kappa = t.kappa;
-  plan.noise = t.noise;
-  plan.gain = 1.0 / (t.kappa * (1.0 + t.noise));
+  const plan_gain g = gain_of(plan.probability, sizes);
+  plan.kappa = g.kappa;
+  plan.noise = g.noise;
+  plan.gain = g.gain;
 }
 
 void systematic_sample(std::span<const double> probability, rng& random,

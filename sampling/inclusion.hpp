@@ -26,6 +26,14 @@ struct inclusion_plan {
   double gain = 1.0;  ///< 1 / (kappa (1 + v)): ratio of second moments of a step, uniform to planned
 };
 
+/// What a plan with these probabilities comes to.
+struct plan_gain {
+  double kappa = 1.0; ///< mean probability
+  double noise = 0.0;
+  double gain = 1.0;
+};
+[[nodiscard]] plan_gain gain_of(std::span<const double> probability, std::span<const double> sizes);
+
 /// pi_i = clip(c * strength_i, smallest, largest), or exactly `certain` for points with strength below zero,
 /// with the smallest c that meets the rule. `sizes` are the gradient sizes that noise is measured by. Above
 /// 16384 points c is found on every k-th of them.

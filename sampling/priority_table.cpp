@@ -11,21 +11,40 @@ namespace {
 constexpr std::size_t summary_points = 4096;
 }
 
-priority_table::priority_table(std::size_t points, double floor, bool track_training)
+priority_table::priority_table(std::size_t points, double floor, bool track_training,
+                               std::unique_ptr<predictor> history)
     : values_(points, static_cast<float>(floor)), versions_(points, 0),
-      trained_epochs_(track_training ? points : 0, 0.0F), floor_(static_cast<float>(floor)) {}
+      trained_epochs_(track_training ? points : 0, 0.0F), history_(std::move(history)),
+      floor_(static_cast<float>(floor)) {
+  if (history_)
+    history_->start(points);
+}
 
 bool priority_table::record(std::uint32_t id, float score, std::uint64_t version) {
-  if (!std::isfinite(score) || score < 0.0F) {
+  if (!std::isfinite(score)) {
     ++rejected_;
     return false;
   }
   const auto stamp = static_cast<std::uint32_t>(version + 1);
   if (stamp < versions_[id])
     return false; // a newer measurement is known
-  values_[id] = std::max(score, floor_);
+  if (history_) {
+    const measurement before{values_[id], this->version(id)};
+    score = history_->measured(id, seen(id) ? &before : nullptr, {score, version});
+  }
+  values_[id] = score;
   versions_[id] = stamp;
   return true;
+}
+
+float priority_table::predicted(std::uint32_t id, std::uint64_t now, float ceiling) const {
+  if (!history_ || !seen(id))
+    return values_[id];
+  return std::min(history_->predict(id, {values_[id], version(id)}, now), ceiling);
+}
+
+float priority_table::highest() const {
+  return values_.empty() ? 0.0F : *std::max_element(values_.begin(), values_.end());
 }
 
 void priority_table::prefetch(std::uint32_t id) const {
@@ -76,7 +95,7 @@ double priority_table::effective_sample_share() const {
   const std::size_t stride = std::max<std::size_t>((size() + summary_points - 1) / summary_points, 1);
   std::size_t n = 0;
   for (std::size_t i = 0; i < size(); i += stride, ++n) {
-    const auto v = static_cast<double>(values_[i]);
+    const auto v = static_cast<double>(value(static_cast<std::uint32_t>(i)));
     sum += v;
     squares += v * v;
   }
@@ -89,6 +108,8 @@ saved_state priority_table::save() const {
   state.put("versions", versions_);
   state.put("trained_epochs", trained_epochs_);
   state.put("rejected", std::vector<std::uint64_t>{rejected_});
+  if (history_)
+    state.put_all("history", history_->save());
   return state;
 }
 
@@ -108,6 +129,9 @@ result<void> priority_table::load(const saved_state& state) {
   if (values->size() != size() || versions->size() != size() || trained->size() != trained_epochs_.size())
     return data_error(
         fmt::format("the saved priorities are for {} points, the data has {}", values->size(), size()));
+  if (history_)
+    if (auto loaded = history_->load(state.below("history")); !loaded.ok())
+      return loaded;
   values_ = values.take();
   versions_ = versions.take();
   trained_epochs_ = trained.take();

@@ -5,71 +5,169 @@
 
 namespace triage {
 
-namespace {
-constexpr double sweeps_per_epoch = 50.0; ///< at most so many searches for stale priorities
-}
-
-void sampling_options::visit(option_visitor& v) {
-  v.field({.name = "score", .doc = "how much a point matters; see Scores"}, score);
-  v.field({.name = "estimator",
-           .doc = "what estimators measure anew: nothing (scores fall off while training), or the points "
-                  "whose score is "
-                  "stale, oldest first or in turn",
-           .choices = {"byproduct", "oldest_first", "round_robin"}},
-          estimator);
-  v.field({.name = "refresh_after_epochs", .doc = "a score is stale when it is this old", .min = 0.0},
-          refresh_after_epochs);
-  v.field({.name = "floor", .doc = "smallest priority", .min = 1e-30, .max = 1.0}, floor);
-}
-
-result<sampling_description> make_sampling(const json_value& description, const json_place& place,
-                                           score_table extra) {
-  const auto type = read_type_name(description, place, "sampling");
-  if (!type.ok())
-    return type.error();
-  const auto entry = find_entry(selectors(), "sampling", *type);
-  if (!entry.ok())
-    return json_error({place.source, place.pointer + "/type"}, description, entry.error().message);
-  sampling_description out;
-  out.selector = (*entry)->make();
-  const auto visit = [&](option_visitor& v) {
-    out.options.visit(v);
-    out.selector->visit(v);
-  };
-  if (description.is_object())
-    if (auto read = read_options(description, place, visit, {"type"}); !read.ok())
-      return read.error();
-  if (auto prepared = out.selector->prepare(place); !prepared.ok())
-    return prepared.error();
-  auto score = make_score(out.options.score, {place.source, place.pointer + "/score"}, extra);
-  if (!score.ok())
-    return score.error();
-  if (out.selector->uses_priorities()) {
-    out.score = score.take();
-    out.refresh = out.options.estimator != "byproduct";
-  }
-  out.resolved.set("type", json_value(*type));
-  const auto values = write_options(visit);
-  for (const auto& [name, value] : values.as_object())
-    out.resolved.set(name, value);
-  return out;
-}
-
-sampling_source::sampling_source(sampling_description description, std::size_t points, std::uint64_t seed)
+sampling_source::sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
+                                 std::uint64_t seed)
     : description_(std::move(description)),
-      priorities_(points, description_.options.floor, description_.selector->uses_ages()),
-      random_(seed, rng_purpose::sampling) {
+      priorities_(points, description_.options.floor, description_.selector->uses_ages(),
+                  std::move(description_.history)),
+      batch_size_(batch_size), random_(seed, rng_purpose::sampling) {
+  order_.start(points);
   description_.selector->start(points);
+  description_.refresh->start(points);
+  direction_.set_rule(description_.options.mean_gradient_rule);
 }
 
-void sampling_source::draw(std::size_t count, double run_fraction, drawn_batch& out) {
-  const double epochs = static_cast<double>(samples_drawn_) / static_cast<double>(priorities_.size());
-  description_.selector->draw(count, priorities_, {epochs, run_fraction}, random_, out);
+sampling_progress sampling_source::progress(double run_fraction) const {
+  return {static_cast<double>(samples_drawn_) / static_cast<double>(priorities_.size()), run_fraction};
+}
+
+// -- plans --------------------------------------------------------------------------------------------------
+
+void sampling_source::look_at_gate(std::uint64_t version) {
+  auto& gate = description_.options.gate;
+  const double epochs = progress(0.0).epochs;
+  if (!gate.due(epochs))
+    return;
+  const priority_view view(priorities_, version);
+  gate.look({epochs, description_.selector->potential_gain(view), speed_});
+}
+
+std::string sampling_source::reason_for_uniform(double run_fraction) {
+  const auto& o = description_.options;
+  if (!description_.selector->uses_priorities())
+    return "uniform";
+  if (progress(run_fraction).epochs < *o.warm_epochs)
+    return "warm-up";
+  const double tail = 1.0 - *o.tail_uniform_fraction;
+  if (run_fraction >= tail)
+    return "uniform tail";
+  if (!o.gate.open())
+    return "gated off";
+  if (o.anneal_fraction > 0.0) {
+    const double uniform_share = (run_fraction - (tail - o.anneal_fraction)) / o.anneal_fraction;
+    if (uniform_share > 0.0 && random_.uniform() < uniform_share)
+      return "annealed";
+  }
+  return {};
+}
+
+/// Takes the next stretch of the order, or the oldest pool. False: that pool is still being measured.
+bool sampling_source::take_candidates(candidate_pools::pool& out) {
+  if (pools_.size() > 0) {
+    if (estimators_ == 0)
+      pools_.give_up_waiting();
+    if (!pools_.front_ready())
+      return false;
+    out = pools_.take_front();
+    return true;
+  }
+  order_.begin_pass_if_needed(random_);
+  const std::size_t wanted = description_.selector->candidates(batch_size_, priorities_.size());
+  const auto ids = order_.take(std::min(wanted, order_.left()));
+  out.ids.assign(ids.begin(), ids.end());
+  out.ends_pass = order_.left() == 0;
+  return true;
+}
+
+void sampling_source::fill_pools() {
+  const auto ahead = description_.refresh->pools_ahead();
+  if (!ahead || estimators_ == 0)
+    return;
+  const std::size_t wanted = description_.selector->candidates(batch_size_, priorities_.size());
+  while (pools_.size() < std::max<std::size_t>(*ahead, 1)) {
+    order_.begin_pass_if_needed(random_);
+    const auto ids = order_.take(std::min(wanted, order_.left()));
+    pools_.add(ids, order_.left() == 0);
+  }
+}
+
+/// A stretch of the order as it is: of a pool that has already been taken from it, or of one batch.
+void sampling_source::keep_order(const std::string& phase) {
+  phase_ = phase;
+  planned_by_priority_ = false;
+  if (pools_.size() > 0) {
+    auto pool = pools_.take_front();
+    plan_.ids = std::move(pool.ids);
+    ends_pass_ = pool.ends_pass;
+  } else {
+    order_.begin_pass_if_needed(random_);
+    const auto ids = order_.take(std::min(batch_size_, order_.left()));
+    plan_.ids.assign(ids.begin(), ids.end());
+    ends_pass_ = order_.left() == 0;
+  }
+  plan_.weights.assign(plan_.ids.size(), 1.0F);
+}
+
+/// False: it has to wait for scores.
+bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
+  auto& selector = *description_.selector;
+  const auto p = progress(run_fraction);
+  look_at_gate(version);
+  if (const auto reason = reason_for_uniform(run_fraction); !reason.empty()) {
+    plan_.clear();
+    next_ = 0;
+    keep_order(reason);
+    return true;
+  }
+  if (estimators_ > 0 && description_.refresh->holds_back(refresh_state(version, 1.0)))
+    return false;
+  candidate_pools::pool pool;
+  if (selector.candidates(batch_size_, priorities_.size()) > 0) {
+    if (pools_.size() == 0)
+      fill_pools();
+    if (!take_candidates(pool))
+      return false;
+    if (description_.refresh->pools_ahead().value_or(0) > 0)
+      fill_pools();
+  }
+  plan_.clear();
+  next_ = 0;
+  const priority_view view(priorities_, version);
+  selector.plan({pool.ids, view, p, batch_size_}, random_, plan_);
+  ends_pass_ = pool.ends_pass;
+  // A plan that keeps everything as it is, is the uniform order.
+  planned_by_priority_ =
+      plan_.ids.size() != pool.ids.size() ||
+      std::any_of(plan_.weights.begin(), plan_.weights.end(), [](float w) { return w != 1.0F; });
+  phase_ = planned_by_priority_ ? "prioritized" : "uniform";
+  return true;
+}
+
+bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_batch& out) {
+  const auto full = [&] {
+    if (partial_.ids.size() >= batch_size_)
+      return true;
+    // A pass ends with a smaller batch in uniform order; after a plan only when half of one is there.
+    return next_ == plan_.ids.size() && ends_pass_ &&
+           (partial_by_priority_ ? 2 * partial_.ids.size() >= batch_size_ : !partial_.ids.empty());
+  };
+  while (!full()) {
+    if (next_ == plan_.ids.size()) {
+      if (!make_plan(run_fraction, version))
+        return false;
+      continue;
+    }
+    const std::size_t n = std::min(batch_size_ - partial_.ids.size(), plan_.ids.size() - next_);
+    partial_by_priority_ = planned_by_priority_;
+    for (std::size_t i = next_; i < next_ + n; ++i)
+      partial_.add(plan_.ids[i], plan_.weights[i]);
+    if (planned_by_priority_)
+      samples_prioritized_ += n;
+    next_ += n;
+  }
+  const double epochs = progress(run_fraction).epochs;
+  out.ids = std::move(partial_.ids);
+  out.weights = std::move(partial_.weights);
+  out.direction = direction_.direction();
+  partial_.clear();
   samples_drawn_ += out.ids.size();
   if (description_.selector->uses_ages())
     for (const auto id : out.ids)
       priorities_.mark_trained(id, epochs);
+  return true;
 }
+
+// -- scores -------------------------------------------------------------------------------------------------
 
 void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const float> scores,
                              std::uint64_t version) {
@@ -88,72 +186,78 @@ void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const
       description_.selector->priority_changed(ids[i], priorities_.value(ids[i]));
 }
 
-void sampling_source::next_refresh(std::size_t count, std::uint64_t version, double versions_per_epoch,
-                                   std::vector<std::uint32_t>& out) {
-  out.clear();
-  if (!description_.refresh)
-    return;
-  const double stale_age = description_.options.refresh_after_epochs * versions_per_epoch;
-  const auto age = [&](std::uint32_t id) {
-    return priorities_.seen(id) ? static_cast<double>(version) - static_cast<double>(priorities_.version(id))
-                                : static_cast<double>(version) + 1.0;
-  };
-  if (next_due_ == due_.size()) {
-    if (version < next_sweep_)
-      return;
-    next_sweep_ = version + 1 + static_cast<std::uint64_t>(versions_per_epoch / sweeps_per_epoch);
-    due_.clear();
-    next_due_ = 0;
-    for (std::uint32_t id = 0; id < priorities_.size(); ++id)
-      if (age(id) > stale_age)
-        due_.push_back(id);
-    if (description_.options.estimator == "oldest_first")
-      std::stable_sort(due_.begin(), due_.end(), [&](auto a, auto b) { return age(a) > age(b); });
+void sampling_source::record_byproducts(const drawn_batch& batch, std::span<const float> scores,
+                                        std::uint64_t version) {
+  record(batch.ids, scores, version);
+  const bool weighted = std::any_of(batch.weights.begin(), batch.weights.end(),
+                                    [&](float w) { return w != batch.weights.front(); });
+  if (weighted && description_.selector->unbiased())
+    gain_.add(batch.weights, scores);
+}
+
+refresh_request sampling_source::refresh_state(std::uint64_t version, double versions_per_epoch) const {
+  return {priorities_, version, versions_per_epoch, samples_drawn_, samples_measured_};
+}
+
+refresh_order sampling_source::next_order(std::size_t count, std::uint64_t version,
+                                          double versions_per_epoch) {
+  open_order order;
+  if (!lost_.empty()) {
+    order = std::move(lost_.front());
+    lost_.pop_front();
+  } else {
+    order.pool = pools_.next(count, order.ids);
+    if (!order.pool)
+      description_.refresh->next(count, refresh_state(version, versions_per_epoch), order.ids);
   }
-  // What was measured in the meantime, as a by-product, needs no second look.
-  while (next_due_ < due_.size() && out.size() < count)
-    if (const auto id = due_[next_due_++]; age(id) > stale_age)
-      out.push_back(id);
+  if (order.ids.empty())
+    return {};
+  const auto ticket = next_ticket_++;
+  refresh_order out{ticket, order.ids, direction_.direction()};
+  orders_.emplace(ticket, std::move(order));
+  return out;
+}
+
+void sampling_source::order_measured(std::uint64_t ticket, std::span<const float> scores,
+                                     std::uint64_t version, std::span<const float> gradient) {
+  const auto at = orders_.find(ticket);
+  if (at == orders_.end())
+    return;
+  const open_order order = std::move(at->second);
+  orders_.erase(at);
+  record(order.ids, scores, version);
+  direction_.add(gradient, order.ids.size(), priorities_.size());
+  if (order.pool)
+    pools_.arrived(*order.pool, order.ids.size());
+  else
+    samples_measured_ += order.ids.size();
+}
+
+void sampling_source::order_lost(std::uint64_t ticket) {
+  const auto at = orders_.find(ticket);
+  if (at == orders_.end())
+    return;
+  lost_.push_back(std::move(at->second));
+  orders_.erase(at);
 }
 
 sampling_figures sampling_source::figures(std::uint64_t version) const {
   sampling_figures f;
   f.prioritized = description_.selector->uses_priorities();
   f.selector = description_.selector->figures();
+  f.selector.phase = phase_;
+  if (!planned_by_priority_)
+    f.selector.kappa = 1.0;
   f.rejected_scores = priorities_.rejected();
+  f.samples_drawn = samples_drawn_;
+  f.samples_prioritized = samples_prioritized_;
+  f.measured_gain = gain_.gain();
+  f.gate_worth = description_.options.gate.worth();
   if (f.prioritized) {
     f.staleness = priorities_.staleness(version);
     f.effective_sample_share = priorities_.effective_sample_share();
   }
   return f;
-}
-
-saved_state sampling_source::save() const {
-  saved_state state;
-  const auto& r = random_.state();
-  state.put("random", std::vector<std::uint64_t>{r.key, r.stream, r.position});
-  state.put("samples_drawn", std::vector<std::uint64_t>{samples_drawn_});
-  state.put_all("priorities", priorities_.save());
-  state.put_all("selector", description_.selector->save());
-  return state;
-}
-
-result<void> sampling_source::load(const saved_state& state) {
-  const auto random = state.get<std::uint64_t>("random");
-  const auto drawn = state.get_one<std::uint64_t>("samples_drawn");
-  if (!random.ok())
-    return random.error();
-  if (!drawn.ok())
-    return drawn.error();
-  if (random->size() != 3)
-    return data_error("the saved random stream has an unexpected length");
-  if (auto loaded = priorities_.load(state.below("priorities")); !loaded.ok())
-    return loaded;
-  if (auto loaded = description_.selector->load(state.below("selector")); !loaded.ok())
-    return loaded;
-  random_ = rng(rng_state{(*random)[0], (*random)[1], (*random)[2]});
-  samples_drawn_ = *drawn;
-  return {};
 }
 
 } // namespace triage

@@ -1,76 +1,125 @@
 #pragma once
 
-#include "sampling/score.hpp"
-#include "sampling/selector.hpp"
+#include "core/rng.hpp"
+#include "sampling/candidate_pools.hpp"
+#include "sampling/epoch_order.hpp"
+#include "sampling/gain_meter.hpp"
+#include "sampling/mean_gradient.hpp"
+#include "sampling/sampling_description.hpp"
 
+#include <deque>
+#include <map>
 #include <memory>
 #include <span>
 
 namespace triage {
 
-/// Figures of the sampler for progress lines and metrics.
+/// Figures of the sampler for progress lines, metrics and the closing account.
 struct sampling_figures {
-  bool prioritized = false;
+  bool prioritized = false; ///< whether the sampling looks at priorities at all
   staleness_summary staleness;
   double effective_sample_share = 1.0;
   std::uint64_t rejected_scores = 0;
   selector_figures selector;
+  std::uint64_t samples_drawn = 0;
+  std::uint64_t samples_prioritized = 0; ///< of them, how many were chosen by priorities
+  std::optional<estimate> measured_gain; ///< absent for biased weights and until there is enough of it
+  std::optional<double> gate_worth;      ///< gain times speed of the last look
 };
 
-/// The options that every kind of sampling has, beside those of its selector.
-struct sampling_options {
-  json_value score = json_value("gnorm_last");
-  std::string estimator = "oldest_first";
-  double refresh_after_epochs = 1.0;
-  double floor = 1e-6;
-  void visit(option_visitor& v);
+/// Points for an estimator to measure.
+struct refresh_order {
+  std::uint64_t ticket = 0; ///< returned with the scores
+  std::vector<std::uint32_t> ids;
+  blob direction; ///< for projections
 };
 
-/// The "sampling" object of a run description, read and built.
-struct sampling_description {
-  sampling_options options;
-  std::unique_ptr<triage::score> score; ///< null when the selector does not look at priorities
-  std::unique_ptr<triage::selector> selector;
-  bool refresh = false; ///< whether estimators have anything to do
-  json_value resolved;  ///< with every default filled in
-};
-/// Reads {"type": SELECTOR, "score": …, "estimator": …, …selector options}; `extra` holds scores beside the
-/// built-in ones.
-[[nodiscard]] result<sampling_description> make_sampling(const json_value& description,
-                                                         const json_place& place, score_table extra = {});
-
-/// One shard's sampler: priorities, selector, refresh order and random stream behind one plain class; the
+/// One shard's sampler behind one plain class: priorities, plans, gate, refresh order, random stream. The
 /// sampler actor only forwards to it. Owned by one thread.
+///
+/// Points come in plans. A plan is either a stretch of the shuffled order as it is (warm-up, uniform tail,
+/// closed gate) or what the selector makes of the next candidates; plans are cut into batches.
 class sampling_source {
 public:
-  sampling_source(sampling_description description, std::size_t points, std::uint64_t seed);
+  sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
+                  std::uint64_t seed);
 
-  /// The next batch; `run_fraction` is how far the run is, 0 to 1.
-  void draw(std::size_t count, double run_fraction, drawn_batch& out);
+  /// How many estimators are there to measure; without any, plans never wait.
+  void set_estimators(std::size_t count) { estimators_ = count; }
+
+  /// The next batch; `run_fraction` is how far the run is, 0 to 1. False: it waits for scores; try again when
+  /// some have arrived.
+  [[nodiscard]] bool draw(double run_fraction, std::uint64_t version, drawn_batch& out);
+  /// Scores that fell off while training a batch with the parameters of `version`.
+  void record_byproducts(const drawn_batch& batch, std::span<const float> scores, std::uint64_t version);
   /// Measurements at one parameter version.
   void record(std::span<const std::uint32_t> ids, std::span<const float> scores, std::uint64_t version);
-  /// Up to `count` points whose priority is older than refresh_after_epochs (or unknown), each handed out
-  /// once per sweep; empty when all are fresh enough. Amortised constant time per point.
-  void next_refresh(std::size_t count, std::uint64_t version, double versions_per_epoch,
-                    std::vector<std::uint32_t>& out);
+
+  /// Up to `count` points that an estimator should measure now; empty when nothing is due.
+  [[nodiscard]] refresh_order next_order(std::size_t count, std::uint64_t version, double versions_per_epoch);
+  /// What became of an order. `gradient`: the mean gradient over its points; empty where nobody needs it.
+  void order_measured(std::uint64_t ticket, std::span<const float> scores, std::uint64_t version,
+                      std::span<const float> gradient = {});
+  /// Its points are handed out again.
+  void order_lost(std::uint64_t ticket);
+
+  /// Samples/s while prioritising over samples/s while not, for a gate that wants to know.
+  void observe_speed(double ratio) { speed_ = ratio; }
+  /// Why the gate changed its mind since the last call; mostly empty.
+  [[nodiscard]] std::string take_remark() { return description_.options.gate.take_reason(); }
 
   [[nodiscard]] sampling_figures figures(std::uint64_t version) const;
   [[nodiscard]] const priority_table& priorities() const { return priorities_; }
   [[nodiscard]] std::uint64_t samples_drawn() const { return samples_drawn_; }
+  /// Whether the present plan follows priorities.
+  [[nodiscard]] bool prioritizing() const { return planned_by_priority_; }
 
   [[nodiscard]] saved_state save() const;
   [[nodiscard]] result<void> load(const saved_state& state);
 
 private:
+  [[nodiscard]] sampling_progress progress(double run_fraction) const;
+  void look_at_gate(std::uint64_t version);
+  /// Empty: the next plan follows the priorities; else why not.
+  [[nodiscard]] std::string reason_for_uniform(double run_fraction);
+  bool make_plan(double run_fraction, std::uint64_t version);
+  void keep_order(const std::string& phase);
+  [[nodiscard]] bool take_candidates(candidate_pools::pool& out);
+  void fill_pools();
+  [[nodiscard]] refresh_request refresh_state(std::uint64_t version, double versions_per_epoch) const;
+
   sampling_description description_;
   priority_table priorities_;
+  std::size_t batch_size_;
   rng random_;
+  epoch_order order_;
   std::uint64_t samples_drawn_ = 0;
+  std::uint64_t samples_prioritized_ = 0;
+  std::size_t estimators_ = 0;
+  std::optional<double> speed_;
 
-  // The present sweep of refreshes: not saved, a new one starts after a load.
-  std::vector<std::uint32_t> due_;
-  std::size_t next_due_ = 0;
-  std::uint64_t next_sweep_ = 0; ///< no sweep before this version
+  // The present plan.
+  selection_plan plan_;
+  std::size_t next_ = 0;
+  bool ends_pass_ = false;
+  bool planned_by_priority_ = false;
+  std::string phase_ = "warm-up";
+  /// The batch being filled, when its plan ran out and the next one has to wait.
+  selection_plan partial_;
+  bool partial_by_priority_ = false;
+
+  candidate_pools pools_;
+  struct open_order {
+    std::vector<std::uint32_t> ids;
+    std::optional<std::uint64_t> pool;
+  };
+  std::map<std::uint64_t, open_order> orders_;
+  std::deque<open_order> lost_;
+  std::uint64_t next_ticket_ = 1;
+  std::uint64_t samples_measured_ = 0; ///< of what the policy asked for
+
+  gain_meter gain_;
+  mean_gradient direction_;
 };
 
 } // namespace triage

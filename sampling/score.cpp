@@ -15,6 +15,18 @@ score_table scores() {
                                     make_gnorm_last_bound},
       registry_entry<score_factory>{
           "gnorm_last", "exact gradient norm of the last dense layer (Goodfellow 2015)", make_gnorm_last},
+      registry_entry<score_factory>{"gnorm_full", "exact gradient norm over all layers (Alain et al. 2015)",
+                                    make_gnorm_full},
+      registry_entry<score_factory>{
+          "projection",
+          "the gradient's length along the mean gradient; negative where it opposes it (Zhou & "
+          "Gao 2021)",
+          make_projection},
+      registry_entry<score_factory>{"projection_last", "the same, of the last dense layer only",
+                                    make_projection_last},
+      registry_entry<score_factory>{
+          "rho", "loss minus what a model trained on other data cannot reduce (Mindermann et al. 2022)",
+          make_rho},
   };
   return table;
 }
@@ -34,6 +46,8 @@ result<std::unique_ptr<score>> make_score(const json_value& description, const j
     if (auto read = read_options(description, place, [&](option_visitor& v) { made->visit(v); }, {"type"});
         !read.ok())
       return read.error();
+  if (auto prepared = made->prepare(place); !prepared.ok())
+    return prepared.error();
   return made;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
+#include "core/blob.hpp"
 #include "core/options.hpp"
 #include "core/registry.hpp"
 #include "core/rng.hpp"
 #include "core/saved_state.hpp"
-#include "sampling/priority_table.hpp"
+#include "sampling/priority_view.hpp"
 
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ namespace triage {
 struct drawn_batch {
   std::vector<std::uint32_t> ids;
   std::vector<float> weights;
+  blob direction; ///< what projections are measured on; empty where no score needs it
 };
 
 /// Where the run stands when a batch is drawn.
@@ -29,22 +31,49 @@ struct sampling_progress {
 
 /// Figures of the present plan, for metrics; absent where a selector has no such notion.
 struct selector_figures {
-  std::optional<double> kappa;          ///< share of the points that the plan keeps
+  std::optional<double> kappa;          ///< share of the candidates that the plan keeps
   std::optional<double> predicted_gain; ///< ratio of second moments, uniform / this plan (ALGORITHMS 1.9)
-  std::string phase;                    ///< "warm-up", "prioritized", "uniform tail"
+  std::string phase;                    ///< "warm-up", "prioritized", "gated off", "uniform tail"
 };
 
-/// Chooses which points to train on. Owns its plan and position; borrows the priorities and the random
-/// stream at each draw. Owned by one thread.
+/// What a plan is made from.
+struct plan_request {
+  /// A stretch of the shuffled order of the present pass; empty when the selector chooses among all points.
+  std::span<const std::uint32_t> candidates;
+  const priority_view& priorities;
+  sampling_progress progress;
+  std::size_t batch_size = 0;
+};
+
+/// Chosen points with their weights, in the order of training.
+struct selection_plan {
+  std::vector<std::uint32_t> ids;
+  std::vector<float> weights;
+  void clear() {
+    ids.clear();
+    weights.clear();
+  }
+  void add(std::uint32_t id, float weight) {
+    ids.push_back(id);
+    weights.push_back(weight);
+  }
+};
+
+/// Turns priorities into a plan: which points to train next, how often and with which weights. When to
+/// prioritise at all, the shuffled order and the cutting into batches are the business of sampling_source.
+/// Owned by one thread.
 class selector : public configurable {
 public:
   /// Called once after the options were read: builds the parts that options name.
   [[nodiscard]] virtual result<void> prepare(const json_place&) { return {}; }
-  /// Called once, before the first draw and before load.
-  virtual void start(std::size_t points) = 0;
-  /// Fills `out` with up to `count` points; fewer only where an epoch or a plan block ends, never none.
-  virtual void draw(std::size_t count, const priority_table& priorities, const sampling_progress& progress,
-                    rng& random, drawn_batch& out) = 0;
+  /// Called once, before the first plan and before load.
+  virtual void start(std::size_t) {}
+  /// How many candidates of the shuffled order the next plan wants to see, at most; 0: it chooses among all
+  /// points. Constant from `start` on.
+  [[nodiscard]] virtual std::size_t candidates(std::size_t batch_size, std::size_t points) const = 0;
+  /// Fills `out`, which comes empty. May leave it empty when there are candidates: then the next ones come.
+  virtual void plan(const plan_request& request, rng& random, selection_plan& out) = 0;
+
   /// A priority has changed (selectors that keep a search structure follow it; others ignore it).
   virtual void priority_changed(std::uint32_t, float) {}
   /// A call of priority_changed for this point is near: a chance to fetch the memory.
@@ -52,16 +81,27 @@ public:
   /// Whether it asks when points were trained.
   [[nodiscard]] virtual bool uses_ages() const { return false; }
   /// Whether it looks at priorities at all; when not, nobody needs to compute any.
-  [[nodiscard]] virtual bool uses_priorities() const = 0;
+  [[nodiscard]] virtual bool uses_priorities() const { return true; }
   /// Whether the expectation of the weighted batch mean is the full mean, up to the declared step scale.
   [[nodiscard]] virtual bool unbiased() const = 0;
-  [[nodiscard]] virtual selector_figures figures() const = 0;
-  [[nodiscard]] virtual saved_state save() const = 0;
-  [[nodiscard]] virtual result<void> load(const saved_state& state) = 0;
+  /// Epochs of uniform order before the first plan, and share of the run at its end, unless options say
+  /// otherwise.
+  [[nodiscard]] virtual double default_warm_epochs() const { return 0.0; }
+  [[nodiscard]] virtual double default_tail_fraction() const { return 0.0; }
+  /// Whether a gate decides when plans are made, unless options say otherwise.
+  [[nodiscard]] virtual bool gated_by_default() const { return false; }
+  /// The ratio of second moments of a step, uniform / planned, that plans would reach at these priorities,
+  /// over a fixed sample of the points; absent for selectors that know none (those without weights).
+  [[nodiscard]] virtual std::optional<double> potential_gain(const priority_view&) const {
+    return std::nullopt;
+  }
+  [[nodiscard]] virtual selector_figures figures() const { return {}; }
+  [[nodiscard]] virtual saved_state save() const { return {}; }
+  [[nodiscard]] virtual result<void> load(const saved_state&) { return {}; }
 };
 
 using selector_factory = std::unique_ptr<selector> (*)();
-/// uniform (reshuffled epochs), multinomial (p ~ priority^alpha, with replacement), pps_epoch.
+/// uniform, multinomial, pps_epoch, infobatch, topk_shard, presample_topb, cdf_beta, rank_exp, rank_inv.
 [[nodiscard]] registry_table<selector_factory> selectors();
 
 } // namespace triage

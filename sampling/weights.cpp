@@ -5,6 +5,12 @@
 
 namespace triage {
 
+void weight_policy::apply(std::span<const double> frequencies, double smallest, double fraction,
+                          std::span<float> weights) const {
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] = weight(frequencies[i], smallest, fraction);
+}
+
 namespace {
 
 class none : public weight_policy {
@@ -53,6 +59,37 @@ private:
   double beta_ = 0.4;
 };
 
+class biased_k : public weight_policy {
+public:
+  void visit(option_visitor& v) override {
+    v.field({.name = "k",
+             .doc = "1: unbiased but for the scale; less: hard points keep part of their weight",
+             .min = -10.0,
+             .max = 1.0},
+            k_);
+  }
+  [[nodiscard]] float weight(double r, double, double) const override {
+    return static_cast<float>(std::pow(r, -k_));
+  }
+  void apply(std::span<const double> frequencies, double smallest, double fraction,
+             std::span<float> weights) const override {
+    weight_policy::apply(frequencies, smallest, fraction, weights);
+    double sum = 0.0;
+    double weighted = 0.0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      sum += 1.0; // frequency times full weight
+      weighted += frequencies[i] * static_cast<double>(weights[i]);
+    }
+    const auto scale = static_cast<float>(weighted > 0.0 ? sum / weighted : 1.0);
+    for (float& w : weights)
+      w *= scale;
+  }
+  [[nodiscard]] bool unbiased() const override { return false; }
+
+private:
+  double k_ = 0.5;
+};
+
 template <class T>
 std::unique_ptr<weight_policy> make() {
   return std::make_unique<T>();
@@ -67,6 +104,8 @@ registry_table<weight_factory> weight_policies() {
       registry_entry<weight_factory>{"ht", "the inverse frequency to the power beta", make<horvitz_thompson>},
       registry_entry<weight_factory>{"beta_maxnorm", "annealed inverse frequency divided by the largest",
                                      make<beta_maxnorm>},
+      registry_entry<weight_factory>{"biased_k", "the inverse frequency to the power k, rescaled",
+                                     make<biased_k>},
   };
   return table;
 }

@@ -19,7 +19,7 @@ std::unique_ptr<sampling_source> make_source(const char* description) {
   auto made = make_sampling(*document, {"the sampler benchmark", ""});
   if (!made.ok())
     throw std::runtime_error(made.error().message);
-  return std::make_unique<sampling_source>(made.take(), points, 1);
+  return std::make_unique<sampling_source>(made.take(), points, batch, 1);
 }
 
 std::vector<std::uint32_t> random_ids(rng& random) {
@@ -41,7 +41,7 @@ void measure_source(const std::string& name, const char* description, const benc
   rng random(3, rng_purpose::synthetic);
   std::vector<float> scores(batch);
   drawn_batch drawn;
-  source->draw(batch, 0.0, drawn); // builds what is built once
+  (void)source->draw(0.0, 1, drawn); // builds what is built once
   std::uint64_t version = 0;
   const std::vector<contender> contenders = {
       {"updates",
@@ -53,7 +53,7 @@ void measure_source(const std::string& name, const char* description, const benc
        }},
       {"draws", [&] {
          return static_cast<double>(batch) *
-                calls_per_second(options.seconds, [&] { source->draw(batch, 0.5, drawn); });
+                calls_per_second(options.seconds, [&] { (void)source->draw(0.5, 1, drawn); });
        }}};
   for (auto& s : scores)
     s = random.uniform_float();
@@ -69,7 +69,7 @@ void measure_source(const std::string& name, const char* description, const benc
 
 /// A whole pass over the data: four plans and a shuffle are part of it.
 double plan_seconds() {
-  const auto source = make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5})");
+  const auto source = make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})");
   rng random(5, rng_purpose::synthetic);
   std::vector<std::uint32_t> ids(points);
   std::vector<float> scores(points);
@@ -84,7 +84,7 @@ double plan_seconds() {
   std::size_t taken = 0;
   while (taken < points / 2 - batch) { // one pass with kappa 0.5
     const double begin = time.now();
-    source->draw(batch, 0.5, drawn);
+    (void)source->draw(0.5, 1, drawn);
     seconds += time.now() - begin;
     taken += drawn.ids.size();
   }

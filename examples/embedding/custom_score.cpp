@@ -14,7 +14,8 @@ public:
     v.field({.name = "bound", .doc = "largest score", .min = 0.0}, bound_);
   }
   triage::signal_set needs() const override { return static_cast<triage::signal_set>(triage::signal::loss); }
-  void compute(const triage::sample_signals& signals, std::span<float> out) const override {
+  void compute(const triage::sample_signals& signals, std::span<const std::uint32_t>,
+               std::span<float> out) const override {
     for (std::size_t i = 0; i < out.size(); ++i)
       out[i] = std::min(signals.loss[i], static_cast<float>(bound_));
   }

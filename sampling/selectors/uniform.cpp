@@ -1,7 +1,4 @@
-#include "sampling/epoch_order.hpp"
 #include "sampling/selectors/selectors.hpp"
-
-#include <algorithm>
 
 namespace triage {
 
@@ -10,23 +7,15 @@ namespace {
 /// Every point once per epoch, in a new random order each time.
 class uniform : public selector {
 public:
-  void start(std::size_t points) override { order_.start(points); }
-
-  void draw(std::size_t count, const priority_table&, const sampling_progress&, rng& random,
-            drawn_batch& out) override {
-    order_.begin_pass_if_needed(random);
-    const auto ids = order_.take(std::min(count, order_.left()));
-    out.ids.assign(ids.begin(), ids.end());
-    out.weights.assign(ids.size(), 1.0F);
+  [[nodiscard]] std::size_t candidates(std::size_t batch_size, std::size_t) const override {
+    return batch_size;
+  }
+  void plan(const plan_request& request, rng&, selection_plan& out) override {
+    out.ids.assign(request.candidates.begin(), request.candidates.end());
+    out.weights.assign(out.ids.size(), 1.0F);
   }
   [[nodiscard]] bool uses_priorities() const override { return false; }
   [[nodiscard]] bool unbiased() const override { return true; }
-  [[nodiscard]] selector_figures figures() const override { return {std::nullopt, std::nullopt, "uniform"}; }
-  [[nodiscard]] saved_state save() const override { return order_.save(); }
-  result<void> load(const saved_state& state) override { return order_.load(state); }
-
-private:
-  epoch_order order_;
 };
 
 } // namespace

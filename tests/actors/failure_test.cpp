@@ -101,7 +101,7 @@ TEST_CASE("a single result with NaN is dropped and counted, and never reaches th
 
 TEST_CASE("estimators that return NaN are struck off; training goes on from by-products") {
   const auto outcome =
-      run_with(fault::nan_in_scoring, {R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})",
+      run_with(fault::nan_in_scoring, {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})",
                                        "duration.epochs=8", "runtime.estimators=2"});
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.epochs >= 8.0);

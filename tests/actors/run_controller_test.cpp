@@ -22,7 +22,9 @@ public:
     asked += batches;
     most_asked = std::max(most_asked, asked);
   }
-  void record_scores(shared_batch, std::vector<float>, std::uint64_t) override { ++scores; }
+  void record_byproducts(shared_batch, std::vector<float>, std::vector<float>, std::uint64_t) override {
+    ++scores;
+  }
   void pause_scoring(bool p) override { paused = p; }
   void evaluate(const snapshot&) override { ++evaluations; }
   void collect_sampler_state() override { ++collections; }

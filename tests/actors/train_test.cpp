@@ -11,7 +11,7 @@ using namespace triage::test;
 TEST_CASE("one worker and one seed: two runs end with the same bits, another seed does not") {
   for (const char* sampling :
        {R"({"type":"uniform"})", R"({"type":"multinomial","estimator":"byproduct"})",
-        R"({"type":"pps_epoch","estimator":"byproduct","warm_epochs":0.5,"gate_gain":0})"}) {
+        R"({"type":"pps_epoch","estimator":"byproduct","warm_epochs":0.5,"gate":{"mode":"off"}})"}) {
     CAPTURE(sampling);
     const std::string chosen = std::string("sampling=") + sampling;
     const auto a = run(small_run({chosen}));
@@ -55,7 +55,7 @@ TEST_CASE("every exchange policy trains with several workers, and accounts for e
 }
 
 TEST_CASE("estimators score while workers train, and training learns as well") {
-  const auto outcome = run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.2})",
+  const auto outcome = run(small_run({R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2}})",
                                       "duration.epochs=20", "runtime.estimators=2"}));
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.samples_scored > 512);
@@ -149,7 +149,7 @@ TEST_CASE("the trace shows a lane for every actor, with work in it") {
   const temporary_folder folder;
   train_options options;
   options.trace_file = folder.path("trace.json");
-  run(small_run({R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})", "duration.epochs=10"}),
+  run(small_run({R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})", "duration.epochs=10"}),
       options);
   const auto trace = read_json_file(options.trace_file);
   REQUIRE_MESSAGE(trace.ok(), trace.error().message);

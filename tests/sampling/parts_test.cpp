@@ -1,3 +1,4 @@
+#include "core/npy.hpp"
 #include "sampling/epoch_order.hpp"
 #include "sampling/inclusion.hpp"
 #include "sampling/priority_table.hpp"
@@ -7,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 
@@ -16,9 +18,11 @@ TEST_CASE("priority table: bad scores never enter and are counted") {
   priority_table t(4, 0.01);
   CHECK(!t.record(0, std::numeric_limits<float>::quiet_NaN(), 1));
   CHECK(!t.record(0, std::numeric_limits<float>::infinity(), 1));
-  CHECK(!t.record(0, -1.0F, 1));
-  CHECK(t.rejected() == 3);
+  CHECK(t.rejected() == 2);
   CHECK(!t.seen(0));
+  CHECK(t.value(0) == 0.01F);
+  CHECK(t.record(0, -1.0F, 1)); // a projection may be negative: a rank, but no weight
+  CHECK(t.signed_value(0) == -1.0F);
   CHECK(t.value(0) == 0.01F);
   CHECK(t.record(1, 0.0F, 1));
   CHECK(t.value(1) == 0.01F); // the floor
@@ -142,15 +146,26 @@ TEST_CASE("scores: formulas and needs, over the whole table") {
   const std::vector<float> loss = {0.5F, 2.0F};
   const std::vector<float> residual = {0.1F, 1.0F};
   const std::vector<float> input = {3.0F, 0.0F};
-  const sample_signals signals{loss, residual, input};
+  const std::vector<float> full = {4.0F, 5.0F};
+  const std::vector<float> along = {-2.0F, 3.0F};
+  const sample_signals signals{loss, residual, input, full, along, along};
+  const std::vector<std::uint32_t> ids = {1, 0};
   for (const auto& entry : scores()) {
+    if (entry.name == "rho")
+      continue; // needs a file, and has a test of its own
     const auto s = entry.make();
     CHECK(s->needs() != 0U);
     std::vector<float> out(2);
-    s->compute(signals, out);
-    for (const float v : out) {
+    s->compute(signals, ids, out);
+    for (const float v : out)
       CHECK(std::isfinite(v));
-      CHECK(v >= 0.0F);
+    if (entry.name == "gnorm_full")
+      CHECK(out == full);
+    if (entry.name == "projection" || entry.name == "projection_last") {
+      CHECK(out == along);
+      // Before there is a mean gradient, the gradient's length.
+      s->compute({loss, residual, input, full, {}, {}}, ids, out);
+      CHECK(out[1] == (entry.name == "projection" ? 5.0F : 1.0F));
     }
     if (entry.name == "gnorm_last")
       CHECK(out[0] == doctest::Approx(0.1 * std::sqrt(10.0)));
@@ -159,6 +174,26 @@ TEST_CASE("scores: formulas and needs, over the whole table") {
     if (entry.name == "loss")
       CHECK(out[1] == 2.0F);
   }
+}
+
+TEST_CASE("rho is the loss beyond the irreducible one of the same point, and its file must fit the data") {
+  const auto file = (std::filesystem::temp_directory_path() / "triage_irreducible.npy").string();
+  REQUIRE(write_npy(file, {2}, std::vector<float>{0.25F, 3.0F}).ok());
+  const auto make = [&](const std::string& name) {
+    return make_score(*parse_json(R"({"type": "rho", "irreducible_losses": ")" + name + "\"}", "s"),
+                      {"s", ""});
+  };
+  const auto made = make(file);
+  REQUIRE_MESSAGE(made.ok(), made.error().message);
+  std::vector<float> out(2);
+  (*made)->compute({std::vector<float>{0.5F, 2.0F}, {}, {}, {}, {}, {}}, std::vector<std::uint32_t>{1, 0},
+                   out);
+  CHECK(out == std::vector<float>{-2.5F, 1.75F});
+  CHECK((*made)->check(2).ok());
+  const auto misfit = (*made)->check(3);
+  CHECK(misfit.error().message.find("holds 2") != std::string::npos);
+  CHECK(make(file + ".none").error().message.find("triage irreducible") != std::string::npos);
+  std::filesystem::remove(file);
 }
 
 TEST_CASE("inclusion: the plan meets its rule, and its gain is the measured ratio of second moments") {

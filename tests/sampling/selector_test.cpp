@@ -11,13 +11,18 @@ namespace {
 
 constexpr std::size_t points = 400;
 
-/// A source whose priorities are heavy-tailed and known.
-sampling_source make_source(const std::string& json, std::uint64_t seed, std::size_t n = points) {
+struct test_source : sampling_source {
+  using sampling_source::sampling_source;
+  void draw(double run_fraction, drawn_batch& out) { REQUIRE(sampling_source::draw(run_fraction, 1, out)); }
+};
+
+test_source make_source(const std::string& json, std::uint64_t seed, std::size_t batch = 32,
+                        std::size_t n = points) {
   auto document = parse_json(json, "sampling");
   REQUIRE(document.ok());
   auto made = make_sampling(*document, {"sampling", ""});
   REQUIRE_MESSAGE(made.ok(), made.error().message);
-  return {made.take(), n, seed};
+  return {made.take(), n, batch, seed};
 }
 
 float priority_of(std::uint32_t id) {
@@ -39,8 +44,17 @@ const std::vector<std::string>& descriptions() {
       R"({"type": "uniform"})",
       R"({"type": "multinomial"})",
       R"({"type": "multinomial", "alpha": 0.5, "uniform_share": 0.2, "weights": "beta_maxnorm"})",
-      R"({"type": "pps_epoch", "warm_epochs": 0, "tail_uniform_fraction": 0, "gate_gain": 0})",
+      R"({"type": "multinomial", "candidates": 3, "uniform_share": 0, "predictor": "ema"})",
+      R"({"type": "multinomial", "weights": {"type": "biased_k", "k": 0.5}, "predictor": "exp_linear"})",
+      R"({"type": "pps_epoch", "warm_epochs": 0, "tail_uniform_fraction": 0, "gate": {"mode": "off"}})",
       R"({"type": "pps_epoch", "warm_epochs": 0.5, "kappa": 0.4, "pi_max": 2})",
+      R"({"type": "infobatch"})",
+      R"({"type": "topk_shard", "share": 0.2, "predictor": "exp_quadratic"})",
+      R"({"type": "presample_topb", "candidates": 4})",
+      R"({"type": "cdf_beta", "beta": 1.5, "anneal_fraction": 0.9})",
+      R"({"type": "rank_exp"})",
+      R"({"type": "rank_exp", "weights": "full", "pressure": 20, "pressure_end": 20})",
+      R"({"type": "rank_inv", "weights": "full"})",
   };
   return all;
 }
@@ -67,7 +81,7 @@ TEST_CASE("selectors: batches are never empty nor too large, ids are valid, weig
     fill(source);
     drawn_batch b;
     for (int i = 0; i < 60; ++i) {
-      source.draw(32, 0.1, b);
+      source.draw(0.1, b);
       REQUIRE(!b.ids.empty());
       REQUIRE(b.ids.size() <= 32);
       REQUIRE(b.ids.size() == b.weights.size());
@@ -88,14 +102,14 @@ TEST_CASE("selectors: a loaded state continues exactly, from random moments") {
       fill(source);
       drawn_batch b;
       for (int i = 0; i < before; ++i)
-        source.draw(30, 0.2, b);
+        source.draw(0.2, b);
       auto copy = make_source(d, 99);
       const auto loaded = copy.load(source.save());
       REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
       drawn_batch c;
       for (int i = 0; i < 40; ++i) {
-        source.draw(30, 0.2, b);
-        copy.draw(30, 0.2, c);
+        source.draw(0.2, b);
+        copy.draw(0.2, c);
         REQUIRE(same(b, c));
       }
     }
@@ -106,7 +120,7 @@ TEST_CASE("selectors: a state for other data is refused") {
   for (const auto& d : descriptions()) {
     CAPTURE(d);
     auto source = make_source(d, 1);
-    auto other = make_source(d, 1, points + 1);
+    auto other = make_source(d, 1, 32, points + 1);
     CHECK(!other.load(source.save()).ok());
     CHECK(!other.load(saved_state{}).ok());
   }
@@ -120,7 +134,7 @@ TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates th
     if (d.find("warm_epochs\": 0.5") != std::string::npos)
       continue; // changes its mind during the test
     CAPTURE(d);
-    auto source = make_source(d, 17);
+    auto source = make_source(d, 17, 50);
     fill(source);
     auto document = parse_json(d, "d");
     auto made = make_sampling(*document, {"d", ""});
@@ -130,7 +144,7 @@ TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates th
     std::size_t n = 0;
     drawn_batch b;
     for (int i = 0; i < 6000; ++i) {
-      source.draw(50, 0.1, b);
+      source.draw(0.1, b);
       for (std::size_t k = 0; k < b.ids.size(); ++k) {
         const double x = std::sin(0.37 * b.ids[k]) + 3.0 * priority_of(b.ids[k]);
         weighted += static_cast<double>(b.weights[k]) * x;
@@ -156,7 +170,7 @@ TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates th
   double mean = 0.0;
   std::size_t n = 0;
   for (int i = 0; i < 2000; ++i) {
-    biased.draw(50, 0.1, b);
+    biased.draw(0.1, b);
     for (const auto id : b.ids) {
       mean += static_cast<double>(priority_of(id));
       ++n;
@@ -169,13 +183,13 @@ TEST_CASE("selectors: where unbiased is declared, the weighted mean estimates th
 }
 
 TEST_CASE("multinomial: frequencies are the stated probabilities") {
-  auto source = make_source(R"({"type": "multinomial", "uniform_share": 0.1})", 23);
+  auto source = make_source(R"({"type": "multinomial", "uniform_share": 0.1})", 23, 100);
   fill(source);
   std::vector<double> counts(points, 0.0);
   drawn_batch b;
   constexpr int draws = 400000;
   for (int i = 0; i < draws / 100; ++i) {
-    source.draw(100, 0.0, b);
+    source.draw(0.0, b);
     for (const auto id : b.ids)
       counts[id] += 1.0;
   }
@@ -191,13 +205,13 @@ TEST_CASE("multinomial: frequencies are the stated probabilities") {
 }
 
 TEST_CASE("uniform: each epoch visits every point once, and its last batch ends with it") {
-  auto source = make_source(R"({"type": "uniform"})", 4);
+  auto source = make_source(R"({"type": "uniform"})", 4, 64);
   drawn_batch b;
   std::vector<std::uint32_t> first;
   for (int epoch = 0; epoch < 3; ++epoch) {
     std::vector<std::uint32_t> seen;
     while (seen.size() < points) {
-      source.draw(64, 0.0, b);
+      source.draw(0.0, b);
       seen.insert(seen.end(), b.ids.begin(), b.ids.end());
     }
     REQUIRE(seen.size() == points);
@@ -218,9 +232,9 @@ TEST_CASE("pps_epoch: kappa 1 is the uniform order, bit for bit") {
   drawn_batch b;
   drawn_batch c;
   for (int i = 0; i < 40; ++i) {
-    plain.draw(33, 0.0, a);
-    planned.draw(33, 0.0, b);
-    warm.draw(33, 0.0, c);
+    plain.draw(0.0, a);
+    planned.draw(0.0, b);
+    warm.draw(0.0, c);
     REQUIRE(same(a, b));
     REQUIRE(same(a, c));
   }
@@ -228,7 +242,7 @@ TEST_CASE("pps_epoch: kappa 1 is the uniform order, bit for bit") {
 
 TEST_CASE("pps_epoch: alpha 0 with a fixed kappa is a random subset with weights 1") {
   auto source = make_source(
-      R"({"type": "pps_epoch", "kappa": 0.4, "alpha": 0, "warm_epochs": 0, "tail_uniform_fraction": 0, "gate_gain": 0, "winsor_quantile": 1})",
+      R"({"type": "pps_epoch", "kappa": 0.4, "alpha": 0, "warm_epochs": 0, "tail_uniform_fraction": 0, "gate": {"mode": "off"}, "winsor_quantile": 1})",
       8);
   std::vector<std::uint32_t> ids(points);
   for (std::uint32_t i = 0; i < points; ++i)
@@ -236,7 +250,7 @@ TEST_CASE("pps_epoch: alpha 0 with a fixed kappa is a random subset with weights
   source.record(ids, std::vector<float>(points, 0.7F), 1);
   drawn_batch b;
   for (int i = 0; i < 30; ++i) {
-    source.draw(40, 0.0, b);
+    source.draw(0.0, b);
     for (const float w : b.weights)
       REQUIRE(w == doctest::Approx(1.0F).epsilon(1e-5));
   }
@@ -252,21 +266,21 @@ TEST_CASE("pps_epoch: equal scores leave the gate closed") {
     ids[i] = i;
   source.record(ids, std::vector<float>(points, 0.7F), 1);
   drawn_batch b;
-  source.draw(10, 0.0, b);
+  source.draw(0.0, b);
   CHECK(source.figures(1).selector.phase == "gated off");
 }
 
 TEST_CASE("pps_epoch: no point is left out for longer than max_age_epochs allows") {
   auto source = make_source(
-      R"({"type": "pps_epoch", "warm_epochs": 1, "tail_uniform_fraction": 0, "max_age_epochs": 4, "pi_min": 0.01, "kappa_min": 0.1, "noise_budget": 10})",
-      8);
+      R"({"type": "pps_epoch", "warm_epochs": 1, "tail_uniform_fraction": 0, "max_age_epochs": 4, "pi_min": 0.01, "kappa_min": 0.1, "noise_budget": 10, "gate": {"mode": "off"}})",
+      8, 20);
   fill(source);
   std::vector<double> last(points, 0.0);
   drawn_batch b;
   double longest = 0.0;
   while (source.samples_drawn() < 20 * points) {
     const double now = static_cast<double>(source.samples_drawn()) / points;
-    source.draw(20, 0.0, b);
+    source.draw(0.0, b);
     for (const auto id : b.ids)
       last[id] = now;
     for (const double l : last)
@@ -276,20 +290,21 @@ TEST_CASE("pps_epoch: no point is left out for longer than max_age_epochs allows
   CHECK(longest <= 4.0);
 }
 
-TEST_CASE("refresh: stale points are handed out once per sweep, oldest first, and fresh ones not at all") {
-  auto source = make_source(R"({"type": "pps_epoch", "refresh_after_epochs": 1.0})", 1);
-  std::vector<std::uint32_t> ids;
-  source.next_refresh(1000, 0, 100.0, ids);
-  CHECK(ids.empty()); // nothing can be older than an epoch yet
-  fill(source);       // at version 1
-  source.next_refresh(1000, 50, 100.0, ids);
-  CHECK(ids.empty());
+TEST_CASE("oldest_first: stale points are handed out once per sweep, oldest first, fresh ones not at all") {
+  auto source = make_source(
+      R"({"type": "pps_epoch", "estimator": {"type": "oldest_first", "refresh_after_epochs": 1.0}})", 1);
+  const auto order = [&](std::size_t count, std::uint64_t version) {
+    return source.next_order(count, version, 100.0).ids;
+  };
+  CHECK(order(1000, 0).empty()); // nothing can be older than an epoch yet
+  fill(source);                  // at version 1
+  CHECK(order(1000, 50).empty());
   source.record(std::vector<std::uint32_t>{7, 9}, std::vector<float>{1.0F, 1.0F}, 190);
-  source.next_refresh(100, 200, 100.0, ids);
+  auto ids = order(100, 200);
   CHECK(ids.size() == 100);
   std::set<std::uint32_t> all(ids.begin(), ids.end());
   while (!ids.empty()) {
-    source.next_refresh(100, 200, 100.0, ids);
+    ids = order(100, 200);
     for (const auto id : ids)
       CHECK(all.insert(id).second);
   }

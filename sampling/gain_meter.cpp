@@ -1,0 +1,134 @@
+#include "sampling/gain_meter.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace triage {
+
+namespace {
+constexpr std::size_t fewest_parts = 4;
+constexpr double memory = 16384.0; ///< samples that `recent` looks back
+constexpr double t_quantile = 2.1; ///< 95 %, two-sided, for about twenty parts
+} // namespace
+
+void gain_meter::sums::operator+=(const sums& o) {
+  count += o.count;
+  weight += o.weight;
+  weighted += o.weighted;
+  squared += o.squared;
+}
+
+void gain_meter::sums::operator-=(const sums& o) {
+  count -= o.count;
+  weight -= o.weight;
+  weighted -= o.weighted;
+  squared -= o.squared;
+}
+
+double gain_meter::sums::gain() const {
+  return count > 0.0 && squared > 0.0 ? weight / count * weighted / squared : 1.0;
+}
+
+void gain_meter::halve() {
+  for (std::size_t i = 0; i < parts / 2; ++i) {
+    parts_[i] = parts_[2 * i];
+    parts_[i] += parts_[2 * i + 1];
+  }
+  std::fill(parts_.begin() + parts / 2, parts_.end(), sums{});
+  used_ = parts / 2;
+  samples_per_part_ *= 2;
+}
+
+void gain_meter::add(std::span<const float> weights, std::span<const float> sizes) {
+  sums batch;
+  for (std::size_t i = 0; i < std::min(weights.size(), sizes.size()); ++i) {
+    const auto w = static_cast<double>(weights[i]);
+    const auto s = static_cast<double>(sizes[i]);
+    if (!std::isfinite(s))
+      continue;
+    batch.count += 1.0;
+    batch.weight += w;
+    batch.weighted += w * s * s;
+    batch.squared += w * w * s * s;
+  }
+  if (used_ == 0)
+    used_ = 1;
+  if (parts_[used_ - 1].count >= static_cast<double>(samples_per_part_)) {
+    if (used_ == parts)
+      halve();
+    if (parts_[used_ - 1].count >= static_cast<double>(samples_per_part_))
+      ++used_;
+  }
+  parts_[used_ - 1] += batch;
+  samples_ += static_cast<std::uint64_t>(batch.count);
+  const double keep = std::exp(-batch.count / memory);
+  recent_.count *= keep;
+  recent_.weight *= keep;
+  recent_.weighted *= keep;
+  recent_.squared *= keep;
+  recent_ += batch;
+}
+
+std::optional<double> gain_meter::recent() const {
+  if (recent_.count < memory / 8)
+    return std::nullopt;
+  return recent_.gain();
+}
+
+std::optional<estimate> gain_meter::gain() const {
+  if (used_ < fewest_parts)
+    return std::nullopt;
+  sums all;
+  for (std::size_t i = 0; i < used_; ++i)
+    all += parts_[i];
+  const auto n = static_cast<double>(used_);
+  double mean = 0.0;
+  std::array<double, parts> without{};
+  for (std::size_t i = 0; i < used_; ++i) {
+    sums rest = all;
+    rest -= parts_[i];
+    without[i] = rest.gain();
+    mean += without[i] / n;
+  }
+  double spread = 0.0;
+  for (std::size_t i = 0; i < used_; ++i)
+    spread += (without[i] - mean) * (without[i] - mean);
+  const double half = t_quantile * std::sqrt((n - 1.0) / n * spread);
+  const double value = all.gain();
+  return estimate{value, value - half, value + half};
+}
+
+saved_state gain_meter::save() const {
+  saved_state state;
+  std::vector<double> values;
+  for (const auto& p : parts_)
+    values.insert(values.end(), {p.count, p.weight, p.weighted, p.squared});
+  values.insert(values.end(), {recent_.count, recent_.weight, recent_.weighted, recent_.squared});
+  state.put("sums", std::move(values));
+  state.put("counts", std::vector<std::uint64_t>{used_, samples_per_part_, samples_});
+  return state;
+}
+
+result<void> gain_meter::load(const saved_state& state) {
+  const auto values = state.get<double>("sums");
+  const auto counts = state.get<std::uint64_t>("counts");
+  if (!values.ok())
+    return values.error();
+  if (!counts.ok())
+    return counts.error();
+  if (values->size() != 4 * (parts + 1) || counts->size() != 3 || (*counts)[0] > parts)
+    return data_error("the saved gain of the sampling has an unexpected length");
+  const auto read = [&](std::size_t i) {
+    const double* const v = values->data() + 4 * i;
+    return sums{v[0], v[1], v[2], v[3]};
+  };
+  for (std::size_t i = 0; i < parts; ++i)
+    parts_[i] = read(i);
+  recent_ = read(parts);
+  used_ = static_cast<std::size_t>((*counts)[0]);
+  samples_per_part_ = (*counts)[1];
+  samples_ = (*counts)[2];
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "core/saved_state.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace triage {
+
+/// An estimate with a 95 % interval.
+struct estimate {
+  double value = 1.0;
+  double low = 1.0;
+  double high = 1.0;
+};
+
+/// Measures what a run's weighted batches gain over uniform ones, from the sizes that fall off while training
+/// on them: with weights w = c / r, where r is how much more often than by chance a point is chosen, the
+/// ratio of the second moments of a step is mean(s^2) / mean(s^2 / r) = mean(w) mean(w s^2) / mean(w^2 s^2).
+/// Valid for unbiased weights. The interval is a jackknife over parts of the run (Tukey 1958), so it holds
+/// how much the gain varied. Owned by one thread.
+class gain_meter {
+public:
+  /// One batch that was chosen by priorities; `sizes`: as measured when it was trained.
+  void add(std::span<const float> weights, std::span<const float> sizes);
+  /// Of everything so far; nothing before there is enough for an interval.
+  [[nodiscard]] std::optional<estimate> gain() const;
+  /// Of the last parts only, for decisions.
+  [[nodiscard]] std::optional<double> recent() const;
+  [[nodiscard]] std::uint64_t samples() const { return samples_; }
+
+  [[nodiscard]] saved_state save() const;
+  [[nodiscard]] result<void> load(const saved_state& state);
+
+private:
+  static constexpr std::size_t parts = 20;
+  struct sums {
+    double count = 0.0;
+    double weight = 0.0;
+    double weighted = 0.0; ///< w s^2
+    double squared = 0.0;  ///< w^2 s^2
+    void operator+=(const sums& o);
+    void operator-=(const sums& o);
+    [[nodiscard]] double gain() const;
+  };
+  void halve();
+
+  std::array<sums, parts> parts_{};
+  std::size_t used_ = 0;                  ///< parts with something in them; the last one is being filled
+  std::uint64_t samples_per_part_ = 4096; ///< doubled when the parts run out: neighbours are merged
+  std::uint64_t samples_ = 0;
+  sums recent_; ///< exponentially forgotten
+};
+
+} // namespace triage

@@ -1,0 +1,69 @@
+#include "sampling/mean_gradient.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace triage {
+
+void mean_gradient::add(std::span<const float> mean, std::size_t count, std::size_t points) {
+  if (mean.empty() || count == 0)
+    return;
+  const double share = static_cast<double>(count) / static_cast<double>(points);
+  double keep = 1.0 - share;
+  double take = share;
+  if (compatible_ && seen_share_ >= 1.0) {
+    keep *= share;
+    take *= static_cast<double>(count);
+  } else if (seen_share_ < 1.0) {
+    keep = seen_share_ / (seen_share_ + share);
+    take = 1.0 - keep;
+  }
+  seen_share_ = std::min(seen_share_ + share, 1.0);
+  mutable_blob next(mean.size());
+  const auto old = current_.view();
+  const auto values = next.values();
+  for (std::size_t i = 0; i < mean.size(); ++i)
+    values[i] = static_cast<float>((old.empty() ? 0.0 : keep * static_cast<double>(old[i])) +
+                                   take * static_cast<double>(mean[i]));
+  current_ = std::move(next).freeze();
+  find_direction();
+}
+
+void mean_gradient::find_direction() {
+  double square = 0.0;
+  for (const float g : current_.view())
+    square += static_cast<double>(g) * static_cast<double>(g);
+  if (!(square > 0.0) || !std::isfinite(square)) {
+    direction_ = blob();
+    return;
+  }
+  const double scale = 1.0 / std::sqrt(square);
+  mutable_blob unit(current_.size());
+  const auto values = unit.values();
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(scale * static_cast<double>(current_.view()[i]));
+  direction_ = std::move(unit).freeze();
+}
+
+saved_state mean_gradient::save() const {
+  saved_state state;
+  const auto values = current_.empty() ? std::span<const float>{} : current_.view();
+  state.put("values", std::vector<float>(values.begin(), values.end()));
+  state.put("seen_share", std::vector<double>{seen_share_});
+  return state;
+}
+
+result<void> mean_gradient::load(const saved_state& state) {
+  const auto values = state.get<float>("values");
+  const auto share = state.get_one<double>("seen_share");
+  if (!values.ok())
+    return values.error();
+  if (!share.ok())
+    return share.error();
+  seen_share_ = *share;
+  current_ = values->empty() ? blob() : blob::copy_of(*values);
+  find_direction();
+  return {};
+}
+
+} // namespace triage

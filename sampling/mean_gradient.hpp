@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/blob.hpp"
+#include "core/saved_state.hpp"
+
+#include <span>
+#include <string>
+
+namespace triage {
+
+/// A running mean of the gradient over the whole training set, made of the gradients that estimators find on
+/// the points they renew: what projections are measured on (ALGORITHMS 1.1). Owned by one thread; the blobs
+/// it hands out are immutable.
+class mean_gradient {
+public:
+  /// "mean": (1 - f) old + f mean, with f the renewed share of the points. "fab_compat": as the first
+  /// author's program computes it, (1 - f) f old + f sum (ALGORITHMS 1.5, P1).
+  void set_rule(const std::string& rule) { compatible_ = rule == "fab_compat"; }
+  /// `mean`: over `count` of `points` points.
+  void add(std::span<const float> mean, std::size_t count, std::size_t points);
+  /// The mean gradient brought to length 1; empty before the first.
+  [[nodiscard]] const blob& direction() const { return direction_; }
+
+  [[nodiscard]] saved_state save() const;
+  [[nodiscard]] result<void> load(const saved_state& state);
+
+private:
+  bool compatible_ = false;
+  double seen_share_ = 0.0; ///< of the points, until all were seen once: the plain mean until then
+  void find_direction();
+
+  blob current_;
+  blob direction_;
+};
+
+} // namespace triage
