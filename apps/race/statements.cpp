@@ -42,9 +42,15 @@ std::string statement(const std::string& base_name, const std::string& name, con
     verdict = "; no difference that this race could show";
   else if (cost.bounds->high < 1.0)
     verdict = "; it is slower";
+  if (arm.reached == 0)
+    return fmt::format("{} does not reach {} with any seed, {} does in {} ({}){}", name, what, base_name,
+                       of_seeds(base), seconds_text(reference.middle), verdict);
   if (std::isinf(cost.middle))
     return fmt::format("{} reaches {} in only {}, {} in {} ({}){}", name, what, of_seeds(arm), base_name,
                        of_seeds(base), seconds_text(reference.middle), verdict);
+  if (base.reached == 0)
+    return fmt::format("{} reaches {} in {}, {}; {} does not with any seed{}", name, what,
+                       seconds_text(cost.middle), of_seeds(arm), base_name, verdict);
   if (std::isinf(reference.middle))
     return fmt::format("{} reaches {} in {}, {}; {} does so in only {}{}", name, what,
                        seconds_text(cost.middle), of_seeds(arm), base_name, of_seeds(base), verdict);
@@ -147,8 +153,9 @@ std::vector<std::string> remarks(const race_outcome& race) {
 
 std::vector<std::string> caveats() {
   return {
-      "The clock of a run counts training only: scoring, sampling and waiting are on it; loading the data, "
-      "evaluation, checkpoints and the trial that chooses the arithmetic of scoring are off it.",
+      "The clock of a run counts training: gradients, merges, sampling, scoring and waiting, and the first "
+      "step, which builds its kernels (tens of milliseconds: much in a run of a second). Loading the data, "
+      "evaluation and checkpoints are off it.",
       "Compute seconds add up the busy time of workers and of scoring, whatever ran at the same time.",
       "A crossing lies on the straight line between two evaluations; it is not known better than that.",
       "Intervals are 95 % bootstrap intervals of the ratio of medians over seeds. They know the chance of "
