@@ -17,7 +17,7 @@ std::vector<double> linear_ticks(double low, double high) {
   std::vector<double> out;
   const double slack = 1e-9 * (high - low);
   for (double i = std::ceil((low - slack) / step); i * step <= high + slack; i += 1.0)
-    out.push_back(i * step);
+    out.push_back(i * step + 0.0); // no negative zero
   return out;
 }
 

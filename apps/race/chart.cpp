@@ -27,9 +27,7 @@ struct frame {
   axis x;
   axis y;
   [[nodiscard]] double px(double v) const { return std::lerp(left, right, x.place(v)); }
-  [[nodiscard]] double py(double v) const {
-    return std::clamp(std::lerp(bottom, top, y.place(v)), top, bottom);
-  }
+  [[nodiscard]] double py(double v) const { return std::lerp(bottom, top, y.place(v)); }
 };
 
 double along(const band_point& p, chart_cost cost) {
@@ -53,7 +51,7 @@ frame fit(const race_outcome& race, const bands& curves, std::string_view metric
     const auto skipped = static_cast<std::size_t>(ignored_start * static_cast<double>(curve.size()));
     for (std::size_t i = 0; i < curve.size(); ++i) {
       x_high = std::max(x_high, along(curve[i], cost));
-      if (i < skipped)
+      if (i < skipped && !logarithmic)
         continue;
       include(curve[i].low);
       include(curve[i].high);
@@ -90,6 +88,8 @@ std::string curve_lines(const frame& f, const std::vector<band_point>& curve, st
                         chart_cost cost) {
   std::string line;
   std::string band;
+  if (curve.empty())
+    return line;
   for (const auto& p : curve) {
     line += fmt::format("{:.1f},{:.1f} ", f.px(along(p, cost)), f.py(p.middle));
     band += fmt::format("{:.1f},{:.1f} ", f.px(along(p, cost)), f.py(p.high));
@@ -98,8 +98,8 @@ std::string curve_lines(const frame& f, const std::vector<band_point>& curve, st
     band += fmt::format("{:.1f},{:.1f} ", f.px(along(*p, cost)), f.py(p->low));
   return fmt::format(
       "<polygon class=\"band\" fill=\"{0}\" points=\"{1}\"/><polyline class=\"median\" stroke=\"{0}\" "
-      "points=\"{2}\"/>",
-      arm_colour(arm), band, line);
+      "points=\"{2}\"/><circle fill=\"{0}\" cx=\"{3:.1f}\" cy=\"{4:.1f}\" r=\"3\"/>",
+      arm_colour(arm), band, line, f.px(along(curve.back(), cost)), f.py(curve.back().middle));
 }
 
 /// The names at the ends of their curves, pushed apart where they would overlap.
@@ -111,7 +111,7 @@ std::string labels(const race_outcome& race, const frame& f, const bands& curves
   std::vector<label> all;
   for (std::size_t i = 0; i < curves.size(); ++i)
     if (!curves[i].empty())
-      all.push_back({i, f.py(curves[i].back().middle)});
+      all.push_back({i, std::clamp(f.py(curves[i].back().middle), top, bottom)});
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.y < b.y; });
   for (std::size_t i = 1; i < all.size(); ++i)
     all[i].y = std::max(all[i].y, all[i - 1].y + label_height);
@@ -157,9 +157,13 @@ std::string curve_chart(const race_outcome& race, std::string_view metric, chart
           "<line class=\"goal\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"><title>target "
           "{}</title></line>",
           left, right, f.py(*target.value), f.py(*target.value), figure_text(*target.value));
+  // An SVG within the SVG cuts off what leaves the frame.
+  out += fmt::format(
+      "<svg x=\"{0:g}\" y=\"{1:g}\" width=\"{2:g}\" height=\"{3:g}\" viewBox=\"{0:g} {1:g} {2:g} {3:g}\">",
+      left, top, right + 4.0 - left, bottom - top);
   for (std::size_t i = 0; i < curves.size(); ++i)
     out += curve_lines(f, curves[i], i, cost);
-  return out + labels(race, f, curves) + "</svg>";
+  return out + "</svg>" + labels(race, f, curves) + "</svg>";
 }
 
 } // namespace triage

@@ -20,13 +20,15 @@ std::string count_text(double count) {
     return "not reached";
   if (count < 1e4)
     return fmt::format("{:.0f}", count);
-  return count < 1e6 ? fmt::format("{:.1f}k", count / 1e3) : fmt::format("{:.2f}M", count / 1e6);
+  // Three significant digits; no trailing zeros.
+  return count < 999.5e3 ? fmt::format("{:.3g}k", count / 1e3)
+                         : fmt::format("{:.{}g}M", count / 1e6, count < 1e9 ? 3 : 6);
 }
 
 std::string ratio_text(double ratio) {
   if (std::isinf(ratio))
     return "∞";
-  return fmt::format("{:.2f}x", ratio);
+  return ratio == 0.0 ? "0" : fmt::format("{:.2f}x", ratio);
 }
 
 std::string figure_text(double figure) {

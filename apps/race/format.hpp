@@ -8,9 +8,9 @@ namespace triage {
 
 /// "0.84 s", "12.3 s", "284 s"; "not reached" for infinity.
 [[nodiscard]] std::string seconds_text(double seconds);
-/// "950", "48.2k", "1.20M"; "not reached" for infinity.
+/// "950", "48.2k", "1.2M"; "not reached" for infinity.
 [[nodiscard]] std::string count_text(double count);
-/// "1.89x"; "∞" for infinity.
+/// "1.89x"; "∞" for infinity, "0" for zero: one of both never gets there.
 [[nodiscard]] std::string ratio_text(double ratio);
 /// Four significant digits; "failed" for infinities, "-" for NaN.
 [[nodiscard]] std::string figure_text(double figure);

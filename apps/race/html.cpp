@@ -57,7 +57,7 @@ td small { color: var(--soft); } tr.chosen td { font-weight: 600; } td.text { te
 .legend span { margin-right: 1.3rem; white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 1.2rem; }
 figure { margin: 0; } figcaption { font-size: .9rem; color: var(--soft); margin-bottom: .2rem; }
-svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
+figure > svg, h3 + svg { width: 100%; height: auto; display: block; } h3 + svg { max-width: 740px; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 svg .grid { stroke: var(--line); stroke-width: 1; } svg .goal { stroke: var(--ink); stroke-dasharray: 4 4; opacity: .55; }
 svg .median { fill: none; stroke-width: 2.2; stroke-linejoin: round; } svg .band { opacity: .17; }
 svg text.label { font-weight: 600; } code { font-size: .92em; background: var(--panel); padding: .05em .3em; border-radius: 3px; }
