@@ -43,6 +43,22 @@ evaluation_point point_of(const json_value& record) {
   return p;
 }
 
+run_result with_origin(run_result run, const json_value& description) {
+  run.data_fingerprint = text(description, "data_fingerprint");
+  const json_value* build = description.find("build");
+  run.made_on = text(description, "host") + " " + (build == nullptr ? "" : dump_json(*build));
+  return run;
+}
+
+bool is_older_than_program(const std::string& file) {
+  std::error_code ec;
+  const auto program = std::filesystem::last_write_time("/proc/self/exe", ec);
+  if (ec)
+    return false;
+  const auto made = std::filesystem::last_write_time(file, ec);
+  return !ec && made < program;
+}
+
 /// The end of the run's output: why it ended without a summary.
 std::string last_words(const std::string& log_file) {
   const auto log = read_file(log_file, most_metrics_bytes);
@@ -102,7 +118,7 @@ run_result read_run_result(const std::string& race_directory, const std::string&
   run.directory = directory;
   const std::string path = race_directory + "/" + directory;
   if (const auto description = read_json_file(path + "/description.json"); description.ok())
-    run.data_fingerprint = text(*description, "data_fingerprint");
+    run = with_origin(std::move(run), *description);
   auto points = read_curve(path + "/metrics.jsonl");
   if (points.ok())
     run.points = points.take();
@@ -112,6 +128,7 @@ run_result read_run_result(const std::string& race_directory, const std::string&
     run.problem = last_words(path + ".log");
     return run;
   }
+  run.older_than_program = is_older_than_program(path + "/summary.json");
   run.train_seconds = number(*summary, "train_seconds");
   run.samples_per_second = number(*summary, "samples_per_second");
   run.scoring_share = number(*summary, "scoring_share");

@@ -38,6 +38,8 @@ struct run_result {
   double samples_per_second = 0.0;
   double scoring_share = 0.0;
   std::string data_fingerprint;
+  std::string made_on;             ///< host and build
+  bool older_than_program = false; ///< the program was built anew since
   /// The last evaluation's figure; the worst value when the run failed; nothing when it was never measured.
   [[nodiscard]] std::optional<double> final_figure(std::string_view metric) const;
 };

@@ -73,6 +73,25 @@ void add_data_remark(const race_outcome& race, std::vector<std::string>& out) {
   }
 }
 
+void add_origin_remark(const race_outcome& race, std::vector<std::string>& out) {
+  std::set<std::string> origins;
+  std::size_t older = 0;
+  for (const auto& arm : race.arms)
+    for (const auto& run : arm.runs) {
+      if (!run.made_on.empty())
+        origins.insert(run.made_on);
+      older += run.older_than_program ? 1 : 0;
+    }
+  if (origins.size() > 1)
+    out.emplace_back("the runs were made on different machines or by different builds: their seconds do not "
+                     "compare");
+  else if (older > 0)
+    out.push_back(
+        fmt::format("{} runs are older than the program: they may have been made by another version of "
+                    "it; an empty --dir makes them anew",
+                    older));
+}
+
 bool measured_by_all(const race_outcome& race, const std::string& metric) {
   return std::all_of(race.arms.begin(), race.arms.end(), [&](const auto& arm) {
     return std::any_of(arm.runs.begin(), arm.runs.end(), [&](const auto& run) {
@@ -134,6 +153,7 @@ std::vector<std::string> remarks(const race_outcome& race) {
     if (!race.tuning.empty() && std::find(spec.seeds.begin(), spec.seeds.end(), seed) != spec.seeds.end())
       out.push_back(fmt::format("seed {} both tunes and races: the tuned arms are favoured a little", seed));
   add_data_remark(race, out);
+  add_origin_remark(race, out);
   std::set<std::string> unmeasured;
   for (const auto& target : race.targets) {
     if (!measured_by_all(race, target.target.metric))
@@ -156,7 +176,10 @@ std::vector<std::string> caveats() {
       "The clock of a run counts training: gradients, merges, sampling, scoring and waiting, and the first "
       "step, which builds its kernels (tens of milliseconds: much in a run of a second). Loading the data, "
       "evaluation and checkpoints are off it.",
-      "Compute seconds add up the busy time of workers and of scoring, whatever ran at the same time.",
+      "Compute seconds add up the busy time of workers and of scoring, whatever ran at the same time. Busy "
+      "is "
+      "measured by the clock on the wall: threads that share a core count as busy while they wait for it, so "
+      "with more threads than cores this is more than the cores have done.",
       "A crossing lies on the straight line between two evaluations; it is not known better than that.",
       "Intervals are 95 % bootstrap intervals of the ratio of medians over seeds. They know the chance of "
       "seeds, "

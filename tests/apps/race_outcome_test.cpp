@@ -126,6 +126,19 @@ TEST_CASE("race: data that differ between arms, targets that were passed at once
   CHECK_MESSAGE(text.find("upper bound") != std::string::npos, text);
 }
 
+TEST_CASE("race: runs of another program or machine are remarked") {
+  auto race = two_arms("2.0");
+  analyse(race);
+  CHECK(report_text(race).find("older than the program") == std::string::npos);
+  race.arms[0].runs[0].older_than_program = true;
+  analyse(race);
+  CHECK(report_text(race).find("1 runs are older than the program") != std::string::npos);
+  race.arms[0].runs[0].made_on = "here";
+  race.arms[1].runs[0].made_on = "there";
+  analyse(race);
+  CHECK(report_text(race).find("different machines") != std::string::npos);
+}
+
 TEST_CASE("race: the best mean wins the tuning, failures never do, and an edge is remarked") {
   const auto spec = small_spec();
   tuning_outcome tuning;
