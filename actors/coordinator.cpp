@@ -48,7 +48,13 @@ struct coordinator_state : run_effects {
   }
   void report(const progress_report& progress) override { self->send(monitor, progress); }
   void report_evaluation(const progress_report& progress, const evaluation_figures& figures) override {
-    self->send(monitor, evaluation_report{progress, figures});
+    const auto send = [this, progress, figures](const sampling_status& sampling) {
+      self->send(monitor, evaluation_report{progress, figures, sampling});
+    };
+    // A sampler that is gone ends the run; its last evaluation is worth reporting without its figures.
+    self->request(sampler, caf::infinite, sampling_status_request{}).then(send, [send](const caf::error&) {
+      send({});
+    });
   }
   void warn(const std::string& text) override { self->send(monitor, warning_report{"coordinator", text}); }
   void finished(const run_summary& result) override {

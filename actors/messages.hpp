@@ -104,10 +104,12 @@ struct checkpoint_outcome {
 /// Anyone -> coordinator: finish the step, save, end.
 struct stop_request {};
 
-/// Coordinator -> monitor.
+/// Coordinator -> monitor. What scoring has cost comes along, asked for before anything that may end the
+/// sampler, so that the last evaluation has it too.
 struct evaluation_report {
   progress_report progress;
   evaluation_figures figures;
+  sampling_status sampling;
 };
 
 /// Anyone -> monitor.
@@ -122,7 +124,7 @@ struct remark_report {
   std::string text;
 };
 
-/// Monitor -> sampler, answered with sampling_status.
+/// Monitor or coordinator -> sampler, answered with sampling_status.
 struct sampling_status_request {};
 
 /// Coordinator -> monitor: the run is over. Monitor -> launcher when everything is written.

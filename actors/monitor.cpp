@@ -65,7 +65,9 @@ monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_sta
                 // The sampler may have ended with the run: the report is worth printing without its figures.
                 [self, progress](const caf::error&) { self->state.reporter->progress(progress, {}); });
       },
-      [self](const evaluation_report& m) { self->state.reporter->evaluation(m.progress, m.figures); },
+      [self](const evaluation_report& m) {
+        self->state.reporter->evaluation(m.progress, m.figures, m.sampling);
+      },
       [self](const warning_report& m) { self->state.reporter->warning(m.source, m.text); },
       [self](const remark_report& m) { self->state.reporter->remark(m.source, m.text); },
       [self](trace_lane& lane) { self->state.lanes.push_back(std::move(lane)); },

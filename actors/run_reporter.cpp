@@ -115,13 +115,16 @@ void run_reporter::progress(const progress_report& report, const sampling_status
   }
 }
 
-void run_reporter::evaluation(const progress_report& report, const evaluation_figures& figures) {
+void run_reporter::evaluation(const progress_report& report, const evaluation_figures& figures,
+                              const sampling_status& sampling) {
   json_value record;
   record.set("event", json_value("evaluation"));
   record.set("step", json_value(report.step));
   record.set("epoch", json_value(report.epochs));
   record.set("train_seconds", json_value(report.train_seconds));
   record.set("samples_trained", json_value(report.samples_trained));
+  record.set("samples_scored", json_value(sampling.samples_scored));
+  record.set("compute_seconds", json_value(report.worker_busy_seconds + sampling.scoring_seconds));
   const json_value measured = triage::to_json(figures);
   for (const auto& [name, value] : measured.as_object())
     record.set(name, value);

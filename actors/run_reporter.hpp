@@ -33,7 +33,10 @@ public:
   run_reporter(report_options options, logger& log);
 
   void progress(const progress_report& report, const sampling_status& sampling);
-  void evaluation(const progress_report& report, const evaluation_figures& figures);
+  /// The record in metrics.jsonl also says what the run has cost so far: samples_trained, samples_scored and
+  /// compute_seconds (busy time of workers and of scoring).
+  void evaluation(const progress_report& report, const evaluation_figures& figures,
+                  const sampling_status& sampling);
   void warning(const std::string& source, const std::string& text);
   void remark(const std::string& source, const std::string& text);
   void finished(const run_summary& summary);

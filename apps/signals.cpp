@@ -20,10 +20,10 @@ sigset_t watched_signals() {
 
 } // namespace
 
-signal_watch::signal_watch() {
+signal_watch::signal_watch(const char* announcement) {
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  waiter_ = std::thread([this, set] {
+  waiter_ = std::thread([this, set, announcement] {
     constexpr timespec poll{0, 100'000'000}; // notices the end of the run; signals arrive without delay
     while (!ending_.load()) {
       const int signal = sigtimedwait(&set, nullptr, &poll);
@@ -31,8 +31,7 @@ signal_watch::signal_watch() {
         continue;
       if (received_.exchange(signal) != 0)
         _exit(128 + signal);
-      std::fputs("\ntriage: stopping after this step; the state will be saved (once more: at once)\n",
-                 stderr);
+      std::fprintf(stderr, "\ntriage: %s\n", announcement);
       stop_.request_stop();
     }
   });

@@ -11,7 +11,9 @@ namespace triage {
 /// on a thread of its own.
 class signal_watch {
 public:
-  signal_watch();
+  /// `announcement`: what is said on stderr when the first one arrives.
+  explicit signal_watch(
+      const char* announcement = "stopping after this step; the state will be saved (once more: at once)");
   ~signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;

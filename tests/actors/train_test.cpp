@@ -174,3 +174,33 @@ TEST_CASE("metrics and summary are complete") {
   REQUIRE(metrics.ok());
   CHECK(metrics->find("\"event\":\"evaluation\"") != std::string::npos);
 }
+
+TEST_CASE("every evaluation record says what the run has cost so far") {
+  for (const char* sampling :
+       {R"(sampling={"type":"uniform"})", R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})"}) {
+    const temporary_folder folder;
+    train_options options;
+    options.run_directory = folder.path();
+    run(small_run({sampling, "duration.epochs=10", "evaluation.every_epochs=2"}), options);
+    const auto metrics = read_file(folder.path("metrics.jsonl"), 1U << 20U);
+    REQUIRE(metrics.ok());
+    std::istringstream lines(*metrics);
+    std::string line;
+    double compute = 0.0;
+    double scored = 0.0;
+    int evaluations = 0;
+    while (std::getline(lines, line)) {
+      const auto record = parse_json(line, "metrics");
+      REQUIRE(record.ok());
+      if (record->find("event")->as_string() != "evaluation")
+        continue;
+      ++evaluations;
+      CHECK(record->find("compute_seconds")->as_number() > compute);
+      CHECK(record->find("samples_scored")->as_number() >= scored);
+      compute = record->find("compute_seconds")->as_number();
+      scored = record->find("samples_scored")->as_number();
+    }
+    CHECK(evaluations == 5);
+    CHECK((scored > 0.0) == (std::string(sampling).find("pps") != std::string::npos));
+  }
+}

@@ -53,8 +53,9 @@ public:
 
   void signal(int number) const { kill(pid_, number); }
   [[nodiscard]] bool running() const {
-    int status = 0;
-    return waitpid(pid_, &status, WNOHANG | WNOWAIT) == 0 && kill(pid_, 0) == 0;
+    siginfo_t ended{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid == 0;
   }
   int wait() {
     int status = 0;
