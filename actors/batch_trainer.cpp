@@ -53,7 +53,7 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
       gradients_(setup_->net->parameters().size()),
       wanted_(static_cast<signal_set>(signal::loss) |
               (setup_->point_score ? setup_->point_score->needs() : 0U)) {
-  workspace_.prepare_training(setup_->config.batch_size);
+  workspace_.prepare_training(setup_->config.batch_size, wanted_);
 }
 
 train_result batch_trainer::train(const train_order& order) {
@@ -69,8 +69,9 @@ train_result batch_trainer::train(const train_order& order) {
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
   rng dropout(setup_->seed(), rng_purpose::dropout, order.lease);
   mutable_blob gradient = gradients_.acquire();
-  const auto signals = workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights,
-                                        *setup_->loss, wanted_, dropout, gradient.values());
+  const auto signals =
+      workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights, *setup_->loss,
+                       wanted_, dropout, gradient.values(), order.batch->direction.view());
   train_result out;
   out.lease = order.lease;
   out.base_version = order.base.version;

@@ -62,7 +62,7 @@ result<void> check_score(const run_setup& s, const sampling_description& samplin
     return refuse(
         "this score needs a model that ends in a dense layer; use \"gnorm_last_bound\" or \"loss\"");
   if (const auto missing = s.net->missing_sample_gradients();
-      !missing.empty() && (needs & (signal::gradient_norm | signal::projection | signal::last_projection)) != 0)
+      !missing.empty() && (needs & (signal::gradient_norm | signal::projection)) != 0)
     return refuse(
         fmt::format("layer {} has no gradient of a single sample; use another score or another layer "
                     "(group_norm for batch_norm)",

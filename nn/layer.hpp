@@ -34,13 +34,22 @@ struct stage_profile {
   std::vector<entry> entries;
 };
 
+/// Collects, in a backward pass, what the gradient of each sample alone would come to: every stage with
+/// trained parameters adds its share. Samples are counted by their own output gradients, as these come in.
+struct sample_gradients {
+  std::span<double> squared_norms;  ///< of each sample's gradient; empty: not wanted
+  std::span<double> projections;    ///< of each sample's gradient on `direction`; empty: not wanted
+  std::span<const float> direction; ///< a whole flat block, laid out like a gradient
+};
+
 /// What changes from pass to pass.
 struct pass {
   std::span<const float> parameters; ///< the whole flat block
-  std::span<float> gradient;         ///< the whole flat block; empty in inference
+  std::span<float> gradient;         ///< the whole flat block; empty: not wanted
   bool training = false;
-  rng* random = nullptr;            ///< for dropout; null in inference
-  stage_profile* profile = nullptr; ///< filled by the outermost chain when not null
+  rng* random = nullptr;               ///< for dropout; null: nothing is dropped
+  stage_profile* profile = nullptr;    ///< filled by the outermost chain when not null
+  sample_gradients* samples = nullptr; ///< null: not wanted; see stage_request::sample_gradients
 };
 
 /// Where a stage finds its tensors, in its layouts. Fixed for the life of the stage.
@@ -96,8 +105,9 @@ struct stage_request {
   std::int64_t batch = 0;
   tensor_layout incoming; ///< the layout that the layer before produces; a stage may ask for another
   bool training = false;
-  bool input_gradient = false; ///< whether backward must produce it
-  bool relu_follows = false;   ///< the next layer is a relu, which the stage may apply itself
+  bool input_gradient = false;   ///< whether backward must produce it
+  bool relu_follows = false;     ///< the next layer is a relu, which the stage may apply itself
+  bool sample_gradients = false; ///< whether passes may ask for them
 };
 
 /// A layer of a network: an immutable description after `connect`. Holds no parameters and no activations;
@@ -120,6 +130,8 @@ public:
   [[nodiscard]] virtual bool has_parameters() const { return false; }
   /// Whether it is max(x, 0), which the layer before may apply in its place.
   [[nodiscard]] virtual bool is_relu() const { return false; }
+  /// Whether its stages can tell the gradients of single samples: not where samples see each other.
+  [[nodiscard]] virtual bool has_sample_gradients() const { return !has_parameters(); }
   /// Multiply-adds of a sample's forward pass, times two.
   [[nodiscard]] virtual double flops() const { return 0.0; }
 
@@ -164,6 +176,9 @@ public:
   [[nodiscard]] float* output_gradient() { return output_gradient_; }
   void forward(const pass& p);
   void backward(const pass& p);
+  /// The same in two parts: down to the last layer with parameters, and from there on.
+  void backward_last(const pass& p);
+  void backward_rest(const pass& p);
   /// The input of the stage compiled from layer `index`, in that stage's layout.
   [[nodiscard]] const float* input_of(std::size_t index) const { return inputs_[index]; }
   /// The whole of it, padding included.
@@ -180,10 +195,12 @@ private:
   };
   template <bool Forward>
   void run_profiled(const pass& p);
+  void backward_links(const pass& p, std::size_t begin, std::size_t end);
   kernel_engine& engine_;
   bool training_;
   std::vector<link> links_;
   std::vector<std::size_t> link_of_layer_;
+  std::size_t last_trained_ = 0; ///< the link of the last layer with parameters
   std::vector<const float*> inputs_;
   std::vector<float_buffer> buffers_;
   tensor_layout input_layout_;

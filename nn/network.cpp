@@ -38,7 +38,7 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
 
 std::string network::missing_sample_gradients() const {
   for (std::size_t i = 0; i < layers_.size(); ++i)
-    if (layers_[i]->has_parameters())
+    if (!layers_[i]->has_sample_gradients())
       return std::to_string(i) + ": " + std::string(layers_[i]->type());
   return {};
 }

@@ -53,7 +53,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
   bool gradient = request.input_gradient;
   stage* before = nullptr; // what wrote the memory that the next stage reads
   const auto convert = [&](const tensor_layout& to) {
-    const stage_request r{engine_, request.batch, output_layout_, training_, gradient, false};
+    const stage_request r{engine_,  request.batch, output_layout_,          training_,
+                          gradient, false,         request.sample_gradients};
     links_.push_back({std::make_unique<reorder_stage>(r, to), gradient, "reorder"});
     output_layout_ = to;
     before = links_.back().stage.get();
@@ -66,7 +67,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
-    const stage_request r{engine_, request.batch, output_layout_, training_, gradient, relu_follows};
+    const stage_request r{engine_,  request.batch, output_layout_,          training_,
+                          gradient, relu_follows,  request.sample_gradients};
     auto compiled = l->compile(r);
     if (!(compiled->input_layout() == output_layout_))
       convert(compiled->input_layout());
@@ -76,6 +78,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
     link_of_layer_.push_back(links_.size());
     if (!compiled->is_view())
       before = compiled.get();
+    if (l->has_parameters())
+      last_trained_ = links_.size();
     links_.push_back({std::move(compiled), gradient, std::string(l->type())});
     gradient = gradient || l->has_parameters();
   }
@@ -159,9 +163,21 @@ void stage_chain::forward(const pass& p) {
 void stage_chain::backward(const pass& p) {
   if (p.profile != nullptr)
     return run_profiled<false>(p);
-  for (auto l = links_.rbegin(); l != links_.rend(); ++l)
-    if (!l->stage->is_view())
-      l->stage->backward(p);
+  backward_links(p, 0, links_.size());
+}
+
+void stage_chain::backward_links(const pass& p, std::size_t begin, std::size_t end) {
+  for (std::size_t i = end; i-- > begin;)
+    if (!links_[i].stage->is_view())
+      links_[i].stage->backward(p);
+}
+
+void stage_chain::backward_last(const pass& p) {
+  backward_links(p, last_trained_, links_.size());
+}
+
+void stage_chain::backward_rest(const pass& p) {
+  backward_links(p, 0, last_trained_);
 }
 
 std::size_t stage_chain::bytes() const {

@@ -3,22 +3,38 @@
 #include "nn/kernels/row_norms.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace triage {
 
 namespace {
 
-/// A network compiled for one batch size, for training or for inference.
+enum class purpose { inference, training, sample_gradients };
+
+constexpr signal_set backward_signals = signal::gradient_norm | signal::projection | signal::last_projection;
+
+purpose purpose_of_training(signal_set wanted) {
+  return (wanted & backward_signals) != 0 ? purpose::sample_gradients : purpose::training;
+}
+
+/// A network compiled for one batch size and purpose.
 struct program {
-  program(const network& net, kernel_engine& engine, std::int64_t size, bool training, const float* input)
-      : batch(size), chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()),
-                                          training, false, false}),
+  program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind, const float* input)
+      : batch(size),
+        chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()),
+                             kind != purpose::inference, false, false, kind == purpose::sample_gradients}),
         loss(static_cast<std::size_t>(size)), residual(static_cast<std::size_t>(size)),
         last_input(static_cast<std::size_t>(size)) {
     chain.bind(input, nullptr);
-    if (!training)
+    if (kind == purpose::inference)
       scoring_gradient = float_buffer(static_cast<std::size_t>(size * net.output_width()));
+    if (kind == purpose::sample_gradients) {
+      for (auto* sums : {&squared_norms, &projections, &last_projections})
+        sums->resize(loss.size());
+      for (auto* values : {&gradient_norm, &projection, &last_projection})
+        values->resize(loss.size());
+    }
   }
 
   std::int64_t batch;
@@ -27,6 +43,9 @@ struct program {
   std::vector<float> loss;
   std::vector<float> residual;
   std::vector<float> last_input;
+  // With sample gradients only.
+  std::vector<double> squared_norms, projections, last_projections;
+  std::vector<float> gradient_norm, projection, last_projection;
 };
 
 } // namespace
@@ -41,11 +60,11 @@ struct workspace::state {
     return at->second;
   }
 
-  program& get(std::int64_t batch, bool training) {
+  program& get(std::int64_t batch, purpose kind) {
     use_one_kernel_thread();
-    auto& slot = programs[{batch, training}];
+    auto& slot = programs[{batch, kind}];
     if (!slot)
-      slot = std::make_unique<program>(*net, engine, batch, training, input(batch).data());
+      slot = std::make_unique<program>(*net, engine, batch, kind, input(batch).data());
     current = slot.get();
     return *slot;
   }
@@ -66,10 +85,74 @@ struct workspace::state {
     return s;
   }
 
+  /// Forward, loss, backward. `factor(i)`: what the loss of sample i is multiplied with.
+  template <class Factor>
+  sample_signals run_backward(program& p, pass now, const batch_targets& targets,
+                              const loss_function& loss_of, signal_set wanted,
+                              std::span<const float> direction, const Factor& factor) {
+    p.chain.forward(now);
+    const auto width = static_cast<std::size_t>(net->output_width());
+    const std::span<float> rows(p.chain.output_gradient(), p.loss.size() * width);
+    loss_of.evaluate({p.chain.output(), rows.size()}, net->output_width(), targets, p.loss, rows);
+    auto out = signals(p, rows.data(), wanted);
+    for (std::size_t i = 0; i < p.loss.size(); ++i) {
+      const float f = factor(i);
+      for (std::size_t j = 0; j < width; ++j)
+        rows[i * width + j] *= f;
+    }
+    if (!now.gradient.empty())
+      net->parameters().clear_gaps(now.gradient);
+    if ((wanted & backward_signals) == 0) {
+      p.chain.backward(now);
+      return out;
+    }
+    if (direction.empty())
+      wanted &= static_cast<signal_set>(signal::gradient_norm) | ~backward_signals;
+    backward_with_samples(p, now, wanted, direction);
+    // The output gradients carry the factors: take them out again.
+    const auto finish = [&](signal s, const std::vector<double>& sums, std::vector<float>& values,
+                            bool root) {
+      if (!contains(wanted, s))
+        return std::span<const float>{};
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto f = std::abs(static_cast<double>(factor(i)));
+        const double sum = root ? std::sqrt(sums[i]) : sums[i];
+        values[i] = static_cast<float>(f > 0.0 ? sum / f : 0.0);
+      }
+      return std::span<const float>(values);
+    };
+    out.gradient_norm = finish(signal::gradient_norm, p.squared_norms, p.gradient_norm, true);
+    out.projection = finish(signal::projection, p.projections, p.projection, false);
+    out.last_projection = finish(signal::last_projection, p.last_projections, p.last_projection, false);
+    return out;
+  }
+
+  /// The projections of the last layer are those that its part of the way back has collected.
+  static void backward_with_samples(program& p, pass now, signal_set wanted,
+                                    std::span<const float> direction) {
+    for (auto* sums : {&p.squared_norms, &p.projections})
+      std::fill(sums->begin(), sums->end(), 0.0);
+    sample_gradients samples{{}, {}, direction};
+    if (contains(wanted, signal::gradient_norm))
+      samples.squared_norms = p.squared_norms;
+    if (contains(wanted, signal::projection) || contains(wanted, signal::last_projection))
+      samples.projections = p.projections;
+    now.samples = &samples;
+    p.chain.backward_last(now);
+    p.last_projections = p.projections;
+    const bool more = contains(wanted, signal::gradient_norm) || contains(wanted, signal::projection);
+    if (!contains(wanted, signal::projection))
+      samples.projections = {};
+    if (!more)
+      now.samples = nullptr;
+    if (more || !now.gradient.empty())
+      p.chain.backward_rest(now);
+  }
+
   std::shared_ptr<const network> net;
   kernel_engine engine;
-  std::map<std::pair<std::int64_t, bool>, std::unique_ptr<program>> programs;
-  std::map<std::int64_t, float_buffer> inputs; ///< shared by the two programs of a batch size
+  std::map<std::pair<std::int64_t, purpose>, std::unique_ptr<program>> programs;
+  std::map<std::int64_t, float_buffer> inputs; ///< shared by the programs of a batch size
   program* current = nullptr;
   stage_profile* profile = nullptr;
 };
@@ -79,8 +162,8 @@ workspace::~workspace() = default;
 workspace::workspace(workspace&&) noexcept = default;
 workspace& workspace::operator=(workspace&&) noexcept = default;
 
-void workspace::prepare_training(std::int64_t batch) {
-  (void)state_->get(batch, true);
+void workspace::prepare_training(std::int64_t batch, signal_set wanted) {
+  (void)state_->get(batch, purpose_of_training(wanted));
 }
 
 std::span<float> workspace::input(std::int64_t batch) {
@@ -96,7 +179,7 @@ std::span<const float> workspace::outputs() const {
 }
 
 std::span<const float> workspace::infer(std::span<const float> parameters, std::int64_t batch) {
-  program& p = state_->get(batch, false);
+  program& p = state_->get(batch, purpose::inference);
   p.chain.forward({parameters, {}, false, nullptr, state_->profile});
   return outputs();
 }
@@ -104,23 +187,22 @@ std::span<const float> workspace::infer(std::span<const float> parameters, std::
 sample_signals workspace::train(std::span<const float> parameters, std::int64_t batch,
                                 const batch_targets& targets, std::span<const float> weights,
                                 const loss_function& loss, signal_set wanted, rng& random,
-                                std::span<float> gradient) {
-  program& p = state_->get(batch, true);
-  const pass now{parameters, gradient, true, &random, state_->profile};
-  p.chain.forward(now);
-  const auto width = static_cast<std::size_t>(state_->net->output_width());
-  const std::span<float> rows(p.chain.output_gradient(), p.loss.size() * width);
-  loss.evaluate(outputs(), state_->net->output_width(), targets, p.loss, rows);
-  const auto out = state_->signals(p, rows.data(), wanted);
+                                std::span<float> gradient, std::span<const float> direction) {
+  program& p = state_->get(batch, purpose_of_training(wanted));
   const float share = 1.0F / static_cast<float>(batch);
-  for (std::size_t i = 0; i < p.loss.size(); ++i) {
-    const float factor = weights.empty() ? share : weights[i] * share;
-    for (std::size_t j = 0; j < width; ++j)
-      rows[i * width + j] *= factor;
-  }
-  state_->net->parameters().clear_gaps(gradient);
-  p.chain.backward(now);
-  return out;
+  const auto factor = [&](std::size_t i) { return weights.empty() ? share : weights[i] * share; };
+  return state_->run_backward(p, {parameters, gradient, true, &random, state_->profile}, targets, loss,
+                              wanted, direction, factor);
+}
+
+sample_signals workspace::measure_gradients(std::span<const float> parameters, std::int64_t batch,
+                                            const batch_targets& targets, const loss_function& loss,
+                                            signal_set wanted, std::span<const float> direction,
+                                            std::span<float> gradient) {
+  program& p = state_->get(batch, purpose::sample_gradients);
+  const float share = 1.0F / static_cast<float>(batch);
+  return state_->run_backward(p, {parameters, gradient, true, nullptr, state_->profile}, targets, loss,
+                              wanted, direction, [share](std::size_t) { return share; });
 }
 
 sample_signals workspace::measure(std::span<const float> parameters, std::int64_t batch,
@@ -133,12 +215,6 @@ sample_signals workspace::measure(std::span<const float> parameters, std::int64_
       residuals ? std::span<float>(p.scoring_gradient.data(), p.scoring_gradient.size()) : std::span<float>{};
   loss.evaluate(outputs(), state_->net->output_width(), targets, p.loss, rows);
   return state_->signals(p, rows.data(), wanted);
-}
-
-sample_signals workspace::measure_gradients(std::span<const float>, std::int64_t, const batch_targets&,
-                                            const loss_function&, signal_set, std::span<const float>,
-                                            std::span<float>) {
-  return {};
 }
 
 std::vector<float> workspace::input_ranges() const {

@@ -21,8 +21,9 @@ public:
   workspace(workspace&&) noexcept;
   workspace& operator=(workspace&&) noexcept;
 
-  /// Compiles for training on batches of this size, which otherwise happens in the first pass.
-  void prepare_training(std::int64_t batch);
+  /// Compiles for training on batches of this size with these by-products, which otherwise happens in the
+  /// first pass.
+  void prepare_training(std::int64_t batch, signal_set wanted = 0);
 
   /// Where to put the batch before a pass: batch * input size floats, NCHW. Valid until the next call with
   /// another batch size.
@@ -35,16 +36,23 @@ public:
   /// Forward in training mode, loss, and backward. `weights` (one per sample; empty = all 1) multiply each
   /// sample's loss; the gradient of sum_i weights_i * loss_i / batch is written over `gradient` (the whole
   /// block: statistics carry this batch's observed values, gaps are zero). `random` drives dropout.
-  /// Returns the outputs' signals; spans are valid until the next pass.
+  /// Returns the outputs' signals; spans are valid until the next pass. For gradient_norm, projection and
+  /// last_projection see measure_gradients; they are those of the samples' unweighted losses (0 where a
+  /// weight is 0).
   sample_signals train(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,
                        std::span<const float> weights, const loss_function& loss, signal_set wanted,
-                       rng& random, std::span<float> gradient);
+                       rng& random, std::span<float> gradient, std::span<const float> direction = {});
 
   /// Forward only, inference mode, and the signals of each sample.
   sample_signals measure(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,
                          const loss_function& loss, signal_set wanted);
 
-  /// STUB
+  /// The signals of each sample, those that need a backward pass included, with nothing dropped. `direction`
+  /// is a whole block laid out like a gradient; without one projections are not measured. `gradient`: where
+  /// not empty, receives the gradient of the mean loss as `train` does. The exact gradient of a sample is
+  /// never formed but for single convolutions (Goodfellow 2015; Bu et al. 2022). Precondition:
+  /// network::missing_sample_gradients is empty, or only last_projection of these is wanted and the network
+  /// ends in a dense layer.
   sample_signals measure_gradients(std::span<const float> parameters, std::int64_t batch,
                                    const batch_targets& targets, const loss_function& loss, signal_set wanted,
                                    std::span<const float> direction, std::span<float> gradient);

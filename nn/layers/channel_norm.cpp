@@ -67,10 +67,24 @@ void channel_norm_stage::forward(const pass& p) {
                  buffers().output);
 }
 
+/// Valid where sets do not reach over samples: then the sums per channel and sample are a sample's gradient.
+void channel_norm_stage::add_sample_gradients(sample_gradients& samples) const {
+  const std::size_t stride = geometry_.channels();
+  for (std::size_t i = 0; i < geometry_.batch; ++i)
+    for (std::size_t c = 0; c < channels_; ++c) {
+      const double of_bias = first_[i * stride + c];
+      const double of_weight = second_[i * stride + c];
+      if (!samples.squared_norms.empty())
+        samples.squared_norms[i] += of_weight * of_weight + of_bias * of_bias;
+      if (!samples.projections.empty())
+        samples.projections[i] +=
+            of_weight * static_cast<double>(samples.direction[owner_.weight().offset + c]) +
+            of_bias * static_cast<double>(samples.direction[owner_.bias().offset + c]);
+    }
+}
+
 void channel_norm_stage::backward(const pass& p) {
   const float* const weight = p.parameters.data() + owner_.weight().offset;
-  float* const weight_gradient = p.gradient.data() + owner_.weight().offset;
-  float* const bias_gradient = p.gradient.data() + owner_.bias().offset;
   const std::size_t stride = geometry_.channels();
   const channel_affine image{slope_.data(), center_.data(), offset_.data()}; // as forward has left it
   const channel_affine* const relu = rectify_ ? &image : nullptr;
@@ -78,17 +92,20 @@ void channel_norm_stage::backward(const pass& p) {
   sum_channels(geometry_, buffers().output_gradient, buffers().input, relu, first_.data(), second_.data());
   for (std::size_t k = 0; k < second_.size(); ++k)
     second_[k] = (second_[k] - mean_[k] * first_[k]) * inverse_deviation_[k];
-  for (std::size_t c = 0; c < channels_; ++c) {
+  if (p.samples != nullptr)
+    add_sample_gradients(*p.samples);
+  for (std::size_t c = 0; c < channels_ && !p.gradient.empty(); ++c) {
     double of_weight = 0.0;
     double of_bias = 0.0;
     for (std::size_t k = c; k < first_.size(); k += stride) {
       of_weight += second_[k];
       of_bias += first_[k];
     }
-    weight_gradient[c] = static_cast<float>(of_weight);
-    bias_gradient[c] = static_cast<float>(of_bias);
+    p.gradient[owner_.weight().offset + c] = static_cast<float>(of_weight);
+    p.gradient[owner_.bias().offset + c] = static_cast<float>(of_bias);
   }
-  finish_backward(p);
+  if (!p.gradient.empty())
+    finish_backward(p);
   if (!input_gradient_)
     return;
   for (std::size_t k = 0; k < first_.size(); ++k) {

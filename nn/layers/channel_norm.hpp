@@ -54,6 +54,7 @@ protected:
 private:
   channel_norm_stage(const channel_norm_layer& owner, const stage_request& request,
                      const tensor_layout& layout);
+  void add_sample_gradients(sample_gradients& samples) const;
 
   const channel_norm_layer& owner_;
   channel_geometry geometry_;

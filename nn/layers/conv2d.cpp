@@ -1,3 +1,4 @@
+#include "nn/kernels/sample_convolution.hpp"
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/weighted_stage.hpp"
@@ -111,6 +112,8 @@ private:
     set_activation(r, own_activation);
     if (!r.training)
       return;
+    if (r.sample_gradients)
+      prepare_samples(r);
 
     auto weights = gradient_descriptor(r, forward, source, output);
     if (is_reference(weights)) {
@@ -158,17 +161,66 @@ private:
                            kernel_attributes(), r.engine.engine(), forward);
     });
   }
+  void prepare_samples(const stage_request& r) {
+    const convolution_geometry g{c_.in, c_.out, c_.groups, c_.size, c_.step, c_.place.top, c_.place.left};
+    samples_.emplace(g, c_.bias.has_value(), cheaper_norm_form(g));
+    const auto plain = [&](const tensor_layout& from, const sample_shape& shape, kernel& reorder,
+                           float_buffer& copy) {
+      const auto to = tensor_layout::plain(r.batch, shape);
+      if (from == to)
+        return;
+      reorder = make_reorder(r.engine, from.descriptor(), to.descriptor());
+      copy = float_buffer(to.floats());
+      reorder.set(DNNL_ARG_TO, copy.data());
+    };
+    plain(input_layout(), c_.in, plain_input_, input_copy_);
+    plain(output_layout(), c_.out, plain_gradient_, gradient_copy_);
+    batch_ = static_cast<std::size_t>(r.batch);
+  }
+
+  void add_sample_gradients(sample_gradients& samples) override {
+    const auto as_plain = [](kernel& reorder, float_buffer& copy, const float* data) {
+      if (reorder.empty())
+        return data;
+      reorder.set(DNNL_ARG_FROM, data);
+      reorder.run();
+      return static_cast<const float*>(copy.data());
+    };
+    const float* const input = as_plain(plain_input_, input_copy_, buffers().input);
+    const float* const gradient = as_plain(plain_gradient_, gradient_copy_, buffers().output_gradient);
+    const auto in = static_cast<std::size_t>(c_.in.size());
+    const auto out = static_cast<std::size_t>(c_.out.size());
+    const float* const direction = samples.direction.data();
+    for (std::size_t i = 0; i < batch_; ++i) {
+      const float* const x = input + i * in;
+      const float* const d = gradient + i * out;
+      if (!samples.squared_norms.empty())
+        samples.squared_norms[i] += samples_->squared_norm(x, d);
+      if (!samples.projections.empty())
+        samples.projections[i] +=
+            samples_->projection(x, d, direction + c_.weight, c_.bias ? direction + *c_.bias : nullptr);
+    }
+  }
+
   [[nodiscard]] static bool is_reference(const weights_op::primitive_desc& d) {
     return std::string_view(d.impl_info_str()).starts_with("ref");
   }
 
   conv_shape c_;
+  // For the gradients of single samples.
+  std::optional<sample_convolution> samples_;
+  kernel plain_input_;
+  kernel plain_gradient_;
+  float_buffer input_copy_;
+  float_buffer gradient_copy_;
+  std::size_t batch_ = 0;
 };
 
 class conv2d : public layer {
 public:
   [[nodiscard]] std::string_view type() const override { return "conv2d"; }
   [[nodiscard]] bool has_parameters() const override { return true; }
+  [[nodiscard]] bool has_sample_gradients() const override { return true; }
   [[nodiscard]] double flops() const override {
     return 2.0 * static_cast<double>(output_.size()) * static_cast<double>(input_.channels / groups_) *
            static_cast<double>(window_.size * window_.size);

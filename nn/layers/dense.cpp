@@ -1,3 +1,4 @@
+#include "nn/kernels/row_norms.hpp"
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/weighted_stage.hpp"
@@ -73,6 +74,8 @@ public:
     set_activation(r, own_activation);
     if (!r.training)
       return;
+    if (r.sample_gradients)
+      compile_projection(r);
 
     const auto weights = with_storage(d_, [&](const desc& w) {
       using op = dnnl::inner_product_backward_weights;
@@ -102,13 +105,67 @@ public:
   }
 
 private:
+  void compile_projection(const stage_request& r) {
+    dense_shape linear = d_;
+    linear.activation = "none";
+    const auto forward = with_storage(linear, [&](const desc& w) {
+      return forward_descriptor(linear, r.batch, false, w, r.engine.engine());
+    });
+    projection_ = kernel(r.engine, forward, dnnl::inner_product_forward(forward));
+    projection_.add(DNNL_ARG_SRC, forward.src_desc());
+    projection_.add(DNNL_ARG_WEIGHTS, forward.weights_desc());
+    if (d_.bias)
+      projection_.add(DNNL_ARG_BIAS, desc({d_.out}, f32, tag::a));
+    projection_.add(DNNL_ARG_DST, forward.dst_desc());
+    projection_weights_ =
+        weight_binding(r.engine, weight_binding::use::read, d_.storage, forward.weights_desc());
+    image_ = float_buffer(static_cast<std::size_t>(r.batch * d_.out));
+    norms_.resize(static_cast<std::size_t>(r.batch));
+  }
+
+  /// A sample's gradient is the outer product of its output gradient d and its input h (Goodfellow 2015): its
+  /// norm is ||d|| ||(h, 1)||, and its projection on V is <d, V (h, 1)>, a forward pass with V as weights.
+  void add_sample_gradients(sample_gradients& samples) override {
+    const auto in = static_cast<std::size_t>(d_.in);
+    const auto out = static_cast<std::size_t>(d_.out);
+    const float* const gradient = buffers().output_gradient;
+    if (!samples.squared_norms.empty()) {
+      row_norms(buffers().input, in, norms_);
+      for (std::size_t i = 0; i < norms_.size(); ++i)
+        samples.squared_norms[i] +=
+            dot(gradient + i * out, gradient + i * out, out) *
+            (static_cast<double>(norms_[i]) * static_cast<double>(norms_[i]) + (d_.bias ? 1.0 : 0.0));
+    }
+    if (samples.projections.empty())
+      return;
+    projection_.set(DNNL_ARG_SRC, buffers().input);
+    projection_.set(DNNL_ARG_WEIGHTS, projection_weights_.load(samples.direction.data() + d_.weight));
+    if (d_.bias)
+      projection_.set(DNNL_ARG_BIAS, samples.direction.data() + *d_.bias);
+    projection_.set(DNNL_ARG_DST, image_.data());
+    projection_.run();
+    for (std::size_t i = 0; i < norms_.size(); ++i)
+      samples.projections[i] += dot(gradient + i * out, image_.data() + i * out, out);
+  }
+  static double dot(const float* a, const float* b, std::size_t n) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < n; ++i)
+      sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+  }
+
   dense_shape d_;
+  kernel projection_; ///< the layer without its activation; arguments SRC, WEIGHTS, BIAS, DST
+  weight_binding projection_weights_;
+  float_buffer image_;
+  std::vector<float> norms_;
 };
 
 class dense : public layer {
 public:
   [[nodiscard]] std::string_view type() const override { return "dense"; }
   [[nodiscard]] bool has_parameters() const override { return true; }
+  [[nodiscard]] bool has_sample_gradients() const override { return true; }
   [[nodiscard]] double flops() const override { return 2.0 * static_cast<double>(input_.size() * units_); }
 
   void visit(option_visitor& v) override {

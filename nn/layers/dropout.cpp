@@ -2,6 +2,7 @@
 #include "nn/layers/layers.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -41,11 +42,18 @@ public:
 
   [[nodiscard]] bool is_view() const override { return !training_ || threshold_ == 0; }
   void forward(const pass& p) override {
+    drops_ = p.random != nullptr;
+    if (!drops_) {
+      std::copy_n(buffers().input, size_, buffers().output);
+      return;
+    }
     seed_ = p.random->next_u64();
     drop(buffers().input, buffers().output, size_, seed_, threshold_, factor_);
   }
   void backward(const pass&) override {
-    if (input_gradient_)
+    if (input_gradient_ && !drops_)
+      std::copy_n(buffers().output_gradient, size_, buffers().input_gradient);
+    else if (input_gradient_)
       drop(buffers().output_gradient, buffers().input_gradient, size_, seed_, threshold_, factor_);
   }
 
@@ -56,6 +64,7 @@ private:
   std::uint32_t threshold_;
   float factor_;
   std::uint64_t seed_ = 0;
+  bool drops_ = true; ///< in this pass
 };
 
 /// Srivastava et al., JMLR 2014, inverted: kept values are divided by 1 - rate in training, so that inference

@@ -40,6 +40,7 @@ public:
             groups_);
     channel_norm_layer::visit(v);
   }
+  [[nodiscard]] bool has_sample_gradients() const override { return true; }
   result<sample_shape> connect(const sample_shape& input) override {
     if (input.channels % groups_ != 0)
       return configuration_error(fmt::format("{} groups do not divide {} channels", groups_, input.channels));

@@ -23,6 +23,8 @@ public:
         input_gradient_(r.input_gradient) {
     for (auto* v : {&mean_, &inverse_deviation_, &sums_, &products_})
       v->resize(rows_.batch);
+    if (r.sample_gradients)
+      spare_.resize(2 * rows_.plane);
   }
 
   void forward(const pass& p) override {
@@ -46,8 +48,12 @@ public:
 
   void backward(const pass& p) override {
     const float* const weight = p.parameters.data() + tensors_.weight.offset;
-    float* const weight_gradient = p.gradient.data() + tensors_.weight.offset;
-    float* const bias_gradient = p.gradient.data() + tensors_.bias.offset;
+    if (p.samples != nullptr)
+      add_sample_gradients(*p.samples);
+    float* const weight_gradient =
+        p.gradient.empty() ? spare_.data() : p.gradient.data() + tensors_.weight.offset;
+    float* const bias_gradient =
+        p.gradient.empty() ? spare_.data() + rows_.plane : p.gradient.data() + tensors_.bias.offset;
     std::fill_n(weight_gradient, rows_.plane, 0.0F);
     std::fill_n(bias_gradient, rows_.plane, 0.0F);
     // dy becomes w dy on the way: this stage may overwrite it.
@@ -67,6 +73,27 @@ public:
   }
 
 private:
+  void add_sample_gradients(sample_gradients& samples) const {
+    for (std::size_t i = 0; i < rows_.batch; ++i) {
+      const float* const x = buffers().input + i * rows_.plane;
+      const float* const dy = buffers().output_gradient + i * rows_.plane;
+      double norm = 0.0;
+      double projection = 0.0;
+      for (std::size_t j = 0; j < rows_.plane; ++j) {
+        const auto of_bias = static_cast<double>(dy[j]);
+        const double of_weight = of_bias * (static_cast<double>(x[j]) - mean_[i]) * inverse_deviation_[i];
+        norm += of_weight * of_weight + of_bias * of_bias;
+        if (!samples.projections.empty())
+          projection += of_weight * static_cast<double>(samples.direction[tensors_.weight.offset + j]) +
+                        of_bias * static_cast<double>(samples.direction[tensors_.bias.offset + j]);
+      }
+      if (!samples.squared_norms.empty())
+        samples.squared_norms[i] += norm;
+      if (!samples.projections.empty())
+        samples.projections[i] += projection;
+    }
+  }
+
   /// dx = r (g - mean(g) - n mean(g n)), with g = w dy, n = r (x - mean) and r = 1 / deviation.
   void find_input_gradient() {
     sum_channels(rows_, buffers().output_gradient, buffers().input, nullptr, sums_.data(), products_.data());
@@ -88,6 +115,7 @@ private:
   norm_tensors tensors_;
   bool input_gradient_;
   std::vector<double> mean_, inverse_deviation_, sums_, products_;
+  std::vector<float> spare_; ///< where parameter gradients go that nobody wants
 };
 
 /// Ba, Kiros & Hinton, "Layer Normalization", 2016: over all values of a sample, with a weight and a bias for
@@ -109,6 +137,7 @@ public:
         layout.add({.name = prefix + "bias", .shape = shape, .init = initialiser::zeros, .decayed = false});
   }
   [[nodiscard]] bool has_parameters() const override { return true; }
+  [[nodiscard]] bool has_sample_gradients() const override { return true; }
   [[nodiscard]] double flops() const override { return 8.0 * static_cast<double>(input_.size()); }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     const norm_tensors tensors{(*parameters_)[weight_], (*parameters_)[bias_], epsilon_};

@@ -56,7 +56,7 @@ private:
       shortcut_gradient_ = float_buffer(r.incoming.floats());
   }
   static stage_request without_relu(const stage_request& r) {
-    return {r.engine, r.batch, r.incoming, r.training, r.input_gradient, false};
+    return {r.engine, r.batch, r.incoming, r.training, r.input_gradient, false, r.sample_gradients};
   }
 
   std::unique_ptr<stage_chain> body_;
@@ -115,6 +115,11 @@ public:
     const auto trained = [](const auto& l) { return l->has_parameters(); };
     return std::any_of(body_.begin(), body_.end(), trained) ||
            std::any_of(shortcut_.begin(), shortcut_.end(), trained);
+  }
+  [[nodiscard]] bool has_sample_gradients() const override {
+    const auto has = [](const auto& l) { return l->has_sample_gradients(); };
+    return std::all_of(body_.begin(), body_.end(), has) &&
+           std::all_of(shortcut_.begin(), shortcut_.end(), has);
   }
   [[nodiscard]] double flops() const override {
     double sum = static_cast<double>(output_.size());

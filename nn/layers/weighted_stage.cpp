@@ -62,12 +62,7 @@ void weighted_stage::forward(const pass& p) {
   forward_.run();
 }
 
-void weighted_stage::backward(const pass& p) {
-  if (rectifier_)
-    rectifier_gradient(buffers().output, *rectifier_, buffers().output_gradient, buffers().output_gradient,
-                       output_layout().floats());
-  else if (!activation_.empty())
-    activation_.run();
+void weighted_stage::find_weights_gradient(const pass& p) {
   float* const gradient = p.gradient.data() + place_.weight;
   weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));
   if (place_.bias)
@@ -77,6 +72,18 @@ void weighted_stage::backward(const pass& p) {
       c->reorder.run();
   weights_gradient_.run();
   gradient_weights_.store(gradient);
+}
+
+void weighted_stage::backward(const pass& p) {
+  if (rectifier_)
+    rectifier_gradient(buffers().output, *rectifier_, buffers().output_gradient, buffers().output_gradient,
+                       output_layout().floats());
+  else if (!activation_.empty())
+    activation_.run();
+  if (p.samples != nullptr)
+    add_sample_gradients(*p.samples);
+  if (!p.gradient.empty())
+    find_weights_gradient(p);
   if (input_gradient_.empty())
     return;
   input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_.load(p.parameters.data() + place_.weight));

@@ -35,6 +35,10 @@ protected:
   /// Sets the derivative up; `own` is the layer's activation.
   void set_activation(const stage_request& r, const std::string& own);
 
+  /// Adds the shares of this layer's parameters; called with the output gradient behind the activation.
+  virtual void add_sample_gradients(sample_gradients& samples) = 0;
+  [[nodiscard]] const weight_place& place() const { return place_; }
+
   kernel forward_;          ///< arguments SRC, WEIGHTS, BIAS, DST
   kernel weights_gradient_; ///< arguments SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS
   kernel input_gradient_;   ///< arguments DIFF_DST, WEIGHTS, DIFF_SRC
@@ -53,6 +57,8 @@ private:
   };
   static converted make_conversion(kernel_engine& engine, const tensor_layout& from,
                                    const dnnl::memory::desc& to);
+
+  void find_weights_gradient(const pass& p);
 
   weight_place place_;
   converted source_; ///< empty kernels where no conversion is needed
