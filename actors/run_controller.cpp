@@ -56,6 +56,7 @@ void run_controller::member_not_started(const std::string& name, const std::stri
   effects_.warn(fmt::format("{} could not start: {}", name, reason));
   if (members_awaited_ == 0 && ledger_.members().empty())
     fail(fmt::format("no worker could start; {}: {}", name, reason), true);
+  advance();
 }
 
 void run_controller::member_lost(std::uint64_t member, const std::string& reason) {
@@ -165,6 +166,8 @@ void run_controller::advance() {
 }
 
 void run_controller::dispatch() {
+  if (members_awaited_ > 0)
+    return; // the first round is everybody's, however long their kernels take to build
   if (setup_->config.prefetch_batches == 0)
     request_batches();
   for (auto& m : ledger_.members()) {

@@ -30,7 +30,7 @@ struct run_config {
   json_value optimizer;
   json_value schedule = json_value(json_value::object{{"type", json_value("constant")}});
   json_value augmentation = json_value(json_value::array{});
-  json_value sampling = json_value(json_value::object{{"type", json_value("uniform")}});
+  json_value sampling = json_value(json_value::object{{"type", json_value("auto")}});
   std::int64_t batch_size = 64;
   std::optional<double> gradient_clipping;
 

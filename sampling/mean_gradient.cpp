@@ -5,27 +5,39 @@
 
 namespace triage {
 
-void mean_gradient::add(std::span<const float> mean, std::size_t count, std::size_t points) {
+void mean_gradient::add(std::span<const float> mean, std::size_t count) {
   if (mean.empty() || count == 0)
     return;
-  const double share = static_cast<double>(count) / static_cast<double>(points);
+  pending_.resize(mean.size(), 0.0);
+  for (std::size_t i = 0; i < mean.size(); ++i)
+    pending_[i] += static_cast<double>(count) * static_cast<double>(mean[i]);
+  pending_count_ += count;
+}
+
+void mean_gradient::commit(std::size_t points) {
+  if (pending_count_ == 0)
+    return;
+  const auto count = static_cast<double>(pending_count_);
+  const double share = std::min(count / static_cast<double>(points), 1.0);
   double keep = 1.0 - share;
   double take = share;
   if (compatible_ && seen_share_ >= 1.0) {
     keep *= share;
-    take *= static_cast<double>(count);
+    take *= count;
   } else if (seen_share_ < 1.0) {
     keep = seen_share_ / (seen_share_ + share);
     take = 1.0 - keep;
   }
   seen_share_ = std::min(seen_share_ + share, 1.0);
-  mutable_blob next(mean.size());
+  mutable_blob next(pending_.size());
   const auto old = current_.view();
   const auto values = next.values();
-  for (std::size_t i = 0; i < mean.size(); ++i)
+  for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>((old.empty() ? 0.0 : keep * static_cast<double>(old[i])) +
-                                   take * static_cast<double>(mean[i]));
+                                   take * pending_[i] / count);
   current_ = std::move(next).freeze();
+  pending_.clear();
+  pending_count_ = 0;
   find_direction();
 }
 

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace triage {
 
@@ -16,8 +17,11 @@ public:
   /// "mean": (1 - f) old + f mean, with f the renewed share of the points. "fab_compat": as the first
   /// author's program computes it, (1 - f) f old + f sum (ALGORITHMS 1.5, P1).
   void set_rule(const std::string& rule) { compatible_ = rule == "fab_compat"; }
-  /// `mean`: over `count` of `points` points.
-  void add(std::span<const float> mean, std::size_t count, std::size_t points);
+  /// `mean`: over `count` points. Counts from the next `commit` on: measurements of one iteration are all
+  /// made on one direction.
+  void add(std::span<const float> mean, std::size_t count);
+  /// `points`: the size of the training set.
+  void commit(std::size_t points);
   /// The mean gradient brought to length 1; empty before the first.
   [[nodiscard]] const blob& direction() const { return direction_; }
 
@@ -29,6 +33,8 @@ private:
   double seen_share_ = 0.0; ///< of the points, until all were seen once: the plain mean until then
   void find_direction();
 
+  std::vector<double> pending_; ///< sum over the points since the last commit
+  std::size_t pending_count_ = 0;
   blob current_;
   blob direction_;
 };

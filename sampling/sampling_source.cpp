@@ -120,6 +120,7 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
     if (description_.refresh->pools_ahead().value_or(0) > 0)
       fill_pools();
   }
+  direction_.commit(priorities_.size());
   plan_.clear();
   next_ = 0;
   const priority_view view(priorities_, version);
@@ -226,7 +227,7 @@ void sampling_source::order_measured(std::uint64_t ticket, std::span<const float
   const open_order order = std::move(at->second);
   orders_.erase(at);
   record(order.ids, scores, version);
-  direction_.add(gradient, order.ids.size(), priorities_.size());
+  direction_.add(gradient, order.ids.size());
   if (order.pool)
     pools_.arrived(*order.pool, order.ids.size());
   else

@@ -74,8 +74,8 @@ TEST_CASE("a worker that throws is named, and the run goes on without it") {
   for (const char* policy : {"bsp", "ssp", "asp"}) {
     CAPTURE(policy);
     const auto outcome =
-        run_with(fault::throws_once,
-                 {"runtime.workers=3", std::string("runtime.exchange={\"policy\":\"") + policy + "\"}"});
+        run_with(fault::throws_once, {"runtime.workers=3", "sampling=uniform",
+                                      std::string("runtime.exchange={\"policy\":\"") + policy + "\"}"});
     CHECK(outcome.summary.status == run_status::finished);
     REQUIRE(outcome.summary.lost_members.size() == 1);
     CHECK(outcome.summary.lost_members[0].find("worker-") != std::string::npos);
@@ -100,9 +100,10 @@ TEST_CASE("a single result with NaN is dropped and counted, and never reaches th
 }
 
 TEST_CASE("estimators that return NaN are struck off; training goes on from by-products") {
-  const auto outcome =
-      run_with(fault::nan_in_scoring, {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})",
-                                       "duration.epochs=8", "runtime.estimators=2"});
+  const auto outcome = run_with(
+      fault::nan_in_scoring,
+      {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})",
+       "duration.epochs=8", "runtime.estimators=2"});
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.epochs >= 8.0);
 }

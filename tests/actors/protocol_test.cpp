@@ -70,9 +70,9 @@ monitor_actor::behavior_type fake_monitor(monitor_actor::pointer, std::shared_pt
 TEST_CASE("protocol: a whole run, message by message, ends by itself and leaves no actor behind") {
   for (const int workers : {1, 3}) {
     deterministic_system d;
-    const auto setup =
-        small_run({"duration.epochs=2", "runtime.workers=" + std::to_string(workers),
-                   R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2},"warm_epochs":0.5})"});
+    const auto setup = small_run(
+        {"duration.epochs=2", "runtime.workers=" + std::to_string(workers),
+         R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2},"warm_epochs":0.5})"});
     auto log = std::make_shared<heard>();
     const auto monitor = d.track(d.system.spawn(fake_monitor, log));
     const auto before = d.system.registry().running();

@@ -47,7 +47,7 @@ TEST_CASE("every exchange policy trains with several workers, and accounts for e
     CAPTURE(entry.name);
     const auto outcome = run(
         small_run({"runtime.workers=3", "runtime.exchange={\"policy\":\"" + std::string(entry.name) + "\"}",
-                   "optimizer.momentum=0", "duration.epochs=5"}));
+                   "optimizer.momentum=0", "duration.epochs=5", "sampling=uniform"}));
     CHECK(outcome.summary.status == run_status::finished);
     CHECK(outcome.summary.samples_trained == 5 * 512);
     CHECK(*outcome.summary.figures->test_accuracy > 0.8);
@@ -55,8 +55,9 @@ TEST_CASE("every exchange policy trains with several workers, and accounts for e
 }
 
 TEST_CASE("estimators score while workers train, and training learns as well") {
-  const auto outcome = run(small_run({R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2}})",
-                                      "duration.epochs=20", "runtime.estimators=2"}));
+  const auto outcome = run(small_run(
+      {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2}})",
+       "duration.epochs=20", "runtime.estimators=2"}));
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.samples_scored > 512);
   CHECK(outcome.summary.scoring_share > 0.0);
@@ -149,7 +150,9 @@ TEST_CASE("the trace shows a lane for every actor, with work in it") {
   const temporary_folder folder;
   train_options options;
   options.trace_file = folder.path("trace.json");
-  run(small_run({R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})", "duration.epochs=10"}),
+  run(small_run(
+          {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})",
+           "duration.epochs=10"}),
       options);
   const auto trace = read_json_file(options.trace_file);
   REQUIRE_MESSAGE(trace.ok(), trace.error().message);
@@ -177,7 +180,8 @@ TEST_CASE("metrics and summary are complete") {
 
 TEST_CASE("every evaluation record says what the run has cost so far") {
   for (const char* sampling :
-       {R"(sampling={"type":"uniform"})", R"(sampling={"type":"pps_epoch","refresh_after_epochs":0.1})"}) {
+       {R"(sampling={"type":"uniform"})",
+        R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.1}})"}) {
     const temporary_folder folder;
     train_options options;
     options.run_directory = folder.path();

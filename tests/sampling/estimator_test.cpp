@@ -169,13 +169,17 @@ TEST_CASE("exact_sweep: all points at each interval") {
 TEST_CASE("the mean gradient is that of all points once all were seen, and a direction of length one") {
   mean_gradient mean;
   CHECK(mean.direction().empty());
-  mean.add(std::vector<float>{1.0F, 0.0F}, 250, 1000);
-  mean.add(std::vector<float>{0.0F, 1.0F}, 750, 1000);
+  mean.add(std::vector<float>{1.0F, 0.0F}, 250);
+  CHECK(mean.direction().empty()); // one iteration is measured on one direction
+  mean.commit(1000);
+  mean.add(std::vector<float>{0.0F, 1.0F}, 750);
+  mean.commit(1000);
   // 0.25 and 0.75
   const auto d = mean.direction().view();
   CHECK(d[0] == doctest::Approx(0.25 / std::sqrt(0.625)));
   CHECK(d[1] == doctest::Approx(0.75 / std::sqrt(0.625)));
-  mean.add(std::vector<float>{1.0F, 1.0F}, 100, 1000); // an exponential average from now on
+  mean.add(std::vector<float>{1.0F, 1.0F}, 100);
+  mean.commit(1000); // an exponential average from now on
   CHECK(mean.direction().view()[0] == doctest::Approx((0.9 * 0.25 + 0.1) / std::hypot(0.325, 0.775)));
   mean_gradient copy;
   REQUIRE(copy.load(mean.save()).ok());
