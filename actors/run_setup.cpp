@@ -152,6 +152,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (!data.ok())
     return data.error();
   setup->data = data.take();
+  if (extensions.change_data)
+    extensions.change_data(setup->data);
   const dataset& train = setup->data.train;
   if (train.size == 0)
     return data_error(fmt::format("{}, /data: the training set is empty", source));

@@ -11,6 +11,7 @@
 #include "nn/schedule.hpp"
 #include "sampling/sampling_source.hpp"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace triage {
 struct run_extensions {
   layer_table layers;
   score_table scores;
+  /// Called with the data right after they were loaded: takes away, adds, replaces. The standardisation stays
+  /// what it was.
+  std::function<void(data_splits&)> change_data;
 };
 
 /// Everything a run is made of, built and checked before anything is computed. Immutable afterwards and

@@ -19,6 +19,8 @@ command_action add_evaluate_command(CLI::App& program);
 command_action add_predict_command(CLI::App& program);
 command_action add_export_command(CLI::App& program);
 command_action add_inspect_command(CLI::App& program);
+command_action add_ledger_command(CLI::App& program);
+command_action add_irreducible_command(CLI::App& program);
 command_action add_bench_command(CLI::App& program);
 command_action add_reference_command(CLI::App& program);
 command_action add_version_command(CLI::App& program);

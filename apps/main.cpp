@@ -27,6 +27,8 @@ int run_program(int argc, char** argv) {
   add(add_predict_command(program));
   add(add_export_command(program));
   add(add_inspect_command(program));
+  add(add_ledger_command(program));
+  add(add_irreducible_command(program));
   add(add_bench_command(program));
   add(add_reference_command(program));
   add(add_version_command(program));

@@ -20,6 +20,10 @@ public:
             file_);
   }
   result<void> prepare(const json_place& place) override {
+    if (file_.empty())
+      return configuration_error(place.source + ", " + place.pointer +
+                                 ": rho needs {\"type\": \"rho\", \"irreducible_losses\": FILE}; `triage "
+                                 "irreducible RUN.json --output FILE` makes the file");
     auto array = read_npy(file_);
     if (!array.ok())
       return with_context(array.error(), place.source + ", " + place.pointer +

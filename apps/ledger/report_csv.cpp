@@ -1,0 +1,45 @@
+#include "apps/ledger/report.hpp"
+
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+
+std::string label_text(const dataset& train, std::size_t id) {
+  if (train.is_classification())
+    return std::to_string(train.labels[id]);
+  return fmt::format("{:g}", train.targets[id * static_cast<std::size_t>(train.outputs)]);
+}
+
+} // namespace
+
+std::string ledger_csv(const dataset& train, const point_ledger& ledger, const ledger_account& account,
+                       std::span<const float> priorities) {
+  std::string out = "index,label,trained,scored,priority,last_loss,mean_loss,lowest_loss,doubt\n";
+  for (std::size_t i = 0; i < ledger.size(); ++i) {
+    out +=
+        fmt::format("{},{},{},{},", i, label_text(train, i), ledger.times_trained(i), ledger.times_scored(i));
+    out += priorities.empty() ? "," : fmt::format("{:.6g},", priorities[i]);
+    // What was never trained has no losses.
+    out += ledger.times_trained(i) == 0
+               ? ",,,\n"
+               : fmt::format("{:.6g},{:.6g},{:.6g},{:.6g}\n", ledger.last_loss(i), ledger.mean_loss(i),
+                             ledger.lowest_loss(i), account.doubt[i]);
+  }
+  return out;
+}
+
+std::string suspects_csv(const dataset& train, const point_ledger& ledger, const ledger_account& account) {
+  std::string out = "rank,index,label,model_says,probability,doubt,mean_loss,last_loss,trained\n";
+  for (std::size_t r = 0; r < account.suspects.size(); ++r) {
+    const suspect& s = account.suspects[r];
+    out += fmt::format("{},{},{},", r + 1, s.id, label_text(train, s.id));
+    out += train.is_classification() ? fmt::format("{},{:.4f},", s.opinion, s.probability) : ",,";
+    out += fmt::format("{:.6g},{:.6g},{:.6g},{}\n", s.doubt, ledger.mean_loss(s.id), ledger.last_loss(s.id),
+                       ledger.times_trained(s.id));
+  }
+  return out;
+}
+
+} // namespace triage
