@@ -54,7 +54,8 @@ std::string to_sentence(const prioritization_account& a) {
     return static_cast<double>(a.samples_prioritized) * gain / speed - seconds;
   };
   line +=
-      fmt::format("; its steps were {:.2f} times less noisy ({:.2f} to {:.2f}), worth {:.1f} s ({:.1f} to "
+      fmt::format("; its choice of points made unbiased steps {:.2f} times less noisy ({:.2f} to {:.2f}), "
+                  "worth {:.1f} s ({:.1f} to "
                   "{:.1f}) where noise limits the run and nothing where it does not; `triage race` measures "
                   "what it really saves",
                   a.gain->value, a.gain->low, a.gain->high, saved(a.gain->value), saved(a.gain->low),

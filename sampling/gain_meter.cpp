@@ -39,10 +39,10 @@ void gain_meter::halve() {
   samples_per_part_ *= 2;
 }
 
-void gain_meter::add(std::span<const float> weights, std::span<const float> sizes) {
+void gain_meter::add(std::span<const float> frequencies, std::span<const float> sizes) {
   sums batch;
-  for (std::size_t i = 0; i < std::min(weights.size(), sizes.size()); ++i) {
-    const auto w = static_cast<double>(weights[i]);
+  for (std::size_t i = 0; i < std::min(frequencies.size(), sizes.size()); ++i) {
+    const double w = 1.0 / static_cast<double>(frequencies[i]);
     const auto s = static_cast<double>(sizes[i]);
     if (!std::isfinite(s))
       continue;

@@ -16,15 +16,16 @@ struct estimate {
   double high = 1.0;
 };
 
-/// Measures what a run's weighted batches gain over uniform ones, from the sizes that fall off while training
-/// on them: with weights w = c / r, where r is how much more often than by chance a point is chosen, the
-/// ratio of the second moments of a step is mean(s^2) / mean(s^2 / r) = mean(w) mean(w s^2) / mean(w^2 s^2).
-/// Valid for unbiased weights. The interval is a jackknife over parts of the run (Tukey 1958), so it holds
-/// how much the gain varied. Owned by one thread.
+/// Measures what a run's choice of points gains over a uniform one, from the sizes that fall off while
+/// training on them. With r how much more often than by chance a point is chosen and unbiased weights w = 1 /
+/// r, the ratio of the second moments of a step is mean(s^2) / mean(s^2 / r) = mean(w) mean(w s^2) / mean(w^2
+/// s^2). It is that of the choice with such weights, whatever weights a run really uses. The interval is a
+/// jackknife over parts of the run (Tukey 1958), so it holds how much the gain varied. Owned by one thread.
 class gain_meter {
 public:
-  /// One batch that was chosen by priorities; `sizes`: as measured when it was trained.
-  void add(std::span<const float> weights, std::span<const float> sizes);
+  /// One batch that was chosen by priorities; `frequencies`: r, up to a factor; `sizes`: as measured when it
+  /// was trained.
+  void add(std::span<const float> frequencies, std::span<const float> sizes);
   /// Of everything so far; nothing before there is enough for an interval.
   [[nodiscard]] std::optional<estimate> gain() const;
   /// Of the last parts only, for decisions.

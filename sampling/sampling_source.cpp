@@ -150,8 +150,13 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
     }
     const std::size_t n = std::min(batch_size_ - partial_.ids.size(), plan_.ids.size() - next_);
     partial_by_priority_ = planned_by_priority_;
-    for (std::size_t i = next_; i < next_ + n; ++i)
+    // A batch of several plans knows its frequencies when all of them do.
+    const bool known = partial_.frequencies.size() == partial_.ids.size() && !plan_.frequencies.empty();
+    for (std::size_t i = next_; i < next_ + n; ++i) {
       partial_.add(plan_.ids[i], plan_.weights[i]);
+      if (known)
+        partial_.frequencies.push_back(plan_.frequencies[i]);
+    }
     if (planned_by_priority_)
       samples_prioritized_ += n;
     next_ += n;
@@ -159,6 +164,9 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
   const double epochs = progress(run_fraction).epochs;
   out.ids = std::move(partial_.ids);
   out.weights = std::move(partial_.weights);
+  out.frequencies = std::move(partial_.frequencies);
+  if (out.frequencies.size() != out.ids.size())
+    out.frequencies.clear();
   out.direction = direction_.direction();
   partial_.clear();
   samples_drawn_ += out.ids.size();
@@ -190,10 +198,8 @@ void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const
 void sampling_source::record_byproducts(const drawn_batch& batch, std::span<const float> scores,
                                         std::uint64_t version) {
   record(batch.ids, scores, version);
-  const bool weighted = std::any_of(batch.weights.begin(), batch.weights.end(),
-                                    [&](float w) { return w != batch.weights.front(); });
-  if (weighted && description_.selector->unbiased())
-    gain_.add(batch.weights, scores);
+  if (!batch.frequencies.empty())
+    gain_.add(batch.frequencies, scores);
 }
 
 refresh_request sampling_source::refresh_state(std::uint64_t version, double versions_per_epoch) const {

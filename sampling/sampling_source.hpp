@@ -23,8 +23,9 @@ struct sampling_figures {
   selector_figures selector;
   std::uint64_t samples_drawn = 0;
   std::uint64_t samples_prioritized = 0; ///< of them, how many were chosen by priorities
-  std::optional<estimate> measured_gain; ///< absent for biased weights and until there is enough of it
-  std::optional<double> gate_worth;      ///< gain times speed of the last look
+  std::optional<estimate>
+      measured_gain;                ///< absent where frequencies are not known, and until there is enough
+  std::optional<double> gate_worth; ///< gain times speed of the last look
 };
 
 /// Points for an estimator to measure.

@@ -16,17 +16,22 @@ result<void> get_plan(const saved_state& state, const std::string& name, std::si
     return ids.error();
   if (!weights.ok())
     return weights.error();
-  if (ids->size() != weights->size() ||
+  auto frequencies = state.get<float>(name + "/frequencies");
+  if (!frequencies.ok())
+    return frequencies.error();
+  if (ids->size() != weights->size() || frequencies->size() > ids->size() ||
       std::any_of(ids->begin(), ids->end(), [&](auto i) { return i >= points; }))
     return data_error("the saved sampling plan contradicts itself");
   out.ids = ids.take();
   out.weights = weights.take();
+  out.frequencies = frequencies.take();
   return {};
 }
 
 void put_plan(saved_state& state, const std::string& name, const selection_plan& plan) {
   state.put(name + "/ids", plan.ids);
   state.put(name + "/weights", plan.weights);
+  state.put(name + "/frequencies", plan.frequencies);
 }
 
 } // namespace

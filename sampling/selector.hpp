@@ -20,6 +20,9 @@ namespace triage {
 struct drawn_batch {
   std::vector<std::uint32_t> ids;
   std::vector<float> weights;
+  /// How often each point is expected to be chosen, relative to uniform sampling: what unbiased weights would
+  /// be the inverse of. Empty where that is not known.
+  std::vector<float> frequencies;
   blob direction; ///< what projections are measured on; empty where no score needs it
 };
 
@@ -49,9 +52,11 @@ struct plan_request {
 struct selection_plan {
   std::vector<std::uint32_t> ids;
   std::vector<float> weights;
+  std::vector<float> frequencies; ///< as in drawn_batch; empty: not known
   void clear() {
     ids.clear();
     weights.clear();
+    frequencies.clear();
   }
   void add(std::uint32_t id, float weight) {
     ids.push_back(id);

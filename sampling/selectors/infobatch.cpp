@@ -40,10 +40,10 @@ public:
       const bool easy = priorities.seen(id) && score < mean;
       sizes_.push_back(static_cast<double>(priorities.weight(id)));
       probability_.push_back(easy ? 1.0 - prune_ : 1.0);
-      if (!easy)
-        out.add(id, 1.0F);
-      else if (random.uniform() >= prune_)
-        out.add(id, weight);
+      if (easy && random.uniform() < prune_)
+        continue;
+      out.add(id, easy ? weight : 1.0F);
+      out.frequencies.push_back(easy ? 1.0F / weight : 1.0F);
     }
     const auto gain = gain_of(probability_, sizes_);
     figures_ = {gain.kappa, gain.gain, ""};

@@ -181,6 +181,7 @@ private:
 
   void finish(const plan_request& request, selection_plan& out) {
     const double smallest = *std::min_element(frequencies_.begin(), frequencies_.end());
+    out.frequencies.assign(frequencies_.begin(), frequencies_.end());
     out.weights.resize(out.ids.size());
     policy_->apply(frequencies_, smallest, request.progress.fraction, out.weights);
   }

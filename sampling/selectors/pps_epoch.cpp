@@ -109,6 +109,7 @@ public:
         frequencies_.push_back(plan_.probability[i]);
       }
     });
+    out.frequencies.assign(frequencies_.begin(), frequencies_.end());
     out.weights.resize(out.ids.size());
     policy_->apply(frequencies_, rule.smallest, request.progress.fraction, out.weights);
     for (float& w : out.weights)

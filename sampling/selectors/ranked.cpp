@@ -46,6 +46,7 @@ void ranked_selector::plan(const plan_request& request, rng& random, selection_p
     frequencies.push_back(frequency(rank));
     out.add(order_[rank], 1.0F);
   }
+  out.frequencies.assign(frequencies.begin(), frequencies.end());
   policy_->apply(frequencies, frequency(points() - 1), request.progress.fraction, out.weights);
 }
 

@@ -81,14 +81,14 @@ TEST_CASE("gain meter: the measured gain is the plan's, and its interval covers 
   gain_meter meter;
   CHECK(!meter.gain());
   for (int pass = 0; pass < 20; ++pass) {
-    std::vector<float> weights;
+    std::vector<float> frequencies;
     std::vector<float> measured;
     systematic_sample(plan.probability, random, [&](std::size_t i, std::uint32_t) {
-      weights.push_back(static_cast<float>(0.7 / plan.probability[i])); // any step scale
+      frequencies.push_back(static_cast<float>(0.7 * plan.probability[i])); // any scale
       measured.push_back(static_cast<float>(sizes[i]));
-      if (weights.size() == 64) {
-        meter.add(weights, measured);
-        weights.clear();
+      if (frequencies.size() == 64) {
+        meter.add(frequencies, measured);
+        frequencies.clear();
         measured.clear();
       }
     });
