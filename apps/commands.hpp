@@ -22,6 +22,7 @@ command_action add_inspect_command(CLI::App& program);
 command_action add_ledger_command(CLI::App& program);
 command_action add_irreducible_command(CLI::App& program);
 command_action add_bench_command(CLI::App& program);
+command_action add_keygen_command(CLI::App& program);
 command_action add_reference_command(CLI::App& program);
 command_action add_version_command(CLI::App& program);
 

@@ -30,6 +30,7 @@ int run_program(int argc, char** argv) {
   add(add_ledger_command(program));
   add(add_irreducible_command(program));
   add(add_bench_command(program));
+  add(add_keygen_command(program));
   add(add_reference_command(program));
   add(add_version_command(program));
   try {

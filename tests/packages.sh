@@ -2,7 +2,7 @@
 # Installs what a build needs from Debian 12's packages: nothing when all of it is there. As root or with sudo.
 set -euo pipefail
 packages=(g++ cmake ninja-build ccache libcaf-dev libdnnl-dev nlohmann-json3-dev doctest-dev
-  libcli11-dev libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev dataset-fashion-mnist)
+  libcli11-dev libspdlog-dev libfmt-dev zlib1g-dev libzip-dev libssl-dev libboost-dev dataset-fashion-mnist)
 missing=()
 for p in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
