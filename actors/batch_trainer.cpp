@@ -1,23 +1,16 @@
 #include "actors/batch_trainer.hpp"
 
+#include "core/finite.hpp"
 #include "core/rng.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 namespace triage {
 
 namespace {
-
-/// Whether every element is finite: the largest magnitude, compared as bits, is below that of infinity.
-/// Integer maximum, so that the loop vectorises.
-bool all_finite(std::span<const float> values) {
-  std::uint32_t largest = 0;
-  for (const float v : values)
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(v) & 0x7FFFFFFFU);
-  return largest < 0x7F800000U;
-}
 
 std::uint64_t count_correct(const workspace& w, const run_setup& setup, const batch_targets& targets,
                             std::size_t n) {
@@ -56,7 +49,22 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
   workspace_.prepare_training(setup_->config.batch_size, wanted_);
 }
 
+/// What a step would take on another machine, for experiments with the runtime.
+train_result batch_trainer::emulate(const train_order& order) {
+  std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(*setup_->config.emulated_step_ms));
+  mutable_blob gradient = gradients_.acquire();
+  train_result out;
+  out.lease = order.lease;
+  out.base_version = order.base.version;
+  if (setup_->point_score)
+    out.scores.assign(order.batch->ids.size(), 1.0F);
+  out.gradient = std::move(gradient).freeze();
+  return out;
+}
+
 train_result batch_trainer::train(const train_order& order) {
+  if (setup_->config.emulated_step_ms)
+    return emulate(order);
   const auto& ids = order.batch->ids;
   const auto batch = static_cast<std::int64_t>(ids.size());
   const auto input = workspace_.input(batch);

@@ -4,8 +4,10 @@
 #include "actors/compute_thread.hpp"
 #include "actors/evaluator.hpp"
 #include "actors/lane_recorder.hpp"
+#include "actors/net/cluster.hpp"
 #include "actors/priority_estimator.hpp"
 #include "actors/run_controller.hpp"
+#include "actors/run_status.hpp"
 #include "actors/sampler.hpp"
 #include "actors/worker.hpp"
 
@@ -16,6 +18,9 @@
 namespace triage {
 
 namespace {
+
+constexpr std::chrono::milliseconds watch_interval{250};
+constexpr std::chrono::seconds status_patience{2};
 
 struct coordinator_state : run_effects {
   static inline const char* name = "coordinator";
@@ -32,6 +37,12 @@ struct coordinator_state : run_effects {
   void dismiss(std::uint64_t member) override {
     if (const auto* w = find(member))
       self->send_exit(w->handle, caf::exit_reason::user_shutdown);
+  }
+  void quarantine(std::uint64_t member) override {
+    const auto* w = find(member);
+    if (w != nullptr && context->nodes && w->remote)
+      context->nodes->ban(w->name, "its results were not finite");
+    dismiss(member);
   }
   void draw(std::size_t batches, double run_fraction, const snapshot& at) override {
     self->send(sampler, draw_request{batches, run_fraction, at});
@@ -59,6 +70,12 @@ struct coordinator_state : run_effects {
   void warn(const std::string& text) override { self->send(monitor, warning_report{"coordinator", text}); }
   void finished(const run_summary& result) override {
     summary = result;
+    if (context->nodes) {
+      nodes_present = true;
+      const bool final = result.status != run_status::interrupted && result.status != run_status::starved;
+      context->nodes->finish(
+          final, [me = caf::actor_cast<coordinator_actor>(self)] { caf::anon_send(me, nodes_dismissed{}); });
+    }
     for (const auto& child : children)
       self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
     end_when_alone();
@@ -70,6 +87,8 @@ struct coordinator_state : run_effects {
   struct worker_entry {
     std::uint64_t member;
     worker_actor handle;
+    std::string name;
+    bool remote;
   };
   const worker_entry* find(std::uint64_t member) const {
     const auto at =
@@ -84,6 +103,11 @@ struct coordinator_state : run_effects {
     children.push_back(caf::actor_cast<caf::strong_actor_ptr>(child));
     return child;
   }
+  [[nodiscard]] bool is_child(const caf::actor_addr& address) const {
+    return std::any_of(children.begin(), children.end(),
+                       [&](const auto& child) { return child->address() == address; });
+  }
+  void answer_status(caf::typed_response_promise<status_answer> promise);
   void end_when_alone();
   void spawn_everybody(std::optional<resume_point>& resume);
   void actor_down(const caf::down_msg& down);
@@ -99,6 +123,7 @@ struct coordinator_state : run_effects {
   std::vector<worker_entry> workers;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
+  bool nodes_present = false;         ///< they have not all taken their leave
   lane_recorder lane;
 };
 
@@ -110,7 +135,7 @@ void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
   evaluator = watch(spawn_evaluator(*self, context, me, monitor));
   checkpointer = watch(spawn_checkpointer(*self, context, me));
   self->send(monitor, run_started{me, sampler});
-  if (context->setup->refresh_priorities)
+  if (context->setup->uses_estimators)
     for (std::int64_t i = 0; i < config.estimators; ++i)
       watch(spawn_priority_estimator(*self, context, sampler, monitor, fmt::format("estimator-{}", i)));
   controller->expect_members(static_cast<std::size_t>(config.workers));
@@ -118,8 +143,19 @@ void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
     watch(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
 }
 
+void coordinator_state::answer_status(caf::typed_response_promise<status_answer> promise) {
+  const auto answer = [this, promise](const sampling_status& sampling) {
+    const auto nodes = context->nodes ? context->nodes->nodes() : std::vector<remote_node::figures>{};
+    auto open_promise = promise;
+    open_promise.deliver(status_answer{
+        dump_json(status_json(context->setup->config.name, controller->state(), sampling, nodes))});
+  };
+  self->request(sampler, status_patience, sampling_status_request{})
+      .then([answer](const sampling_status& s) { answer(s); }, [answer](const caf::error&) { answer({}); });
+}
+
 void coordinator_state::end_when_alone() {
-  if (!summary || !children.empty())
+  if (!summary || !children.empty() || nodes_present)
     return;
   lane.close();
   self->send(monitor, run_finished{*summary, controller->current().parameters});
@@ -172,8 +208,15 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
     self->send(state.monitor, run_finished{summary, blob()});
     self->quit();
   } else {
+    if (state.context->nodes)
+      state.controller->open_to_nodes();
     state.spawn_everybody(resume);
     state.controller->start();
+    if (state.context->nodes) {
+      state.context->nodes->open(self->system(), state.context, caf::actor_cast<coordinator_actor>(self),
+                                 state.sampler, state.monitor);
+      self->delayed_send(self, watch_interval, watch_tick{});
+    }
   }
   return {
       [self](const join_request& request) {
@@ -181,7 +224,10 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         const auto handle = caf::actor_cast<worker_actor>(self->current_sender());
         // The entry must exist before the controller may send the first order.
         const auto member = s.controller->next_member();
-        s.workers.push_back({member, handle});
+        const bool remote = !s.is_child(handle.address());
+        if (remote)
+          s.watch(handle);
+        s.workers.push_back({member, handle, request.name, remote});
         self->send(handle, welcome{member});
         s.controller->member_joined(request.name);
       },
@@ -212,6 +258,20 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       },
       [self](const checkpoint_outcome& m) { self->state.controller->checkpoint_done(m.path, m.problem); },
       [self](const stop_request&) { self->state.controller->stop(); },
+      [self](const status_query&) {
+        auto promise = self->make_response_promise<status_answer>();
+        self->state.answer_status(promise);
+        return promise;
+      },
+      [self](const watch_tick&) {
+        self->state.controller->tick();
+        if (!self->state.summary)
+          self->delayed_send(self, watch_interval, watch_tick{});
+      },
+      [self](const nodes_dismissed&) {
+        self->state.nodes_present = false;
+        self->state.end_when_alone();
+      },
   };
 }
 

@@ -26,7 +26,17 @@ using coordinator_actor = caf::typed_actor<
     // The checkpointer has written a state, or failed.
     caf::reacts_to<checkpoint_outcome>,
     // The user wants the run to end: finish the step, save.
-    caf::reacts_to<stop_request>>;
+    caf::reacts_to<stop_request>,
+    // Somebody wants to know where the run stands and who waits for whom.
+    caf::replies_to<status_query>::with<status_answer>,
+    // Time has passed: looks for late members, and whether enough of them are there.
+    caf::reacts_to<watch_tick>,
+    // The nodes have taken their leave.
+    caf::reacts_to<nodes_dismissed>>;
+
+/// Where a worker gets its orders from: the coordinator, or what stands for it on a node.
+using work_source_actor = caf::typed_actor<caf::reacts_to<join_request>, caf::reacts_to<failure_notice>,
+                                           caf::reacts_to<train_result>>;
 
 /// Turns batches into gradients.
 using worker_actor = caf::typed_actor<
@@ -34,6 +44,10 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<welcome>,
     // Train one batch; answered by a train_result.
     caf::reacts_to<train_order>>;
+
+/// Where an estimator gets its orders from: the sampler, or what stands for it on a node.
+using score_source_actor = caf::typed_actor<caf::reacts_to<estimator_ready>, caf::reacts_to<measured_scores>,
+                                            caf::reacts_to<failure_notice>>;
 
 /// Turns parameters into priorities.
 using estimator_actor = caf::typed_actor<
@@ -68,6 +82,10 @@ using evaluator_actor = caf::typed_actor<
 using checkpointer_actor = caf::typed_actor<
     // Write a state; answered by a checkpoint_outcome.
     caf::reacts_to<checkpoint_order>>;
+
+/// Who takes what an actor has to say: the monitor, or what stands for it on a node.
+using report_sink_actor = caf::typed_actor<caf::reacts_to<warning_report>, caf::reacts_to<remark_report>,
+                                           caf::reacts_to<trace_lane>>;
 
 /// Coordinator -> monitor, when the run begins.
 struct run_started {

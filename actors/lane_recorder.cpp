@@ -5,7 +5,7 @@
 
 namespace triage {
 
-void lane_recorder::open(const shared_context& context, const monitor_actor& monitor, std::string name) {
+void lane_recorder::open(const shared_context& context, const report_sink_actor& monitor, std::string name) {
   context_ = context;
   monitor_ = monitor;
   lane_.name = std::move(name);
@@ -14,7 +14,7 @@ void lane_recorder::open(const shared_context& context, const monitor_actor& mon
 void lane_recorder::close() {
   if (context_ != nullptr && context_->tracing && monitor_)
     caf::anon_send(monitor_, std::move(lane_));
-  monitor_ = monitor_actor{};
+  monitor_ = report_sink_actor{};
 }
 
 } // namespace triage

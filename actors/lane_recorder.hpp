@@ -16,7 +16,7 @@ public:
   lane_recorder& operator=(const lane_recorder&) = delete;
   ~lane_recorder() { close(); }
 
-  void open(const shared_context& context, const monitor_actor& monitor, std::string name);
+  void open(const shared_context& context, const report_sink_actor& monitor, std::string name);
   /// Hands the lane over now; nothing is recorded afterwards.
   void close();
   /// Records from now until the span goes out of scope. Precondition: open was called.
@@ -26,7 +26,7 @@ public:
 
 private:
   shared_context context_;
-  monitor_actor monitor_;
+  report_sink_actor monitor_;
   trace_lane lane_;
 };
 

@@ -32,9 +32,9 @@ bool member_ledger::any_computing() const {
                      [](const auto& m) { return m.outstanding.has_value(); });
 }
 
-lease& member_ledger::grant(member& to, std::uint64_t base_version, shared_batch batch) {
+lease& member_ledger::grant(member& to, std::uint64_t base_version, shared_batch batch, double now) {
   to.idle = false;
-  to.outstanding = lease{next_lease_++, base_version, std::move(batch)};
+  to.outstanding = lease{next_lease_++, base_version, std::move(batch), now, false};
   return *to.outstanding;
 }
 

@@ -19,6 +19,8 @@ struct lease {
   std::uint64_t id = 0;
   std::uint64_t base_version = 0;
   shared_batch batch;
+  double granted_at = 0.0;  ///< on the run's clock
+  bool called_late = false; ///< somebody was told already
 };
 
 struct member {
@@ -26,6 +28,11 @@ struct member {
   std::string name;
   std::uint64_t clock = 0;
   bool idle = false; ///< waits for an order
+  double idle_since = 0.0;
+  double joined_at = 0.0;
+  double busy_seconds = 0.0;
+  std::uint64_t samples = 0; ///< trained
+  std::uint64_t lag = 0;     ///< versions between what its last result was computed with and the newest
   std::optional<lease> outstanding;
   int bad_results = 0; ///< non-finite results in a row
 };
@@ -44,7 +51,7 @@ public:
   [[nodiscard]] const std::vector<member>& members() const { return members_; }
   [[nodiscard]] bool any_computing() const;
 
-  lease& grant(member& to, std::uint64_t base_version, shared_batch batch);
+  lease& grant(member& to, std::uint64_t base_version, shared_batch batch, double now = 0.0);
   /// Ends the member's lease if it is the one named; false for anything late or unknown.
   [[nodiscard]] std::optional<lease> settle(std::uint64_t member_id, std::uint64_t lease_id);
   /// After a pause everybody starts the same round.

@@ -55,6 +55,7 @@ struct byproducts {
 /// Estimator -> sampler: ready for an order. The sender is the estimator.
 struct estimator_ready {
   std::string name;
+  bool newcomer = false; ///< nobody expected it: it comes from a node
 };
 
 /// Sampler -> estimator: measure these points with these parameters.
@@ -104,6 +105,18 @@ struct checkpoint_outcome {
 /// Anyone -> coordinator: finish the step, save, end.
 struct stop_request {};
 
+/// Anyone -> coordinator: where does the run stand? The answer is what `triage status` prints.
+struct status_query {};
+struct status_answer {
+  std::string json;
+};
+
+/// Coordinator -> itself, a few times a second while nodes may join.
+struct watch_tick {};
+
+/// Network -> coordinator: all nodes know that the run is over.
+struct nodes_dismissed {};
+
 /// Coordinator -> monitor. What scoring has cost comes along, asked for before anything that may end the
 /// sampler, so that the last evaluation has it too.
 struct evaluation_report {
@@ -151,6 +164,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::checkpoint_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::stop_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::watch_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::nodes_dismissed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::warning_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remark_report)

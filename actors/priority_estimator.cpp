@@ -19,8 +19,8 @@ struct estimator_state {
 };
 
 estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_pointer<estimator_state> self,
-                                                  shared_context context, sampler_actor sampler,
-                                                  monitor_actor monitor, std::string name) {
+                                                  shared_context context, score_source_actor sampler,
+                                                  report_sink_actor monitor, std::string name) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, name);
   const auto give_up = [self, sampler, name](const std::string& reason) {
@@ -62,7 +62,7 @@ estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_poin
 } // namespace
 
 estimator_actor spawn_priority_estimator(caf::local_actor& parent, const shared_context& context,
-                                         const sampler_actor& sampler, const monitor_actor& monitor,
+                                         const score_source_actor& sampler, const report_sink_actor& monitor,
                                          const std::string& name) {
   return spawn_compute(parent, context, priority_estimator, sampler, monitor, name);
 }

@@ -11,7 +11,7 @@ namespace triage {
 /// coordinator (point_scorer), on its own thread, while workers compute gradients. Holds no state that
 /// matters: losing it loses nothing.
 estimator_actor spawn_priority_estimator(caf::local_actor& parent, const shared_context& context,
-                                         const sampler_actor& sampler, const monitor_actor& monitor,
+                                         const score_source_actor& sampler, const report_sink_actor& monitor,
                                          const std::string& name);
 
 } // namespace triage

@@ -19,7 +19,8 @@ struct run_context {
   /// Actors that compute or block, except workers, own a thread each. Tests pass false: then the
   /// deterministic scheduler runs everything.
   bool detach = true;
-  std::string checkpoint_directory; ///< empty: checkpoints are not written (tests)
+  std::string checkpoint_directory;     ///< empty: checkpoints are not written (tests)
+  std::shared_ptr<class cluster> nodes; ///< null: nobody may join
 };
 
 using shared_context = std::shared_ptr<const run_context>;

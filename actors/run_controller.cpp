@@ -27,12 +27,18 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping,
              merge_lanes(setup_->config.workers)),
       training_time_(source), evaluations_(setup_->config.evaluate_every_epochs),
-      checkpoints_(setup_->config.checkpoint_every_epochs) {
+      checkpoints_(setup_->config.checkpoint_every_epochs),
+      order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
 }
 
+void run_controller::enter(phase next) {
+  phase_ = next;
+  phase_since_ = clock_.now();
+}
+
 void run_controller::start() {
-  phase_ = phase::training;
+  enter(phase::training);
   first_checkpoint_due_ = store_.version() == 0 && samples_dispatched_ == 0;
   last_report_ = clock_.now();
   request_batches();
@@ -45,6 +51,7 @@ std::uint64_t run_controller::member_joined(std::string name) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   auto& m = ledger_.join(std::move(name));
   m.idle = true;
+  m.joined_at = m.idle_since = clock_.now();
   const auto id = m.id;
   request_batches();
   advance();
@@ -54,7 +61,7 @@ std::uint64_t run_controller::member_joined(std::string name) {
 void run_controller::member_not_started(const std::string& name, const std::string& reason) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   effects_.warn(fmt::format("{} could not start: {}", name, reason));
-  if (members_awaited_ == 0 && ledger_.members().empty())
+  if (members_awaited_ == 0 && ledger_.members().empty() && !elastic_)
     fail(fmt::format("no worker could start; {}: {}", name, reason), true);
   advance();
 }
@@ -71,8 +78,14 @@ void run_controller::result_arrived(const train_result& result) {
   const auto done = ledger_.settle(result.member, result.lease);
   if (!done)
     return; // late or repeated: the lease was given up, its batch belongs to somebody else
+  member& from = *ledger_.find(result.member);
+  from.idle_since = clock_.now();
+  from.busy_seconds += result.busy_seconds;
+  from.samples += done->batch->ids.size();
+  from.lag = store_.version() - done->base_version;
+  order_deadline_.add(from.idle_since - done->granted_at);
   if (result.finite) {
-    ledger_.find(result.member)->bad_results = 0;
+    from.bad_results = 0;
     meter_.add(result, done->batch->ids.size(), store_.version(), setup_->loss->has_accuracy());
     arrived_.push_back({result.member, {result.gradient, static_cast<double>(done->batch->ids.size())}});
     // Before anything that may ask for the sampler's state: it must include these scores.
@@ -115,7 +128,7 @@ void run_controller::sampler_state_arrived(const sampler_report& report) {
   state.put_all("sampler", report.state);
   effects_.save_checkpoint(current(), std::move(state));
   if (ending())
-    phase_ = phase::saving;
+    enter(phase::saving);
   else
     resume_training();
 }
@@ -155,7 +168,7 @@ void run_controller::stop() {
 void run_controller::advance() {
   if (phase_ == phase::training) {
     if (ending() || (pause_due() && setup_->exchange->at_boundary(ledger_.view(false))))
-      phase_ = phase::draining;
+      enter(phase::draining);
     else
       dispatch();
   }
@@ -166,7 +179,7 @@ void run_controller::advance() {
 }
 
 void run_controller::dispatch() {
-  if (members_awaited_ > 0)
+  if (members_awaited_ > 0 || !enough_members())
     return; // the first round is everybody's, however long their kernels take to build
   if (setup_->config.prefetch_batches == 0)
     request_batches();
@@ -178,11 +191,11 @@ void run_controller::dispatch() {
     if (!m.idle || !setup_->exchange->may_start(self, view))
       continue;
     if (pause_due() && setup_->exchange->at_boundary(view)) {
-      phase_ = phase::draining;
+      enter(phase::draining);
       return;
     }
     training_time_.start();
-    const auto& granted = ledger_.grant(m, store_.version(), std::move(stock_.front()));
+    const auto& granted = ledger_.grant(m, store_.version(), std::move(stock_.front()), clock_.now());
     stock_.pop_front();
     samples_dispatched_ += granted.batch->ids.size();
     effects_.send_order(m.id, {granted.id, current(), granted.batch});
@@ -243,7 +256,7 @@ void run_controller::reject(const train_result& result, const lease& done) {
         "optimizer.learning_rate, gradient_clipping or a longer warm-up usually helps",
         store_.version(), m.name, bad_results_tolerated);
   }
-  effects_.dismiss(m.id);
+  effects_.quarantine(m.id);
   lose(m.id, fmt::format("{} results in a row were not finite", bad_results_tolerated));
 }
 
@@ -255,7 +268,7 @@ void run_controller::lose(std::uint64_t id, const std::string& reason) {
   }
   lost_members_.push_back(fmt::format("{}: {}", name, reason));
   effects_.warn(fmt::format("{} left the run: {}", name, reason));
-  if (ledger_.members().empty() && members_awaited_ == 0 && problem_.empty())
+  if (ledger_.members().empty() && members_awaited_ == 0 && problem_.empty() && !elastic_)
     problem_ = fmt::format("no worker is left; the last one, {}, left because: {}", name, reason);
 }
 
@@ -266,11 +279,11 @@ void run_controller::drained() {
   ledger_.align_clocks();
   effects_.pause_scoring(true);
   const double at = epochs(samples_dispatched_);
-  const bool regular_end = ending() && problem_.empty() && !stopping_;
+  const bool regular_end = ending() && problem_.empty() && !stopping_ && !starved_;
   const bool evaluate = problem_.empty() && (regular_end || evaluations_.due(at));
   evaluations_.passed(at);
   if (evaluate) {
-    phase_ = phase::evaluating;
+    enter(phase::evaluating);
     effects_.evaluate(current());
   } else {
     collect_or_continue();
@@ -281,7 +294,7 @@ void run_controller::collect_or_continue() {
   if (ending() && sampler_lost_)
     return finish();
   if (ending() || first_checkpoint_due_ || checkpoints_.due(epochs(samples_dispatched_))) {
-    phase_ = phase::collecting;
+    enter(phase::collecting);
     effects_.collect_sampler_state();
   } else {
     resume_training();
@@ -289,14 +302,14 @@ void run_controller::collect_or_continue() {
 }
 
 void run_controller::resume_training() {
-  phase_ = phase::training;
+  enter(phase::training);
   effects_.pause_scoring(false);
   request_batches();
   advance();
 }
 
 void run_controller::finish() {
-  phase_ = phase::done;
+  enter(phase::done);
   effects_.finished(summarise());
 }
 
@@ -319,7 +332,7 @@ bool run_controller::budget_spent() const {
 }
 
 bool run_controller::ending() const {
-  return !problem_.empty() || stopping_ || target_stops_ || budget_spent();
+  return !problem_.empty() || stopping_ || starved_ || target_stops_ || budget_spent();
 }
 
 bool run_controller::pause_due() const {
@@ -360,6 +373,7 @@ run_summary run_controller::summarise() const {
   run_summary s;
   s.status = !problem_.empty() ? run_status::failed
              : stopping_       ? run_status::interrupted
+             : starved_        ? run_status::starved
              : target_stops_   ? run_status::target_reached
                                : run_status::finished;
   s.problem = problem_;

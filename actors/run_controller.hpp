@@ -6,6 +6,8 @@
 #include "actors/run_meter.hpp"
 #include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
+#include "actors/run_state.hpp"
+#include "core/adaptive_deadline.hpp"
 #include "core/clock.hpp"
 
 #include <deque>
@@ -32,6 +34,11 @@ public:
 
   /// So many workers are being started and will join or fail to: while some are, a run without workers waits.
   void expect_members(std::size_t count) { members_awaited_ = count; }
+  /// Nodes may join at any time: a run with fewer than runtime.min_workers waits, and ends as `starved` after
+  /// runtime.wait_seconds; members that are very late are given up. Before `start`.
+  void open_to_nodes();
+  /// Time has passed; to be called a few times a second when nodes may join.
+  void tick();
   /// An expected worker could not start.
   void member_not_started(const std::string& name, const std::string& reason);
   /// A worker wants to take part; returns its number. It gets its first order in due time.
@@ -54,11 +61,18 @@ public:
   [[nodiscard]] bool done() const { return phase_ == phase::done; }
   [[nodiscard]] const member_ledger& members() const { return ledger_; }
   [[nodiscard]] std::size_t stocked_batches() const { return stock_.size(); }
+  /// Where the run stands, and who waits for what from whom.
+  [[nodiscard]] run_state state() const;
 
 private:
   enum class phase { created, training, draining, evaluating, collecting, saving, done };
 
+  void enter(phase next);
   void advance();
+  void look_for_late_members();
+  void look_for_starvation();
+  [[nodiscard]] std::vector<wait_record> waits() const;
+  [[nodiscard]] bool enough_members() const;
   void dispatch();
   void request_batches();
   void merge_arrived();
@@ -102,6 +116,11 @@ private:
   std::vector<contribution> merging_;
 
   std::size_t members_awaited_ = 0;
+  bool elastic_ = false;
+  bool starved_ = false;
+  std::optional<double> starving_since_;
+  double phase_since_ = 0.0;
+  adaptive_deadline order_deadline_;
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
   bool first_checkpoint_due_ = false;

@@ -12,6 +12,8 @@ public:
   virtual void send_order(std::uint64_t member, const train_order& order) = 0;
   /// Tell a member that it is not wanted any more.
   virtual void dismiss(std::uint64_t member) = 0;
+  /// The same for a member whose results cannot be trusted: neither it nor its node shall come back.
+  virtual void quarantine(std::uint64_t member) { dismiss(member); }
   /// Ask the sampler for batches; the answer comes as `batches_arrived`. `at`: the present parameters, which
   /// estimators will measure with.
   virtual void draw(std::size_t batches, double run_fraction, const snapshot& at) = 0;

@@ -71,6 +71,8 @@ std::string to_string(run_status status) {
     return "target_reached";
   case run_status::interrupted:
     return "interrupted";
+  case run_status::starved:
+    return "too few workers";
   case run_status::failed:
     return "failed";
   }

@@ -96,7 +96,13 @@ struct progress_report {
   double mean_lag = 0.0; ///< mean version lag of the merged gradients since the last report
 };
 
-enum class run_status { finished, target_reached, interrupted, failed };
+enum class run_status {
+  finished,
+  target_reached,
+  interrupted,
+  starved, ///< too few workers for too long; the state is saved
+  failed,
+};
 [[nodiscard]] std::string to_string(run_status status);
 
 struct target_time {

@@ -179,8 +179,7 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
-  setup->refresh_priorities =
-      sampling->selector->uses_priorities() && sampling->refresh->uses_estimators() && c.estimators > 0;
+  setup->uses_estimators = sampling->selector->uses_priorities() && sampling->refresh->uses_estimators();
   setup->point_score = std::move(sampling->score);
   setup->probe = draw_probe(train.size, static_cast<std::size_t>(c.probe_size), setup->seed());
   if (auto fits = check_target(*setup); !fits.ok())

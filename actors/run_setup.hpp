@@ -41,8 +41,8 @@ struct run_setup {
   std::unique_ptr<const schedule> learning_schedule;
   std::unique_ptr<const exchange_policy> exchange;
   std::unique_ptr<const score> point_score; ///< null when the sampling needs no scores
-  bool refresh_priorities = false;
-  std::vector<std::uint32_t> probe; ///< training points that train_loss is measured on
+  bool uses_estimators = false;             ///< the sampling has work for them
+  std::vector<std::uint32_t> probe;         ///< training points that train_loss is measured on
   run_extensions extensions;
 
   [[nodiscard]] json_place place(const char* pointer) const { return {source, pointer}; }

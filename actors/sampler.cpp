@@ -118,6 +118,8 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         s.estimators.push_back(
             {caf::actor_cast<caf::actor_addr>(sender), caf::actor_cast<estimator_actor>(sender), ready.name});
         self->monitor(s.estimators.back().handle);
+        if (ready.newcomer)
+          s.desk->estimator_joined();
         s.desk->estimator_idle(s.estimators.size() - 1);
         s.assign();
       },

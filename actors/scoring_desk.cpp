@@ -16,7 +16,7 @@ scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
       time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
-      expected_estimators_(setup.refresh_priorities ? static_cast<std::size_t>(setup.config.estimators) : 0) {
+      expected_estimators_(setup.uses_estimators ? static_cast<std::size_t>(setup.config.estimators) : 0) {
   if (setup.config.ledger)
     ledger_.emplace(points_);
   source_.set_estimators(expected_estimators_);
@@ -146,6 +146,10 @@ void scoring_desk::estimator_lost(std::uint64_t estimator) {
   source_.order_lost(record_of(estimator).ticket); // harmless when it was not at work
   std::erase_if(busy_, [&](const auto& r) { return r.estimator == estimator; });
   estimator_missing();
+}
+
+void scoring_desk::estimator_joined() {
+  source_.set_estimators(++expected_estimators_);
 }
 
 void scoring_desk::estimator_missing() {

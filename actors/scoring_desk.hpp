@@ -39,6 +39,8 @@ public:
                                    double busy_seconds);
   void estimator_idle(std::uint64_t estimator);
   void estimator_lost(std::uint64_t estimator);
+  /// One estimator more than were expected.
+  void estimator_joined();
   /// An estimator that was expected has not come to life.
   void estimator_missing();
   void pause(bool paused);

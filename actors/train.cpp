@@ -2,6 +2,8 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/monitor.hpp"
+#include "actors/net/cluster.hpp"
+#include "actors/net/io_thread.hpp"
 #include "actors/run_context.hpp"
 #include "nn/model_tensors.hpp"
 
@@ -18,7 +20,7 @@ namespace {
 struct system_config : caf::actor_system_config {
   explicit system_config(std::int64_t workers) {
     set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", static_cast<std::size_t>(workers));
+    set("scheduler.max-threads", static_cast<std::size_t>(std::max<std::int64_t>(workers, 1)));
     set("scheduler.max-throughput", std::size_t{50});
   }
 };
@@ -40,12 +42,25 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   auto resume = make_resume_point(*setup, options.resume);
   if (!resume.ok())
     return resume.error();
+  std::optional<io_thread> network; // outlives everybody who uses it
   auto context = std::make_shared<run_context>();
   context->setup = setup;
   context->time = std::make_shared<steady_clock>();
   context->tracing = !options.trace_file.empty();
   if (!options.run_directory.empty())
     context->checkpoint_directory = options.run_directory + "/checkpoints";
+  if (options.listen) {
+    network.emplace();
+    auto nodes = cluster::listen(network->context(), *options.listen, setup);
+    if (!nodes.ok())
+      return nodes.error();
+    if (options.listening)
+      options.listening((*nodes)->address());
+    context->nodes = nodes.take();
+  } else if (setup->config.workers == 0) {
+    return configuration_error(setup->source + ", /runtime/workers: nobody would work; give at least 1, or "
+                                               "--listen HOST:PORT and let nodes do the work");
+  }
   logger silent = logger::silent();
   auto reporter = std::make_shared<run_reporter>(
       report_options{options.run_directory, options.progress, options.terminal},
@@ -65,6 +80,10 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
     outcome.summary = m.summary;
     outcome.parameters = m.parameters;
   });
+  if (network) {
+    context->nodes->shut_down();
+    network->stop();
+  }
   return outcome;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/net/cluster_options.hpp"
 #include "actors/run_records.hpp"
 #include "actors/run_reporter.hpp"
 #include "actors/run_setup.hpp"
@@ -7,6 +8,7 @@
 #include "core/checkpoint.hpp"
 #include "core/log.hpp"
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -22,6 +24,8 @@ struct train_options {
   bool terminal = false;                    ///< stderr is a terminal
   logger* log = nullptr;                    ///< null: warnings and errors go nowhere
   std::optional<checkpoint_content> resume; ///< continue from this state
+  std::optional<cluster_options> listen;    ///< let nodes join at this address
+  std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
 };
 
 /// How a training ended, and the parameters it ended with (a flat block laid out by

@@ -20,7 +20,8 @@ struct worker_state {
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, shared_context context,
-                                   coordinator_actor coordinator, monitor_actor monitor, std::string name) {
+                                   work_source_actor coordinator, report_sink_actor monitor,
+                                   std::string name) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, name);
   const auto give_up = [self, coordinator, name](const std::string& reason) {
@@ -57,7 +58,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
 } // namespace
 
 worker_actor spawn_worker(caf::local_actor& parent, const shared_context& context,
-                          const coordinator_actor& coordinator, const monitor_actor& monitor,
+                          const work_source_actor& coordinator, const report_sink_actor& monitor,
                           const std::string& name) {
   // Not detached: worker and coordinator take turns on the threads of the scheduler, of which there are as
   // many as workers. The update then runs where the last gradient was computed, in a warm cache, and no

@@ -10,7 +10,7 @@ namespace triage {
 /// A gradient worker: joins the coordinator, then answers each order with a result (batch_trainer). A failure
 /// is reported with its reason before the worker ends.
 worker_actor spawn_worker(caf::local_actor& parent, const shared_context& context,
-                          const coordinator_actor& coordinator, const monitor_actor& monitor,
+                          const work_source_actor& coordinator, const report_sink_actor& monitor,
                           const std::string& name);
 
 } // namespace triage

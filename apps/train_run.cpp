@@ -28,16 +28,20 @@ void print_summary(const run_summary& s, const run_directory& directory) {
 } // namespace
 
 int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
-                   const std::string& trace_file, bool quiet, std::optional<checkpoint_content> resume) {
+                   run_choices choices) {
   const signal_watch signals;
   logger log = logger::to_stderr_and_file(directory.log_file());
   train_options options;
   options.run_directory = directory.path();
-  options.trace_file = trace_file;
-  options.progress = !quiet;
+  options.trace_file = choices.trace_file;
+  options.progress = !choices.quiet;
   options.terminal = stderr_is_terminal();
   options.log = &log;
-  options.resume = std::move(resume);
+  options.resume = std::move(choices.resume);
+  options.listen = choices.listen;
+  options.listening = [&log](const net_address& at) {
+    log.info("network", "listening for nodes on " + to_string(at));
+  };
   const auto outcome = train(setup, options, signals.token());
   if (!outcome.ok())
     return complain(outcome.error());
@@ -45,6 +49,8 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
   int code = summary.status == run_status::failed ? 1 : 0;
   if (summary.status == run_status::interrupted)
     code = 128 + signals.received();
+  if (summary.status == run_status::starved)
+    code = exit_code(error_kind::retry);
   if (summary.status == run_status::finished || summary.status == run_status::target_reached)
     if (auto written = write_model_files(*setup, outcome->parameters.view(), directory.model_directory());
         !written.ok())

@@ -47,7 +47,11 @@ void run_config::visit(option_visitor& v) {
     });
   });
   v.group({.name = "runtime", .doc = "who computes"}, [this](option_visitor& r) {
-    r.field({.name = "workers", .doc = "gradient workers, one thread each", .min = 1, .max = 1024}, workers);
+    r.field({.name = "workers",
+             .doc = "gradient workers of this process, one thread each; 0 with --listen: nodes do the work",
+             .min = 0,
+             .max = 1024},
+            workers);
     r.field({.name = "estimators",
              .doc = "priority estimators, one thread each; used only by sampling that asks for them",
              .min = 0,
@@ -74,6 +78,44 @@ void run_config::visit(option_visitor& v) {
         {.name = "ledger",
          .doc = "whether losses and visits of each point are kept, for `triage ledger`; 20 bytes a point"},
         ledger);
+    r.field({.name = "min_workers",
+             .doc = "with --listen: training waits while fewer workers are there",
+             .min = 1,
+             .max = 65536},
+            min_workers);
+    r.field({.name = "wait_seconds",
+             .doc = "with --listen: after so long with too few workers the run saves and ends, exit code 75",
+             .min = 0},
+            wait_seconds);
+    r.field({.name = "emulated_step_ms",
+             .doc = "for experiments with the runtime: workers wait so long instead of computing, and return "
+                    "a gradient of zeros; null: they compute",
+             .min = 0},
+            emulated_step_ms);
+  });
+  v.group({.name = "network", .doc = "between coordinator and nodes"}, [this](option_visitor& n) {
+    n.field({.name = "heartbeat_seconds",
+             .doc =
+                 "a node that is silent for four of these, or longer where heartbeats were seen to be late, "
+                 "is given up",
+             .min = 0.01,
+             .max = 60},
+            heartbeat_seconds);
+    n.field(
+        {.name = "wire_format",
+         .doc = "of parameters and gradients between machines; the short ones halve the traffic and round",
+         .choices = {"float32", "bfloat16", "float16"}},
+        wire_format);
+    n.field({.name = "latency_ms", .doc = "emulated: added to every message", .min = 0}, network.latency_ms);
+    n.field({.name = "bandwidth_mbps", .doc = "emulated: of each connection; 0: no bound", .min = 0},
+            network.bandwidth_mbps);
+    n.field({.name = "jitter_ms", .doc = "emulated: mean of an exponential extra latency", .min = 0},
+            network.jitter_ms);
+    n.field({.name = "loss",
+             .doc = "emulated: probability that a packet is lost and sent again after at least 200 ms",
+             .min = 0,
+             .max = 0.9},
+            network.loss);
   });
   v.group({.name = "evaluation", .doc = "figures on held-out data; the clock of the run stops for it"},
           [this](option_visitor& e) {

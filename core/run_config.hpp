@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/emulated_network.hpp"
 #include "core/options.hpp"
 #include "core/result.hpp"
 
@@ -45,6 +46,13 @@ struct run_config {
   std::string scoring_precision = "auto";
   std::int64_t prefetch_batches = 2;
   bool ledger = true;
+  std::int64_t min_workers = 1;
+  double wait_seconds = 600.0;
+  std::optional<double> emulated_step_ms;
+
+  double heartbeat_seconds = 0.5;
+  std::string wire_format = "float32";
+  emulated_network network;
 
   double evaluate_every_epochs = 1.0;
   std::int64_t probe_size = 10000;

@@ -1,0 +1,76 @@
+#include "actors/net/byte_stream.hpp"
+
+#include "actors/net/tls.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+
+namespace triage {
+
+namespace {
+
+using boost::asio::ip::tcp;
+
+void close_socket(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  socket.shutdown(tcp::socket::shutdown_both, ignored);
+  socket.close(ignored);
+}
+
+class plain_stream final : public byte_stream {
+public:
+  explicit plain_stream(tcp::socket socket) : socket_(std::move(socket)) {}
+  void handshake(bool, handler done) override {
+    boost::asio::post(socket_.get_executor(), [done = std::move(done)] { done({}, 0); });
+  }
+  void read_some(boost::asio::mutable_buffer to, handler done) override {
+    socket_.async_read_some(to, std::move(done));
+  }
+  void write(std::vector<boost::asio::const_buffer> from, handler done) override {
+    boost::asio::async_write(socket_, std::move(from), std::move(done));
+  }
+  void close() override { close_socket(socket_); }
+  std::string peer_name() override { return {}; }
+
+private:
+  tcp::socket socket_;
+};
+
+class tls_stream final : public byte_stream {
+public:
+  tls_stream(tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls)
+      : tls_(std::move(tls)), stream_(std::move(socket), *tls_) {}
+  void handshake(bool as_server, handler done) override {
+    const auto side =
+        as_server ? boost::asio::ssl::stream_base::server : boost::asio::ssl::stream_base::client;
+    stream_.async_handshake(side,
+                            [done = std::move(done)](const boost::system::error_code& ec) { done(ec, 0); });
+  }
+  void read_some(boost::asio::mutable_buffer to, handler done) override {
+    stream_.async_read_some(to, std::move(done));
+  }
+  void write(std::vector<boost::asio::const_buffer> from, handler done) override {
+    boost::asio::async_write(stream_, std::move(from), std::move(done));
+  }
+  /// Without TLS's farewell: the frames say when a run is over, and a farewell can be waited for in vain.
+  void close() override { close_socket(stream_.next_layer()); }
+  std::string peer_name() override { return triage::peer_name(stream_.native_handle()); }
+
+private:
+  std::shared_ptr<boost::asio::ssl::context> tls_; // must outlive the stream
+  boost::asio::ssl::stream<tcp::socket> stream_;
+};
+
+} // namespace
+
+std::unique_ptr<byte_stream> make_byte_stream(tcp::socket socket,
+                                              const std::shared_ptr<boost::asio::ssl::context>& tls) {
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  if (tls)
+    return std::make_unique<tls_stream>(std::move(socket), tls);
+  return std::make_unique<plain_stream>(std::move(socket));
+}
+
+} // namespace triage

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace triage {
+
+/// A TCP connection, encrypted or not. At most one read and one write may be under way. Lives on the thread
+/// of its io_context; handlers run there and are called exactly once, also after `close`.
+class byte_stream {
+public:
+  using handler = std::function<void(const boost::system::error_code&, std::size_t)>;
+
+  virtual ~byte_stream() = default;
+  /// Proves who both sides are; the first operation, and a formality without encryption.
+  virtual void handshake(bool as_server, handler done) = 0;
+  virtual void read_some(boost::asio::mutable_buffer to, handler done) = 0;
+  /// Writes all of it; the memory stays the caller's and must stay.
+  virtual void write(std::vector<boost::asio::const_buffer> from, handler done) = 0;
+  virtual void close() = 0;
+  /// The name in the peer's certificate; empty without encryption.
+  [[nodiscard]] virtual std::string peer_name() = 0;
+};
+
+/// `tls`: null for plain TCP. Sets TCP_NODELAY.
+[[nodiscard]] std::unique_ptr<byte_stream>
+make_byte_stream(boost::asio::ip::tcp::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
+
+} // namespace triage

@@ -1,0 +1,271 @@
+#include "actors/net/cluster.hpp"
+
+#include "actors/net/tls.hpp"
+#include "core/clock.hpp"
+#include "core/wire.hpp"
+#include "nn/layout_fingerprint.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+#include <caf/all.hpp>
+#include <fmt/format.h>
+#include <future>
+#include <openssl/rand.h>
+
+namespace triage {
+
+namespace {
+
+constexpr double token_seconds = 10.0;
+constexpr std::chrono::seconds longest_farewell{3};
+constexpr std::chrono::seconds status_timeout{5};
+constexpr std::size_t most_nodes = 1024;
+
+std::string new_token() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    throw std::runtime_error("the system has no random numbers to give");
+  std::string text;
+  for (const auto b : bytes)
+    text += fmt::format("{:02x}", b);
+  return text;
+}
+
+/// A connection that only waits for its answer to have been read.
+struct answered final : link_handler {
+  explicit answered(std::shared_ptr<listener> l) : owner(std::move(l)) {}
+  result<std::span<float>> place(const frame_header&, std::span<const std::uint8_t>) override {
+    return run_error("it sent floats");
+  }
+  result<void> arrived(const frame_header&, std::span<const std::uint8_t>) override { return {}; }
+  void closed(const std::string&) override { owner->connection_ended(); }
+  std::shared_ptr<listener> owner;
+};
+
+constexpr double farewell_seconds = 1.0;
+constexpr std::size_t largest_small_head = 64; ///< of heartbeats
+
+} // namespace
+
+result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, const cluster_options& options,
+                                                 std::shared_ptr<const run_setup> setup) {
+  listener_options l;
+  if (!options.tls_directory.empty()) {
+    auto tls = make_tls_context(options.tls_directory);
+    if (!tls.ok())
+      return tls.error();
+    l.tls = tls.take();
+  }
+  const auto& config = setup->config;
+  l.links.heartbeat_seconds = config.heartbeat_seconds;
+  l.links.network = config.network;
+  l.links.seed = setup->seed();
+  auto bound = listener::bind(io, options.address, l);
+  if (!bound.ok())
+    return bound.error();
+  const auto address = boost::asio::ip::make_address((*bound)->address().host);
+  if (!l.tls && !address.is_loopback() && !options.insecure)
+    return configuration_error(fmt::format("{} is reachable from other machines: give certificates with "
+                                           "--tls DIR (triage keygen makes them), or "
+                                           "--insecure to let anybody in",
+                                           to_string((*bound)->address())));
+  return std::shared_ptr<cluster>(new cluster(io, bound.take(), std::move(setup)));
+}
+
+cluster::cluster(boost::asio::io_context& io, std::shared_ptr<listener> l,
+                 std::shared_ptr<const run_setup> setup)
+    : io_(io), listener_(std::move(l)), setup_(std::move(setup)), description_(dump_json(setup_->resolved)),
+      layout_(layout_fingerprint(setup_->net->parameters())), patience_(io) {}
+
+void cluster::open(caf::actor_system& system, const shared_context& context,
+                   const coordinator_actor& coordinator, const sampler_actor& sampler,
+                   const monitor_actor& monitor) {
+  run_ = std::make_shared<cluster_run>(cluster_run{system, context, coordinator, sampler, monitor,
+                                                   float_format_of(setup_->config.wire_format)});
+  boost::asio::post(io_, [self = shared_from_this()] {
+    self->listener_->start(
+        {[weak = std::weak_ptr(self)](const auto& l, const auto& hello, const auto& address) {
+           if (const auto c = weak.lock())
+             c->greet(l, hello, address);
+         },
+         [weak = std::weak_ptr(self)](const auto& address, const auto& reason) {
+           if (const auto c = weak.lock(); c && c->run_)
+             caf::anon_send(
+                 c->run_->monitor,
+                 warning_report{"network",
+                                fmt::format("refused a connection from {}: {} (said once for each address)",
+                                            address, reason)});
+         }});
+  });
+}
+
+void cluster::greet(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address) {
+  if (over_)
+    return refuse(l, address, {"the run is over", true});
+  if (hello.version != TRIAGE_VERSION)
+    return refuse(
+        l, address,
+        {fmt::format("it runs triage {}, the coordinator {}", hello.version, TRIAGE_VERSION), false});
+  switch (hello.role) {
+  case peer_role::control:
+    return welcome_node(l, hello, address);
+  case peer_role::tensor:
+    return attach(l, hello, address);
+  case peer_role::status:
+    return tell_status(l);
+  }
+}
+
+void cluster::refuse(const std::shared_ptr<link>& l, const std::string& address, const refusal_message& m) {
+  listener_->refuse(address, m.reason);
+  l->hand_over(std::make_shared<answered>(listener_), largest_small_head);
+  l->send(to_frame(m));
+  l->close_when_sent(m.reason, farewell_seconds);
+}
+
+std::string cluster::free_name(std::string wanted, const std::string& address) const {
+  if (wanted.empty())
+    wanted = address;
+  std::string name = wanted;
+  for (int i = 2; std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n->name() == name; });
+       ++i)
+    name = fmt::format("{}-{}", wanted, i);
+  return name;
+}
+
+void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& hello,
+                           const std::string& address) {
+  if (banned_.contains(hello.instance))
+    return refuse(l, address,
+                  {"it was quarantined for results that were not finite; restart it to try again", false});
+  if (nodes_.size() >= most_nodes)
+    return refuse(l, address, {"there are too many nodes", true});
+  for (const auto& known : std::vector(nodes_))
+    if (known->instance() == hello.instance)
+      known->close("its node came back");
+  // A certificate's name is proven; another is only what the node calls itself.
+  const auto name = free_name(l->peer().empty() ? hello.name : l->peer(), address);
+  const auto weak = weak_from_this();
+  auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l);
+  node->begin([weak, raw = std::weak_ptr(node)](const std::string& reason) {
+    const auto self = weak.lock();
+    if (const auto n = raw.lock(); self && n)
+      self->node_ended(n, reason);
+  });
+  nodes_.push_back(node);
+  const double time = steady_clock().now();
+  std::erase_if(tokens_, [&](const auto& t) { return t.second.until < time; });
+  welcome_message m;
+  m.name = name;
+  m.token = new_token();
+  m.description = description_;
+  m.fingerprint = setup_->data.fingerprint;
+  m.layout = layout_;
+  m.heartbeat_seconds = setup_->config.heartbeat_seconds;
+  m.tracing = run_->context->tracing;
+  tokens_[m.token] = {node, time + token_seconds};
+  l->send(to_frame(m));
+  caf::anon_send(run_->monitor,
+                 remark_report{"network", fmt::format("{} joined from {} with {} workers and {} estimators",
+                                                      name, address, hello.threads, hello.estimators)});
+}
+
+void cluster::attach(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address) {
+  const auto at = tokens_.find(hello.token);
+  if (at == tokens_.end() || at->second.until < steady_clock().now())
+    return refuse(l, address, {"its token is not valid: unknown, used or too old", true});
+  const auto node = at->second.node;
+  tokens_.erase(at);
+  if (l->peer() != node->control()->peer())
+    return refuse(l, address, {"its certificate is not the one of its control link", false});
+  node->attach_tensor_link(l);
+  l->send(frame(frame_kind::accepted));
+}
+
+void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::string& reason) {
+  listener_->connection_ended();
+  if (node->has_tensor_link())
+    listener_->connection_ended();
+  std::erase(nodes_, node);
+  std::erase_if(tokens_, [&](const auto& t) { return t.second.node == node; });
+  if (!over_)
+    caf::anon_send(run_->monitor,
+                   warning_report{"network", fmt::format("{} is gone: {}", node->name(), reason)});
+  if (nodes_.empty() && over_)
+    say_done();
+}
+
+void cluster::ban(const std::string& worker, const std::string& reason) {
+  boost::asio::post(io_, [self = shared_from_this(), name = worker.substr(0, worker.find('/')), reason] {
+    for (const auto& n : std::vector(self->nodes_))
+      if (n->name() == name) {
+        self->banned_.insert(n->instance());
+        n->close(reason);
+      }
+  });
+}
+
+void cluster::finish(bool final, std::function<void()> done) {
+  boost::asio::post(io_, [self = shared_from_this(), final, done = std::move(done)]() mutable {
+    self->over_ = true;
+    self->done_ = std::move(done);
+    for (const auto& n : std::vector(self->nodes_))
+      n->finish(final);
+    self->patience_.expires_after(longest_farewell);
+    self->patience_.async_wait([self](const boost::system::error_code& ec) {
+      if (!ec)
+        self->say_done();
+    });
+    if (self->nodes_.empty())
+      self->say_done();
+  });
+}
+
+void cluster::say_done() {
+  patience_.cancel();
+  if (const auto done = std::exchange(done_, nullptr))
+    done();
+}
+
+void cluster::shut_down() {
+  std::promise<void> stopped;
+  boost::asio::post(io_, [&] {
+    over_ = true;
+    done_ = nullptr;
+    patience_.cancel();
+    listener_->stop();
+    for (const auto& n : std::vector(nodes_))
+      n->close("the run is over");
+    run_.reset();
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
+}
+
+void cluster::tell_status(const std::shared_ptr<link>& l) {
+  l->hand_over(std::make_shared<answered>(listener_), largest_small_head);
+  const auto answer = [l](const std::string& text) {
+    l->send(frame(frame_kind::status, wire_writer().text(text).take()));
+    l->close_when_sent("it has its answer", farewell_seconds);
+  };
+  run_->system.spawn([coordinator = run_->coordinator, answer](caf::event_based_actor* self) {
+    self->request(coordinator, status_timeout, status_query{})
+        .then([answer](const status_answer& m) { answer(m.json); },
+              [answer](const caf::error&) { answer(R"({"problem":"the coordinator does not answer"})"); });
+  });
+}
+
+std::vector<remote_node::figures> cluster::nodes() {
+  std::promise<std::vector<remote_node::figures>> promise;
+  auto future = promise.get_future();
+  boost::asio::post(io_, [&] {
+    std::vector<remote_node::figures> out;
+    for (const auto& n : nodes_)
+      out.push_back(n->describe());
+    promise.set_value(std::move(out));
+  });
+  return future.get();
+}
+
+} // namespace triage

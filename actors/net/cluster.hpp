@@ -1,0 +1,72 @@
+#pragma once
+
+#include "actors/net/cluster_options.hpp"
+#include "actors/net/listener.hpp"
+#include "actors/net/remote_node.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace triage {
+
+/// The coordinator's side of the network: lets nodes in, hands each its run and a one-time token for its
+/// second link, knows who is there, and tells them when it is over. A node that comes back replaces what is
+/// left of its former connection; one that was banned stays out.
+///
+/// Threading: functions may be called from any thread.
+class cluster : public std::enable_shared_from_this<cluster> {
+public:
+  /// Listens at once, so that an address in use shows early; nodes wait until `open`. Without certificates
+  /// only addresses of this machine are allowed, unless insecure.
+  /// Borrows the network's context, which must outlive it.
+  [[nodiscard]] static result<std::shared_ptr<cluster>>
+  listen(boost::asio::io_context& io, const cluster_options& options, std::shared_ptr<const run_setup> setup);
+
+  [[nodiscard]] net_address address() const { return listener_->address(); }
+  /// From now on nodes are let in.
+  void open(caf::actor_system& system, const shared_context& context, const coordinator_actor& coordinator,
+            const sampler_actor& sampler, const monitor_actor& monitor);
+  /// The node of that worker ("node/worker-0") is thrown out and not let in again.
+  void ban(const std::string& worker, const std::string& reason);
+  /// Tells everybody that the run is over; `final`: it will not be resumed. `done` is called when all have
+  /// left, or after a few seconds.
+  void finish(bool final, std::function<void()> done);
+  /// Closes what is left; nothing is accepted or called afterwards. Before the actor system ends.
+  void shut_down();
+
+  [[nodiscard]] std::vector<remote_node::figures> nodes();
+
+private:
+  cluster(boost::asio::io_context& io, std::shared_ptr<listener> l, std::shared_ptr<const run_setup> setup);
+  void greet(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
+  void welcome_node(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
+  void attach(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
+  void tell_status(const std::shared_ptr<link>& l);
+  void refuse(const std::shared_ptr<link>& l, const std::string& address, const refusal_message& m);
+  void node_ended(const std::shared_ptr<remote_node>& node, const std::string& reason);
+  void say_done();
+  [[nodiscard]] std::string free_name(std::string wanted, const std::string& address) const;
+
+  boost::asio::io_context& io_;
+  std::shared_ptr<listener> listener_;
+  std::shared_ptr<const run_setup> setup_;
+  std::shared_ptr<cluster_run> run_;
+  std::string description_;
+  std::string layout_;
+  std::vector<std::shared_ptr<remote_node>> nodes_;
+  struct invitation {
+    std::shared_ptr<remote_node> node;
+    double until = 0.0;
+  };
+  std::map<std::string, invitation> tokens_;
+  std::set<std::uint64_t> banned_;
+  bool over_ = false;
+  std::function<void()> done_;
+  boost::asio::steady_timer patience_;
+};
+
+} // namespace triage

@@ -1,0 +1,317 @@
+#include "actors/net/coordinator_session.hpp"
+
+#include "actors/net/connector.hpp"
+
+#include <boost/asio/post.hpp>
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+constexpr double connection_seconds = 5.0;
+constexpr std::size_t largest_head = std::size_t{16} << 20U;
+constexpr double farewell_seconds = 1.0;
+constexpr std::chrono::seconds answer_patience{10};
+constexpr std::chrono::seconds dismissal_patience{2};
+} // namespace
+
+struct coordinator_session::control_handler final : link_handler {
+  explicit control_handler(std::shared_ptr<coordinator_session> s) : session(std::move(s)) {}
+  result<std::span<float>> place(const frame_header&, std::span<const std::uint8_t>) override {
+    return run_error("it sent floats on the control link");
+  }
+  result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return session->control_frame(header, head);
+  }
+  void closed(const std::string& reason) override {
+    session->shut(session->farewell_.value_or(session_end{session_end::kind::lost, reason, true}));
+  }
+  std::shared_ptr<coordinator_session> session;
+};
+
+struct coordinator_session::tensor_handler final : link_handler {
+  explicit tensor_handler(std::shared_ptr<coordinator_session> s) : session(std::move(s)) {}
+  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t>) override {
+    return session->place(header);
+  }
+  result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return session->tensor_frame(header, head);
+  }
+  void closed(const std::string& reason) override {
+    session->shut(session->farewell_.value_or(session_end{session_end::kind::lost, reason, true}));
+  }
+  std::shared_ptr<coordinator_session> session;
+};
+
+// -- the connection -----------------------------------------------------------------------------------------
+
+void coordinator_session::open(events e) {
+  boost::asio::post(context_, [self = shared_from_this(), e = std::move(e)]() mutable {
+    self->events_ = std::move(e);
+    self->patience_.expires_after(answer_patience);
+    self->patience_.async_wait([self](const boost::system::error_code& ec) {
+      if (!ec)
+        self->shut(
+            {session_end::kind::lost, "the coordinator accepts the connection but does not answer", true});
+    });
+    self->connect(peer_role::control);
+  });
+}
+
+void coordinator_session::connect(peer_role role) {
+  async_connect(context_, options_.coordinator, options_.tls, connection_seconds,
+                [self = shared_from_this(), role](result<std::unique_ptr<byte_stream>> stream) {
+                  if (!stream.ok())
+                    return self->shut({session_end::kind::lost, stream.error().message, true});
+                  if (self->over_)
+                    return;
+                  link_options options;
+                  options.largest_head = largest_head;
+                  hello_message hello = self->options_.hello;
+                  hello.role = role;
+                  if (role == peer_role::tensor) {
+                    hello.token = self->welcome_.token;
+                    options.heartbeat_seconds = self->welcome_.heartbeat_seconds;
+                  }
+                  auto l = link::make(self->context_, stream.take(), options);
+                  if (role == peer_role::control) {
+                    self->control_ = l;
+                    l->start(std::make_shared<control_handler>(self));
+                  } else {
+                    self->tensor_ = l;
+                    l->start(std::make_shared<tensor_handler>(self));
+                  }
+                  l->send(to_frame(hello));
+                });
+}
+
+void coordinator_session::shut(const session_end& end) {
+  if (std::exchange(over_, true))
+    return;
+  patience_.cancel();
+  if (control_)
+    control_->close(end.reason);
+  if (tensor_)
+    tensor_->close(end.reason);
+  slots_.clear();
+  if (const auto ended = std::exchange(events_.ended, nullptr))
+    ended(end);
+  events_ = {};
+}
+
+void coordinator_session::close(const session_end& end) {
+  boost::asio::post(context_, [self = shared_from_this(), end] { self->shut(end); });
+}
+
+void coordinator_session::close_when_sent() {
+  boost::asio::post(context_, [self = shared_from_this()] {
+    if (!self->over_)
+      self->control_->close_when_sent("this node has ended", farewell_seconds);
+  });
+}
+
+void coordinator_session::leave() {
+  boost::asio::post(context_, [self = shared_from_this()] {
+    self->leaving_ = true;
+    if (self->slots_.empty())
+      return self->shut({session_end::kind::left, "it was told to leave", false});
+    self->control_->send(frame(frame_kind::leaving));
+  });
+}
+
+double coordinator_session::clock_offset() const {
+  return control_ ? control_->figures().clock_offset_seconds : 0.0;
+}
+
+// -- orders -------------------------------------------------------------------------------------------------
+
+void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
+  boost::asio::post(context_, [self = shared_from_this(), setup = std::move(setup)] {
+    self->setup_ = setup;
+    self->pool_ = std::make_unique<blob_pool>(setup->net->parameters().size());
+  });
+}
+
+void coordinator_session::join(slot_number number, const std::string& name, const worker_actor& worker) {
+  boost::asio::post(context_, [self = shared_from_this(), number, name, worker] {
+    if (self->over_)
+      return;
+    self->slots_[number].worker = worker;
+    self->tensor_->send(to_frame(join_frame{number, slot_role::worker, name}));
+  });
+}
+
+void coordinator_session::join(slot_number number, const std::string& name,
+                               const estimator_actor& estimator) {
+  boost::asio::post(context_, [self = shared_from_this(), number, name, estimator] {
+    if (self->over_)
+      return;
+    self->slots_[number].estimator = estimator;
+    self->tensor_->send(to_frame(join_frame{number, slot_role::estimator, name}));
+  });
+}
+
+void coordinator_session::send(frame f) {
+  boost::asio::post(context_, [self = shared_from_this(), f = std::move(f)]() mutable {
+    if (!self->over_)
+      self->tensor_->send(std::move(f));
+  });
+}
+
+void coordinator_session::send_control(frame f) {
+  boost::asio::post(context_, [self = shared_from_this(), f = std::move(f)]() mutable {
+    if (!self->over_)
+      self->control_->send(std::move(f));
+  });
+}
+
+result<void> coordinator_session::control_frame(const frame_header& header,
+                                                std::span<const std::uint8_t> head) {
+  switch (header.kind) {
+  case frame_kind::welcome: {
+    auto m = read_welcome(head);
+    if (!m.ok())
+      return m.error();
+    welcome_ = m.take();
+    connect(peer_role::tensor);
+    return {};
+  }
+  case frame_kind::refusal: {
+    const auto m = read_refusal(head);
+    if (!m.ok())
+      return m.error();
+    shut({session_end::kind::refused, m->reason, m->again});
+    return {};
+  }
+  case frame_kind::finished: {
+    const auto final = read_pair(head);
+    if (!final.ok())
+      return final.error();
+    farewell_ = final->first == 1
+                    ? session_end{session_end::kind::finished, "the run is over", false}
+                    : session_end{session_end::kind::suspended, "the run was interrupted", true};
+    if (const auto ended = std::exchange(events_.ended, nullptr))
+      ended(*farewell_);
+    return {};
+  }
+  default:
+    return run_error("it sent a frame that does not belong on the control link");
+  }
+}
+
+result<void> coordinator_session::tensor_frame(const frame_header& header,
+                                               std::span<const std::uint8_t> head) {
+  switch (header.kind) {
+  case frame_kind::accepted:
+    patience_.cancel();
+    if (const auto welcomed = std::exchange(events_.welcomed, nullptr))
+      welcomed(welcome_);
+    return {};
+  case frame_kind::refusal: {
+    const auto m = read_refusal(head);
+    if (!m.ok())
+      return m.error();
+    shut({session_end::kind::refused, m->reason, m->again});
+    return {};
+  }
+  case frame_kind::parameters: {
+    const auto version = read_pair(head);
+    if (!version.ok())
+      return version.error();
+    latest_ = {version->first, std::move(incoming_).freeze()};
+    return {};
+  }
+  case frame_kind::direction:
+    direction_ = std::move(incoming_).freeze();
+    return {};
+  case frame_kind::train_order:
+    return take_train_order(head);
+  case frame_kind::score_order:
+    return take_score_order(head);
+  case frame_kind::joined: {
+    const auto m = read_pair(head);
+    if (!m.ok())
+      return m.error();
+    if (const auto at = slots_.find(static_cast<slot_number>(m->first));
+        at != slots_.end() && at->second.worker)
+      caf::anon_send(at->second.worker, welcome{m->second});
+    return {};
+  }
+  case frame_kind::dismissed: {
+    const auto m = read_pair(head);
+    if (!m.ok())
+      return m.error();
+    dismiss(static_cast<slot_number>(m->first));
+    return {};
+  }
+  default:
+    return run_error("it sent a frame that does not belong on the tensor link");
+  }
+}
+
+void coordinator_session::dismiss(slot_number number) {
+  const auto at = slots_.find(number);
+  if (at == slots_.end())
+    return;
+  if (at->second.worker)
+    caf::anon_send_exit(at->second.worker, caf::exit_reason::user_shutdown);
+  if (at->second.estimator)
+    caf::anon_send_exit(at->second.estimator, caf::exit_reason::user_shutdown);
+  slots_.erase(at);
+  if (!slots_.empty())
+    return;
+  if (leaving_)
+    return shut({session_end::kind::left, "it was told to leave", false});
+  // Either the run is over, which the control link will say, or nobody here is wanted any more.
+  patience_.expires_after(dismissal_patience);
+  patience_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+    if (!ec && !self->farewell_)
+      self->shut({session_end::kind::lost, "the coordinator dismissed everybody here", true});
+  });
+}
+
+result<std::span<float>> coordinator_session::place(const frame_header& header) {
+  const bool expected = header.kind == frame_kind::parameters || header.kind == frame_kind::direction;
+  if (!expected || !pool_ || header.bulk_floats != setup_->net->parameters().size())
+    return run_error(fmt::format("it sent {} floats that nobody expected", header.bulk_floats));
+  incoming_ = pool_->acquire();
+  return incoming_.values();
+}
+
+result<void> coordinator_session::take_train_order(std::span<const std::uint8_t> head) {
+  if (!setup_)
+    return run_error("it sent an order before anybody asked");
+  auto m = read_train_order(head, setup_->data.train.size);
+  if (!m.ok())
+    return m.error();
+  const auto at = slots_.find(m->slot);
+  if (at == slots_.end() || !at->second.worker)
+    return {}; // it gave up while the order was on its way; the coordinator is told
+  if (m->version != latest_.version || latest_.parameters.empty() || (m->directed && direction_.empty()))
+    return run_error("it sent an order without its parameters");
+  if (m->directed)
+    m->batch.direction = direction_;
+  caf::anon_send(at->second.worker,
+                 train_order{m->lease, latest_, std::make_shared<const drawn_batch>(std::move(m->batch))});
+  return {};
+}
+
+result<void> coordinator_session::take_score_order(std::span<const std::uint8_t> head) {
+  if (!setup_)
+    return run_error("it sent an order before anybody asked");
+  auto m = read_score_order(head, setup_->data.train.size);
+  if (!m.ok())
+    return m.error();
+  const auto at = slots_.find(m->slot);
+  if (at == slots_.end() || !at->second.estimator)
+    return {};
+  if (m->version != latest_.version || latest_.parameters.empty() || (m->directed && direction_.empty()))
+    return run_error("it sent an order without its parameters");
+  caf::anon_send(at->second.estimator,
+                 score_order{std::move(m->ids), latest_, m->directed ? direction_ : blob()});
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,157 @@
+#include "actors/net/listener.hpp"
+
+#include <algorithm>
+#include <boost/asio/ssl/error.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+using boost::asio::ip::tcp;
+
+namespace {
+constexpr std::size_t most_complaints = 256;
+constexpr std::chrono::milliseconds pause_without_descriptors{100};
+} // namespace
+
+/// One connection on its way in: handshake, then the first frame, all within the time limit.
+struct listener::greeting : link_handler, std::enable_shared_from_this<greeting> {
+  greeting(std::shared_ptr<listener> o, boost::asio::io_context& context, std::string a)
+      : owner(std::move(o)), timer(context), address(std::move(a)) {
+    ++owner->handshakes_;
+  }
+  ~greeting() override { --owner->handshakes_; }
+
+  void limit_time() {
+    timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::chrono::duration<double>(owner->options_.handshake_seconds)));
+    timer.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+      if (!ec)
+        self->drop("it did not introduce itself in time");
+    });
+  }
+  void drop(const std::string& reason) {
+    timer.cancel();
+    owner->refuse(address, reason);
+    if (raw)
+      raw->close();
+    if (const auto l = connection.lock())
+      l->close(reason);
+  }
+
+  result<std::span<float>> place(const frame_header&, std::span<const std::uint8_t>) override {
+    return run_error("it sent floats before it introduced itself");
+  }
+  result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    if (header.kind != frame_kind::hello)
+      return run_error("it did not begin with an introduction");
+    auto hello = read_hello(head);
+    if (!hello.ok())
+      return hello.error();
+    timer.cancel();
+    const auto l = connection.lock();
+    if (owner->connections_ >= owner->options_.most_connections)
+      return run_error("there are too many connections");
+    ++owner->connections_;
+    owner->events_.greeted(l, *hello, address);
+    return {};
+  }
+  void closed(const std::string& reason) override {
+    timer.cancel();
+    owner->refuse(address, reason);
+  }
+
+  std::shared_ptr<listener> owner;
+  boost::asio::steady_timer timer;
+  std::string address;
+  std::unique_ptr<byte_stream> raw; ///< until the handshake is over
+  std::weak_ptr<link> connection;
+};
+
+listener::listener(boost::asio::io_context& context, listener_options options)
+    : context_(context), acceptor_(context), pause_(context), options_(std::move(options)) {}
+
+result<std::shared_ptr<listener>> listener::bind(boost::asio::io_context& context, const net_address& at,
+                                                 listener_options options) {
+  const auto fail = [&](const boost::system::error_code& ec) {
+    return io_error(fmt::format("cannot listen on {}: {}", to_string(at), ec.message()));
+  };
+  std::shared_ptr<listener> out(new listener(context, std::move(options)));
+  boost::system::error_code ec;
+  tcp::resolver resolver(context);
+  const auto found = resolver.resolve(at.host, std::to_string(at.port), tcp::resolver::passive, ec);
+  if (ec)
+    return fail(ec);
+  const tcp::endpoint endpoint = *found.begin();
+  out->acceptor_.open(endpoint.protocol(), ec);
+  if (!ec)
+    out->acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec)
+    out->acceptor_.bind(endpoint, ec);
+  if (!ec)
+    out->acceptor_.listen(boost::asio::socket_base::max_listen_connections, ec);
+  if (ec)
+    return fail(ec);
+  return out;
+}
+
+net_address listener::address() const {
+  boost::system::error_code ignored;
+  const auto local = acceptor_.local_endpoint(ignored);
+  return {local.address().to_string(), local.port()};
+}
+
+void listener::start(events e) {
+  events_ = std::move(e);
+  accept();
+}
+
+void listener::stop() {
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  pause_.cancel();
+}
+
+void listener::accept() {
+  acceptor_.async_accept(
+      [self = shared_from_this()](const boost::system::error_code& ec, tcp::socket socket) {
+        if (!self->acceptor_.is_open())
+          return;
+        if (!ec) {
+          self->greet(std::move(socket));
+          return self->accept();
+        }
+        // Out of descriptors, most likely: the connections that are there matter more.
+        self->pause_.expires_after(pause_without_descriptors);
+        self->pause_.async_wait([self](const boost::system::error_code& stopped) {
+          if (!stopped)
+            self->accept();
+        });
+      });
+}
+
+void listener::greet(tcp::socket socket) {
+  boost::system::error_code ec;
+  const auto peer = socket.remote_endpoint(ec);
+  const std::string address = ec ? "an unknown address" : peer.address().to_string();
+  if (handshakes_ >= options_.most_handshakes)
+    return refuse(address, "too many connections are introducing themselves at once");
+  auto g = std::make_shared<greeting>(shared_from_this(), context_, address);
+  g->limit_time();
+  g->raw = make_byte_stream(std::move(socket), options_.tls);
+  // The handler holds the greeting, and the greeting the stream, which is not moved before the handshake
+  // ends.
+  g->raw->handshake(true, [g](const boost::system::error_code& failed, std::size_t) {
+    if (failed)
+      return g->drop(fmt::format("it could not prove who it is ({})", failed.message()));
+    const auto l = link::make(g->owner->context_, std::move(g->raw), g->owner->options_.links);
+    g->connection = l;
+    l->start(g);
+  });
+}
+
+void listener::refuse(const std::string& address, const std::string& reason) {
+  if (complained_.size() < most_complaints && complained_.insert(address).second)
+    events_.refused(address, reason);
+}
+
+} // namespace triage

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "actors/net/handshake.hpp"
+#include "actors/net/link.hpp"
+#include "actors/net/net_address.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace triage {
+
+struct listener_options {
+  std::shared_ptr<boost::asio::ssl::context> tls; ///< null: plain
+  link_options links;
+  double handshake_seconds = 5.0;      ///< from the connection to the first frame
+  std::size_t most_handshakes = 64;    ///< at once; more are closed unheard
+  std::size_t most_connections = 4096; ///< that have introduced themselves
+};
+
+/// Accepts connections, lets them prove who they are and introduce themselves within a time limit, and
+/// passes them on. Nothing that a stranger sends is decoded before the proof, and no more than a small first
+/// frame after it. Lives on the thread of its io_context.
+class listener : public std::enable_shared_from_this<listener> {
+public:
+  struct events {
+    /// A peer said what it wants. The link's handler is still the listener's: hand it over.
+    std::function<void(const std::shared_ptr<link>&, const hello_message&, const std::string& address)>
+        greeted;
+    /// Told once for each address.
+    std::function<void(const std::string& address, const std::string& reason)> refused;
+  };
+  /// Binds at once, accepts after `start`. The error says what the system says.
+  [[nodiscard]] static result<std::shared_ptr<listener>>
+  bind(boost::asio::io_context& context, const net_address& at, listener_options options);
+
+  void start(events e);
+  void stop();
+  [[nodiscard]] net_address address() const;
+  /// A connection that was passed on has ended.
+  void connection_ended() { --connections_; }
+  /// Complains about an address, once.
+  void refuse(const std::string& address, const std::string& reason);
+
+private:
+  struct greeting;
+  listener(boost::asio::io_context& context, listener_options options);
+  void accept();
+  void greet(boost::asio::ip::tcp::socket socket);
+
+  boost::asio::io_context& context_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  listener_options options_;
+  events events_;
+  std::size_t handshakes_ = 0;
+  std::size_t connections_ = 0;
+  std::set<std::string> complained_;
+};
+
+} // namespace triage

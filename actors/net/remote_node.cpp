@@ -1,0 +1,286 @@
+#include "actors/net/remote_node.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+#include <fmt/format.h>
+
+namespace triage {
+
+namespace {
+constexpr std::size_t most_slots = 2048;
+constexpr std::size_t largest_head = std::size_t{16} << 20U;
+} // namespace
+
+struct remote_node::control_handler final : link_handler {
+  explicit control_handler(std::shared_ptr<remote_node> n) : node(std::move(n)) {}
+  result<std::span<float>> place(const frame_header&, std::span<const std::uint8_t>) override {
+    return run_error("it sent floats on its control link");
+  }
+  result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return node->control_frame(header, head);
+  }
+  void closed(const std::string& reason) override { node->link_closed(reason); }
+  std::shared_ptr<remote_node> node;
+};
+
+struct remote_node::tensor_handler final : link_handler {
+  explicit tensor_handler(std::shared_ptr<remote_node> n) : node(std::move(n)) {}
+  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t>) override {
+    return node->place(header);
+  }
+  result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return node->tensor_frame(header, head);
+  }
+  void closed(const std::string& reason) override { node->link_closed(reason); }
+  std::shared_ptr<remote_node> node;
+};
+
+remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
+                         std::uint64_t instance, std::shared_ptr<link> control)
+    : run_(std::move(run)), context_(context), name_(std::move(name)), instance_(instance),
+      control_(std::move(control)), pool_(run_->context->setup->net->parameters().size()) {}
+
+void remote_node::begin(std::function<void(const std::string&)> ended) {
+  ended_ = std::move(ended);
+  control_->hand_over(std::make_shared<control_handler>(shared_from_this()), largest_head);
+}
+
+void remote_node::attach_tensor_link(std::shared_ptr<link> tensor) {
+  tensor_ = std::move(tensor);
+  tensor_->hand_over(std::make_shared<tensor_handler>(shared_from_this()), largest_head);
+}
+
+void remote_node::close(const std::string& reason) {
+  control_->close(reason);
+  if (tensor_)
+    tensor_->close(reason);
+  link_closed(reason);
+}
+
+void remote_node::finish(bool final) {
+  // The node closes when it has sent what it still has to say.
+  control_->send(frame(frame_kind::finished, pair_head(final ? 1 : 0, 0)));
+}
+
+void remote_node::link_closed(const std::string& reason) {
+  if (std::exchange(over_, true))
+    return;
+  const auto self = shared_from_this(); // the links hold the last references
+  control_->close(reason);
+  if (tensor_)
+    tensor_->close(reason);
+  for (const auto& [number, s] : slots_)
+    caf::anon_send(s.actor, remote_gone{reason});
+  slots_.clear();
+  ended_(reason);
+}
+
+remote_node::figures remote_node::describe() const {
+  figures out;
+  out.name = name_;
+  out.address = control_->peer();
+  out.control = control_->figures();
+  if (tensor_)
+    out.tensor = tensor_->figures();
+  for (const auto& [number, s] : slots_)
+    ++(s.role == slot_role::worker ? out.workers : out.estimators);
+  return out;
+}
+
+// -- sending ------------------------------------------------------------------------------------------------
+
+/// Orders refer to the last snapshot that went before them.
+void remote_node::send_snapshot(const snapshot& at) {
+  if (sent_version_ == at.version)
+    return;
+  if (run_->framed_version != at.version || !run_->parameters_frame) {
+    run_->parameters_frame.emplace(frame_kind::parameters, pair_head(at.version, 0), at.parameters,
+                                   run_->format);
+    run_->framed_version = at.version;
+  }
+  tensor_->send(*run_->parameters_frame);
+  sent_version_ = at.version;
+}
+
+void remote_node::send_direction(const blob& direction) {
+  if (direction.empty() || direction.data() == sent_direction_.data())
+    return;
+  tensor_->send(frame(frame_kind::direction, pair_head(0, 0), direction, float_format::float32));
+  sent_direction_ = direction; // held, so that no other block can have its address
+}
+
+void remote_node::send_train_order(slot_number number, const train_order& order) {
+  boost::asio::post(context_, [self = shared_from_this(), number, order] {
+    const auto at = self->slots_.find(number);
+    if (self->over_ || at == self->slots_.end())
+      return;
+    at->second.order_size = order.batch->ids.size();
+    at->second.lease = order.lease;
+    at->second.version = order.base.version;
+    self->send_snapshot(order.base);
+    self->send_direction(order.batch->direction);
+    self->tensor_->send(to_frame(number, order));
+  });
+}
+
+void remote_node::send_score_order(slot_number number, const score_order& order) {
+  boost::asio::post(context_, [self = shared_from_this(), number, order = score_order(order)]() mutable {
+    const auto at = self->slots_.find(number);
+    if (self->over_ || at == self->slots_.end())
+      return;
+    // Newer parameters that the node holds already are better than older ones that would have to be sent.
+    if (self->sent_version_ && *self->sent_version_ > order.at.version)
+      order.at.version = *self->sent_version_;
+    at->second.order_size = order.ids.size();
+    at->second.version = order.at.version;
+    self->send_snapshot(order.at);
+    self->send_direction(order.direction);
+    self->tensor_->send(to_frame(number, order));
+  });
+}
+
+void remote_node::send_joined(slot_number number, std::uint64_t member) {
+  if (tensor_)
+    tensor_->send(frame(frame_kind::joined, pair_head(number, member)));
+}
+
+void remote_node::send_dismissed(slot_number number) {
+  boost::asio::post(context_, [self = shared_from_this(), number] {
+    if (self->slots_.erase(number) > 0)
+      self->tensor_->send(frame(frame_kind::dismissed, pair_head(number, 0)));
+  });
+}
+
+// -- receiving ----------------------------------------------------------------------------------------------
+
+result<std::span<float>> remote_node::place(const frame_header& header) {
+  const bool expected = header.kind == frame_kind::train_result || header.kind == frame_kind::scores;
+  if (!expected || header.bulk_floats != run_->context->setup->net->parameters().size())
+    return run_error(fmt::format("it sent {} floats where none or {} were expected", header.bulk_floats,
+                                 run_->context->setup->net->parameters().size()));
+  incoming_ = pool_.acquire();
+  return incoming_.values();
+}
+
+result<void> remote_node::control_frame(const frame_header& header, std::span<const std::uint8_t> head) {
+  switch (header.kind) {
+  case frame_kind::report: {
+    const auto m = read_report(head);
+    if (!m.ok())
+      return m.error();
+    const std::string source = fmt::format("{}/{}", name_, m->source);
+    if (m->warning)
+      caf::anon_send(run_->monitor, warning_report{source, m->text});
+    else
+      caf::anon_send(run_->monitor, remark_report{source, m->text});
+    return {};
+  }
+  case frame_kind::lane: {
+    auto lane = read_lane(head);
+    if (!lane.ok())
+      return lane.error();
+    lane->name = fmt::format("{}/{}", name_, lane->name);
+    caf::anon_send(run_->monitor, lane.take());
+    return {};
+  }
+  case frame_kind::leaving:
+    for (const auto& [number, s] : slots_)
+      caf::anon_send(s.actor, remote_leaving{});
+    return {};
+  default:
+    return run_error("it sent a frame that does not belong on its control link");
+  }
+}
+
+result<void> remote_node::tensor_frame(const frame_header& header, std::span<const std::uint8_t> head) {
+  switch (header.kind) {
+  case frame_kind::join:
+    return take_join(head);
+  case frame_kind::train_result:
+    return take_result(header.bulk_floats > 0, head);
+  case frame_kind::scores:
+    return take_scores(head);
+  case frame_kind::failure: {
+    const auto m = read_failure(head);
+    if (!m.ok())
+      return m.error();
+    if (const auto at = slots_.find(m->slot); at != slots_.end()) {
+      caf::anon_send(at->second.actor, remote_gone{m->reason});
+      slots_.erase(at);
+    }
+    return {};
+  }
+  default:
+    return run_error("it sent a frame that does not belong on its tensor link");
+  }
+}
+
+result<void> remote_node::take_join(std::span<const std::uint8_t> head) {
+  const auto m = read_join(head);
+  if (!m.ok())
+    return m.error();
+  if (slots_.contains(m->slot) || slots_.size() >= most_slots)
+    return run_error("it joined twice under one number, or too often");
+  const std::string full_name = fmt::format("{}/{}", name_, m->name);
+  slots_[m->slot] = {m->role, m->role == slot_role::worker
+                                  ? spawn_remote_worker(*run_, shared_from_this(), m->slot, full_name)
+                                  : spawn_remote_estimator(*run_, shared_from_this(), m->slot, full_name)};
+  return {};
+}
+
+result<remote_node::slot*> remote_node::find(slot_number number, slot_role role) {
+  const auto at = slots_.find(number);
+  if (at == slots_.end())
+    return static_cast<slot*>(nullptr); // dismissed while its answer was on its way
+  if (at->second.role != role)
+    return run_error("it sent a result of the wrong kind");
+  return &at->second;
+}
+
+result<void> remote_node::take_result(bool has_gradient, std::span<const std::uint8_t> head) {
+  auto m = read_train_result(head, run_->context->setup->data.train.size);
+  if (!m.ok())
+    return m.error();
+  auto known = find(m->slot, slot_role::worker);
+  if (!known.ok())
+    return known.error();
+  slot* s = *known;
+  if (s == nullptr)
+    return {};
+  auto& r = m->result;
+  const auto fits = [&](std::size_t n) { return n == 0 || n == s->order_size; };
+  if (s->order_size == 0 || r.lease != s->lease || !fits(r.scores.size()) || !fits(r.losses.size()) ||
+      !has_gradient || r.correct > s->order_size)
+    return run_error("it sent a result that does not fit its order");
+  r.base_version = s->version;
+  r.gradient = std::move(incoming_).freeze();
+  s->order_size = 0;
+  caf::anon_send(s->actor, std::move(r));
+  return {};
+}
+
+result<void> remote_node::take_scores(std::span<const std::uint8_t> head) {
+  auto m = read_scores(head);
+  if (!m.ok())
+    return m.error();
+  auto known = find(m->slot, slot_role::estimator);
+  if (!known.ok())
+    return known.error();
+  slot* s = *known;
+  if (s == nullptr)
+    return {};
+  if (s->order_size == 0 || m->scores.scores.size() != s->order_size || m->scores.version != s->version)
+    return run_error("it sent scores that do not fit its order");
+  s->order_size = 0;
+  if (incoming_.size() > 0) {
+    const auto values = incoming_.view();
+    m->scores.gradient.assign(values.begin(), values.end());
+    incoming_ = mutable_blob();
+  }
+  caf::anon_send(s->actor, std::move(m->scores));
+  return {};
+}
+
+} // namespace triage

@@ -1,0 +1,118 @@
+#pragma once
+
+#include "actors/interfaces.hpp"
+#include "actors/net/link.hpp"
+#include "actors/net/wire_messages.hpp"
+#include "actors/run_context.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace triage {
+
+/// A remote worker or estimator is gone, and why.
+struct remote_gone {
+  std::string reason;
+};
+/// The node of a remote worker or estimator wants to leave when the present order is done.
+struct remote_leaving {};
+
+/// What a run offers to the nodes that join it. Shared by all of them.
+struct cluster_run {
+  caf::actor_system& system;
+  shared_context context;
+  coordinator_actor coordinator;
+  sampler_actor sampler;
+  monitor_actor monitor;
+  float_format format = float_format::float32; ///< of blocks on the wire
+  /// The frame of the newest parameters: made once, sent to every node.
+  std::uint64_t framed_version = ~std::uint64_t{0};
+  std::optional<frame> parameters_frame = std::nullopt;
+};
+
+/// A node as the coordinator's process sees it: two links, and an actor for each of the node's workers and
+/// estimators, to which coordinator and sampler talk as if it were here. Checks everything that the node
+/// sends. When a link closes, so does the other, and all of its actors end with the reason.
+///
+/// Threading: lives on the network's thread; the `send_…` functions may be called from any.
+class remote_node : public std::enable_shared_from_this<remote_node> {
+public:
+  remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
+              std::uint64_t instance, std::shared_ptr<link> control);
+
+  /// Listens to the control link. `ended` is called once, on the network's thread.
+  void begin(std::function<void(const std::string& reason)> ended);
+  void attach_tensor_link(std::shared_ptr<link> tensor);
+  void close(const std::string& reason);
+  /// Says that the run is over; the node closes. `final`: it will not be resumed.
+  void finish(bool final);
+
+  void send_train_order(slot_number slot, const train_order& order);
+  void send_score_order(slot_number slot, const score_order& order);
+  void send_joined(slot_number slot, std::uint64_t member);
+  /// Its actor here has ended: the one over there shall too.
+  void send_dismissed(slot_number slot);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::uint64_t instance() const { return instance_; }
+  [[nodiscard]] std::shared_ptr<link> control() const { return control_; }
+  [[nodiscard]] bool has_tensor_link() const { return tensor_ != nullptr; }
+  struct figures {
+    std::string name;
+    std::string address;
+    std::size_t workers = 0;
+    std::size_t estimators = 0;
+    link_figures control;
+    std::optional<link_figures> tensor;
+  };
+  [[nodiscard]] figures describe() const;
+
+private:
+  struct control_handler;
+  struct tensor_handler;
+  struct slot {
+    slot_role role;
+    caf::actor actor;
+    std::size_t order_size = 0; ///< points of the order that is out; 0: none
+    std::uint64_t lease = 0;
+    std::uint64_t version = 0;
+  };
+
+  void send_snapshot(const snapshot& at);
+  void send_direction(const blob& direction);
+  [[nodiscard]] result<std::span<float>> place(const frame_header& header);
+  [[nodiscard]] result<void> control_frame(const frame_header& header, std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> tensor_frame(const frame_header& header, std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_join(std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_result(bool has_gradient, std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_scores(std::span<const std::uint8_t> head);
+  [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
+  void link_closed(const std::string& reason);
+
+  std::shared_ptr<cluster_run> run_;
+  boost::asio::io_context& context_;
+  std::string name_;
+  std::uint64_t instance_;
+  std::shared_ptr<link> control_;
+  std::shared_ptr<link> tensor_;
+  std::function<void(const std::string&)> ended_;
+  bool over_ = false;
+  std::map<slot_number, slot> slots_;
+  blob_pool pool_;
+  mutable_blob incoming_;
+  std::optional<std::uint64_t> sent_version_;
+  blob sent_parameters_;
+  blob sent_direction_;
+};
+
+/// The actors that stand for a node's worker and estimator.
+[[nodiscard]] caf::actor spawn_remote_worker(const cluster_run& run, std::shared_ptr<remote_node> node,
+                                             slot_number slot, const std::string& name);
+[[nodiscard]] caf::actor spawn_remote_estimator(const cluster_run& run, std::shared_ptr<remote_node> node,
+                                                slot_number slot, const std::string& name);
+
+} // namespace triage
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remote_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remote_leaving)

@@ -1,0 +1,124 @@
+#include "actors/net/remote_node.hpp"
+#include "core/finite.hpp"
+
+#include <caf/all.hpp>
+
+// The actors in the coordinator's process that stand for workers and estimators of nodes. They speak the
+// interface of a local one, so that coordinator and sampler need not know the difference.
+
+namespace triage {
+
+namespace {
+
+using remote_worker_actor = worker_actor::extend<caf::reacts_to<train_result>, caf::reacts_to<remote_gone>,
+                                                 caf::reacts_to<remote_leaving>>;
+using remote_estimator_actor =
+    estimator_actor::extend<caf::reacts_to<measured_scores>, caf::reacts_to<remote_gone>,
+                            caf::reacts_to<remote_leaving>>;
+
+/// What both have: the node, the place there, and whether it is about to leave.
+struct remote_state {
+  std::shared_ptr<remote_node> node;
+  slot_number slot = 0;
+  bool busy = false;
+  bool leaving = false;
+  ~remote_state() {
+    if (node)
+      node->send_dismissed(slot);
+  }
+};
+
+struct remote_worker_state : remote_state {
+  static inline const char* name = "remote worker";
+  std::uint64_t member = 0;
+};
+
+struct remote_estimator_state : remote_state {
+  static inline const char* name = "remote estimator";
+};
+
+constexpr const char* left_as_asked = "its node was told to leave";
+
+remote_worker_actor::behavior_type
+remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
+              std::shared_ptr<remote_node> node, slot_number slot, coordinator_actor coordinator,
+              std::string name) {
+  self->state.node = std::move(node);
+  self->state.slot = slot;
+  const auto give_up = [self, coordinator, name](const std::string& reason) {
+    self->send(coordinator, failure_notice{name, reason});
+    self->quit();
+  };
+  self->monitor(coordinator);
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  self->send(coordinator, join_request{name});
+  return {
+      [self](const welcome& m) {
+        self->state.member = m.member;
+        self->state.node->send_joined(self->state.slot, m.member);
+      },
+      [self, give_up](const train_order& order) {
+        if (self->state.leaving)
+          return give_up(left_as_asked); // the order returns to the coordinator with the lease
+        self->state.busy = true;
+        self->state.node->send_train_order(self->state.slot, order);
+      },
+      [self, coordinator, give_up](const train_result& r) {
+        train_result out = r;
+        out.member = self->state.member;
+        // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
+        out.finite = r.finite && all_finite(r.gradient.view());
+        self->state.busy = false;
+        self->send(coordinator, std::move(out));
+        if (self->state.leaving)
+          give_up(left_as_asked);
+      },
+      [give_up](const remote_gone& m) { give_up(m.reason); },
+      [self, give_up](const remote_leaving&) {
+        self->state.leaving = true;
+        if (!self->state.busy)
+          give_up(left_as_asked);
+      },
+  };
+}
+
+remote_estimator_actor::behavior_type
+remote_estimator(remote_estimator_actor::stateful_pointer<remote_estimator_state> self,
+                 std::shared_ptr<remote_node> node, slot_number slot, sampler_actor sampler,
+                 std::string name) {
+  self->state.node = std::move(node);
+  self->state.slot = slot;
+  const auto give_up = [self, sampler, name](const std::string& reason) {
+    self->send(sampler, failure_notice{name, reason});
+    self->quit();
+  };
+  self->monitor(sampler);
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  self->send(sampler, estimator_ready{name, true});
+  return {
+      [self, give_up](const score_order& order) {
+        if (self->state.leaving)
+          return give_up(left_as_asked);
+        self->state.node->send_score_order(self->state.slot, order);
+      },
+      [self, sampler](const measured_scores& m) { self->send(sampler, m); },
+      [give_up](const remote_gone& m) { give_up(m.reason); },
+      [give_up](const remote_leaving&) { give_up(left_as_asked); },
+  };
+}
+
+} // namespace
+
+caf::actor spawn_remote_worker(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,
+                               const std::string& name) {
+  return caf::actor_cast<caf::actor>(
+      run.system.spawn(remote_worker, std::move(node), slot, run.coordinator, name));
+}
+
+caf::actor spawn_remote_estimator(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,
+                                  const std::string& name) {
+  return caf::actor_cast<caf::actor>(
+      run.system.spawn(remote_estimator, std::move(node), slot, run.sampler, name));
+}
+
+} // namespace triage

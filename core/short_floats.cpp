@@ -1,0 +1,73 @@
+#include "core/short_floats.hpp"
+
+#include <bit>
+
+namespace triage {
+
+namespace {
+
+std::uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16U) & 1U);
+  const std::uint32_t quiet = bits | 0x400000U; // rounding must not turn a NaN into infinity
+  return static_cast<std::uint16_t>(((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet : rounded) >> 16U);
+}
+
+float from_bfloat16(std::uint16_t value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16U);
+}
+
+/// Without branches, so that the loop vectorises: the three ranges are computed and one is chosen.
+std::uint16_t to_float16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 16U) & 0x8000U;
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+  // Normal: rebias the exponent by 112 and round away 13 bits.
+  const std::uint32_t normal = (magnitude - 0x38000000U + 0xFFFU + ((magnitude >> 13U) & 1U)) >> 13U;
+  // Denormal: adding 0.5 lines the bits up at 2^-24 and rounds them.
+  const auto lined_up = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F);
+  const std::uint32_t denormal = lined_up - 0x3F000000U;
+  const std::uint32_t special = magnitude > 0x7F800000U ? 0x7E00U : 0x7C00U;
+  std::uint32_t out = magnitude < 0x38800000U ? denormal : normal;
+  out = magnitude >= 0x477FF000U ? special : out;
+  return static_cast<std::uint16_t>(sign | out);
+}
+
+float from_float16(std::uint16_t value) {
+  const std::uint32_t sign = (static_cast<std::uint32_t>(value) & 0x8000U) << 16U;
+  const std::uint32_t magnitude = value & 0x7FFFU;
+  const std::uint32_t normal = (magnitude << 13U) + 0x38000000U;
+  const auto denormal = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F);
+  const std::uint32_t special = (magnitude << 13U) | 0x7F800000U;
+  std::uint32_t out = magnitude < 0x400U ? denormal : normal;
+  out = magnitude >= 0x7C00U ? special : out;
+  return std::bit_cast<float>(sign | out);
+}
+
+} // namespace
+
+float_format float_format_of(std::string_view name) {
+  return name == "bfloat16"  ? float_format::bfloat16
+         : name == "float16" ? float_format::float16
+                             : float_format::float32;
+}
+
+void to_short(float_format format, std::span<const float> from, std::span<std::uint16_t> to) {
+  if (format == float_format::bfloat16)
+    for (std::size_t i = 0; i < from.size(); ++i)
+      to[i] = to_bfloat16(from[i]);
+  else
+    for (std::size_t i = 0; i < from.size(); ++i)
+      to[i] = to_float16(from[i]);
+}
+
+void from_short(float_format format, std::span<const std::uint16_t> from, std::span<float> to) {
+  if (format == float_format::bfloat16)
+    for (std::size_t i = 0; i < from.size(); ++i)
+      to[i] = from_bfloat16(from[i]);
+  else
+    for (std::size_t i = 0; i < from.size(); ++i)
+      to[i] = from_float16(from[i]);
+}
+
+} // namespace triage
