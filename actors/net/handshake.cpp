@@ -1,5 +1,6 @@
 #include "actors/net/handshake.hpp"
 
+#include "actors/net/harmless.hpp"
 #include "core/wire.hpp"
 
 #include <algorithm>
@@ -11,12 +12,19 @@ namespace triage {
 namespace {
 
 constexpr std::size_t longest_name = 64;
+constexpr double shortest_heartbeat = 1e-3;
+constexpr double longest_heartbeat = 3600.0;
 
 /// A name goes into logs and tables: letters, digits and a few marks.
 bool is_name(const std::string& name) {
   return name.size() <= longest_name && std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
          });
+}
+
+/// What is shown as it came when it is not what was expected.
+bool is_showable(const std::string& text) {
+  return text.size() <= longest_name && harmless(text) == text;
 }
 
 } // namespace
@@ -45,7 +53,8 @@ result<hello_message> read_hello(std::span<const std::uint8_t> head) {
   m.threads = in.number<std::uint32_t>();
   m.estimators = in.number<std::uint32_t>();
   m.token = in.text();
-  if (!in.complete() || role < 1 || role > 3 || !is_name(m.name) || m.threads > 1024 || m.estimators > 1024)
+  if (!in.complete() || role < 1 || role > 3 || !is_showable(m.version) || !is_name(m.name) ||
+      m.threads > 1024 || m.estimators > 1024)
     return run_error("its introduction makes no sense");
   return m;
 }
@@ -67,7 +76,8 @@ result<welcome_message> read_welcome(std::span<const std::uint8_t> head) {
   m.layout = in.text();
   m.heartbeat_seconds = in.number<double>();
   m.tracing = in.flag();
-  if (!in.complete())
+  const bool beats = m.heartbeat_seconds >= shortest_heartbeat && m.heartbeat_seconds <= longest_heartbeat;
+  if (!in.complete() || !beats || harmless(m.name) != m.name)
     return run_error("its welcome makes no sense");
   return m;
 }
@@ -79,7 +89,7 @@ frame to_frame(const refusal_message& m) {
 result<refusal_message> read_refusal(std::span<const std::uint8_t> head) {
   wire_reader in(head);
   refusal_message m;
-  m.reason = in.text();
+  m.reason = harmless(in.text());
   m.again = in.flag();
   if (!in.complete())
     return run_error("its refusal makes no sense");

@@ -21,6 +21,8 @@ constexpr double longest_silence = 30.0;
 constexpr double first_silence_factor = 2.5;
 /// The offset of the clocks is taken from the fastest of so many round trips.
 constexpr int pongs_of_an_estimate = 32;
+/// More are dropped: a peer that sends heartbeats and reads no answers would fill the memory with them.
+constexpr std::size_t most_waiting_heartbeats = 1024;
 
 double now() {
   return steady_clock().now();
@@ -77,6 +79,8 @@ void link::send(frame f) {
 
 void link::enqueue(frame f) {
   if (!open_ || close_reason_)
+    return;
+  if (f.overtakes() && heartbeats_.size() + travelling_.size() >= most_waiting_heartbeats)
     return;
   if (!emulator_)
     return depart(std::move(f));
@@ -208,8 +212,9 @@ bool link::take_header() {
 bool link::take_head() {
   const std::size_t wanted = header_->head_bytes;
   if (end_ - begin_ < wanted) {
-    if (begin_ + wanted > in_.size())
-      in_.resize(begin_ + wanted); // at most options_.largest_head
+    // Memory for what has arrived, not for what was announced; at most options_.largest_head.
+    if (end_ == in_.size() && begin_ + wanted > in_.size())
+      in_.resize(std::min(begin_ + wanted, 2 * in_.size()));
     return false;
   }
   head_.assign(in_.begin() + static_cast<std::ptrdiff_t>(begin_),
@@ -286,7 +291,7 @@ result<void> link::answer(std::span<const std::uint8_t> head) {
 }
 
 void link::beat() {
-  if (!open_)
+  if (!open_ || close_reason_) // the timer is the farewell's then
     return;
   const double time = now();
   // When this process itself was stopped or starved, the silence is not the peer's.

@@ -34,7 +34,7 @@ struct link_options {
   std::size_t largest_head = 4096;                   ///< bytes; more closes the link
   std::size_t largest_queue = std::size_t{1} << 30U; ///< bytes waiting to be sent; more closes the link
   double heartbeat_seconds = 0.5;
-  emulated_network network;
+  emulated_network network = {};
   std::uint64_t seed = 0; ///< of the emulated network
 };
 

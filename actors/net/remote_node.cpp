@@ -1,5 +1,7 @@
 #include "actors/net/remote_node.hpp"
 
+#include "core/finite.hpp"
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <caf/actor_cast.hpp>
@@ -201,7 +203,7 @@ result<void> remote_node::tensor_frame(const frame_header& header, std::span<con
   case frame_kind::train_result:
     return take_result(header.bulk_floats > 0, head);
   case frame_kind::scores:
-    return take_scores(head);
+    return take_scores(header.bulk_floats > 0, head);
   case frame_kind::failure: {
     const auto m = read_failure(head);
     if (!m.ok())
@@ -261,7 +263,7 @@ result<void> remote_node::take_result(bool has_gradient, std::span<const std::ui
   return {};
 }
 
-result<void> remote_node::take_scores(std::span<const std::uint8_t> head) {
+result<void> remote_node::take_scores(bool has_gradient, std::span<const std::uint8_t> head) {
   auto m = read_scores(head);
   if (!m.ok())
     return m.error();
@@ -274,11 +276,9 @@ result<void> remote_node::take_scores(std::span<const std::uint8_t> head) {
   if (s->order_size == 0 || m->scores.scores.size() != s->order_size || m->scores.version != s->version)
     return run_error("it sent scores that do not fit its order");
   s->order_size = 0;
-  if (incoming_.size() > 0) {
-    const auto values = incoming_.view();
+  // One NaN would stay in the running mean of all gradients, and in every checkpoint, for good.
+  if (const auto values = incoming_.view(); has_gradient && all_finite(values))
     m->scores.gradient.assign(values.begin(), values.end());
-    incoming_ = mutable_blob();
-  }
   caf::anon_send(s->actor, std::move(m->scores));
   return {};
 }

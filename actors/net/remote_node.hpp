@@ -87,7 +87,7 @@ private:
   [[nodiscard]] result<void> tensor_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_join(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_result(bool has_gradient, std::span<const std::uint8_t> head);
-  [[nodiscard]] result<void> take_scores(std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_scores(bool has_gradient, std::span<const std::uint8_t> head);
   [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
   void link_closed(const std::string& reason);
 

@@ -1,5 +1,6 @@
 #include "actors/net/wire_messages.hpp"
 
+#include "actors/net/harmless.hpp"
 #include "core/wire.hpp"
 
 #include <algorithm>
@@ -10,7 +11,11 @@ namespace triage {
 
 namespace {
 
-constexpr std::size_t longest_text = 4096;
+constexpr double longest_work = 1e7; ///< seconds for one order; sums of these must stay finite
+
+bool is_duration(double seconds) {
+  return seconds >= 0.0 && seconds <= longest_work;
+}
 
 error senseless(const char* what) {
   return run_error(std::string("it sent ") + what + " that makes no sense");
@@ -22,14 +27,6 @@ bool are_points(const std::vector<std::uint32_t>& ids, std::size_t points) {
 
 bool are_finite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
-
-/// A peer's words go to a terminal: no control characters, and not endless.
-std::string harmless(std::string text) {
-  text.resize(std::min(text.size(), longest_text));
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20U || c == 0x7FU; }, ' ');
-  return text;
 }
 
 /// The names of what lanes record are string literals of this program; a peer's are looked up among them.
@@ -129,7 +126,7 @@ result<received_train_result> read_train_result(std::span<const std::uint8_t> he
   r.finite = in.flag();
   r.suspects = in.numbers<std::uint32_t>();
   if (!in.complete() || (!r.suspects.empty() && !are_points(r.suspects, points)) || r.suspects.size() > 5 ||
-      !std::isfinite(r.busy_seconds) || r.busy_seconds < 0.0)
+      !is_duration(r.busy_seconds))
     return senseless("a result");
   r.finite = r.finite && std::isfinite(r.loss_sum);
   return m;
@@ -167,7 +164,7 @@ result<received_scores> read_scores(std::span<const std::uint8_t> head) {
   m.scores.scores = in.numbers<float>();
   m.scores.version = in.number<std::uint64_t>();
   m.scores.busy_seconds = in.number<double>();
-  if (!in.complete() || !std::isfinite(m.scores.busy_seconds) || m.scores.busy_seconds < 0.0)
+  if (!in.complete() || !is_duration(m.scores.busy_seconds))
     return senseless("scores");
   return m;
 }
