@@ -269,7 +269,8 @@ void check_finished(fault_run& run, fault_tally& tally, double seconds) {
     check_visits(run, s.epochs, tally);
   const double off = 100.0 * (figure(summary, "test_accuracy") - undisturbed_accuracy(s));
   tally.accuracy.push_back(off);
-  CHECK_MESSAGE(std::abs(off) <= 0.5, off << " points of accuracy off the undisturbed run\n" << run.log());
+  CHECK_MESSAGE(std::abs(off) <= s.accuracy_off, off << " points of accuracy off the undisturbed run\n"
+                                                     << run.log());
 }
 
 double undisturbed_accuracy(const scenario& s) {

@@ -25,7 +25,8 @@ struct scenario {
   double wait_seconds = 120.0;
   std::string sampling = "uniform";
   int epochs = 4;
-  double subset = 0.256; ///< of 60 000 points
+  double subset = 0.256;     ///< of 60 000 points
+  double accuracy_off = 0.5; ///< largest difference to the undisturbed run, in points
   int batch_size = 16;
   std::vector<std::string> more;
 
@@ -73,6 +74,7 @@ public:
   [[nodiscard]] std::string directory() const { return folder_.path("run"); }
   [[nodiscard]] json_value summary() const;
   [[nodiscard]] const scenario& what() const { return scenario_; }
+  void set_epochs(int epochs) { scenario_.epochs = epochs; }
 
 private:
   scenario scenario_;
@@ -84,8 +86,7 @@ private:
   int started_ = 0;
 };
 
-/// What every run must fulfil that ended: all points trained equally often, and no step unaccounted for.
-/// `exactly`: as often as the scenario's epochs. Adds to the tally.
+/// Every point was trained exactly so often: nothing was lost, nothing applied twice. Adds to the tally.
 void check_visits(const fault_run& run, int epochs, fault_tally& tally);
 /// Ends with exit code 0 within the limit, with everything accounted for and the accuracy of the undisturbed
 /// run.
