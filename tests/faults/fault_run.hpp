@@ -25,8 +25,8 @@ struct scenario {
   double wait_seconds = 120.0;
   std::string sampling = "uniform";
   int epochs = 4;
-  double subset = 0.256;     ///< of 60 000 points
-  double accuracy_off = 0.5; ///< largest difference to the undisturbed run, in points
+  double subset = 0.256;                    ///< of 60 000 points
+  std::optional<double> accuracy_off = 0.5; ///< largest difference to the undisturbed run, in points
   int batch_size = 16;
   std::vector<std::string> more;
 
