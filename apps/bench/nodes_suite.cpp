@@ -35,8 +35,7 @@ double node_rate(const std::shared_ptr<const run_setup>& setup, int nodes) {
   return outcome->summary.samples_per_second;
 }
 
-/// Nodes whose step takes a fixed time: what the network and the coordinator cost. The parameters are those
-/// of an MLP with half a million.
+/// Nodes whose step takes a fixed time, with half a million parameters: what network and coordinator cost.
 void emulate_nodes(const bench_options& options, bench_report& report) {
   constexpr double step_ms = 20.0;
   for (const char* format : {"float32", "bfloat16"})
@@ -46,8 +45,10 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
           make_bench_setup("mlp", 64,
                            {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
                             "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes),
-                            "evaluation.every_epochs=0", fmt::format("runtime.emulated_step_ms={}", step_ms),
-                            fmt::format("network.wire_format={}", format)});
+                            "evaluation.every_epochs=0", fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{},"parameters":500000}},
+                                 {{"type":"dense","units":10}}])",
+                       step_ms),
+           fmt::format("network.wire_format={}", format)});
       series share;
       for (int round = 0; round < options.rounds; ++round)
         share.values.push_back(node_rate(setup, nodes) / ideal);
