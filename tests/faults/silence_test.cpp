@@ -144,7 +144,7 @@ TEST_CASE("faults: one lost packet of a hundred, and 50 ms of latency") {
     s.policy = "bsp"; // both are there all the time: the same steps as undisturbed, to the bit
     s.min_workers = 2;
     s.epochs = 1;
-    s.subset = 0.064;
+    s.subset = 0.0384;
     s.batch_size = 64;
     fault_run run(s);
     bad_network network(run.port(), random());
