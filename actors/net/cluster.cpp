@@ -238,7 +238,9 @@ void cluster::shut_down() {
     for (const auto& n : std::vector(nodes_))
       n->close("the run is over");
     run_.reset();
-    stopped.set_value();
+    // Links close in a turn of their own. Until they have, they hold the run's actors by their handlers, and
+    // the actor system would wait for those for ever: a silent node has not closed its links before.
+    boost::asio::post(io_, [&] { stopped.set_value(); });
   });
   stopped.get_future().wait();
 }

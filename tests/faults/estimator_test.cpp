@@ -23,11 +23,11 @@ constexpr std::array methods = {
     method{
         "multinomial",
         R"({"type":"multinomial","score":"gnorm_last","gate":{"mode":"off"},"estimator":{"type":"renew_round_robin","renew_ratio":1}})",
-        0.5},
+        true},
     method{
         "exact sweeps that plans wait for",
         R"({"type":"multinomial","score":"gnorm_last","gate":{"mode":"off"},"estimator":{"type":"exact_sweep","every_epochs":0.25}})",
-        0.5},
+        true},
     method{"zhou_gao", R"({"type":"zhou_gao","gate":{"mode":"off"}})", false},
     method{"fresh candidates", R"({"type":"selective_backprop","gate":{"mode":"off"}})", false}};
 
