@@ -52,6 +52,7 @@ public:
   }
 
   void signal(int number) const { kill(pid_, number); }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool running() const {
     siginfo_t ended{};
     return waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
