@@ -69,7 +69,14 @@ public:
   [[nodiscard]] bool running() const { return process_.running(); }
   [[nodiscard]] std::string log() const { return file_text(log_file_); }
   [[nodiscard]] double peak_mb() const { return peak_mb_; }
-  int wait() { return process_.wait(); }
+  int wait() {
+    const int code = process_.wait();
+    watch_.request_stop();
+    watch_.join();
+    return code;
+  }
+  /// While it was there.
+  [[nodiscard]] double seconds() const { return last_seen_ - begin_; }
 
 private:
   static std::vector<std::string> complete(const std::string& run, std::vector<std::string> arguments) {
@@ -82,15 +89,47 @@ private:
   void read_peak(pid_t pid) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(in, line);)
-      if (line.rfind("VmHWM:", 0) == 0)
+      if (line.rfind("VmHWM:", 0) == 0) { // a process that has ended has none
         peak_mb_ = std::stod(line.substr(6)) / 1024.0;
+        last_seen_ = seconds_now();
+      }
   }
   std::string log_file_;
   process process_;
   std::uint16_t port_ = 0;
   std::atomic<double> peak_mb_{0.0};
+  std::atomic<double> last_seen_{0.0};
+  double begin_ = seconds_now();
   std::jthread watch_;
 };
+
+/// What is attacked, for about as long as attacks last: an epoch takes one to two seconds.
+inline std::vector<std::string> attacked_description() {
+  const int epochs = static_cast<int>(attack_seconds() / 1.5) + 1;
+  return {"examples/fashion_mlp.json", "--set", "duration.epochs=" + std::to_string(epochs)};
+}
+
+struct undisturbed_run {
+  std::string model;
+  double peak_mb = 0.0;
+  double seconds = 0.0;
+};
+
+inline std::string model_of(const std::string& run) {
+  return file_text(run + "/model/model.safetensors");
+}
+
+/// The same run without anybody who attacks it; once for all tests.
+inline const undisturbed_run& undisturbed() {
+  static const undisturbed_run figures = [] {
+    const temporary_folder folder;
+    coordinator_process p(folder.path("calm"), attacked_description());
+    REQUIRE(p.wait() == 0);
+    return undisturbed_run{model_of(folder.path("calm")), p.peak_mb(), p.seconds()};
+  }();
+  REQUIRE(!figures.model.empty());
+  return figures;
+}
 
 /// Somebody who connects to a coordinator and says what the test wants, by frames.
 class scripted_peer {

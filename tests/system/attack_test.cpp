@@ -9,35 +9,6 @@ using namespace triage::test;
 
 namespace {
 
-std::vector<std::string> description() {
-  // An epoch takes one to two seconds.
-  const int epochs = static_cast<int>(attack_seconds() / 1.5) + 1;
-  return {"examples/fashion_mlp.json", "--set", "duration.epochs=" + std::to_string(epochs)};
-}
-
-struct undisturbed_run {
-  std::string model;
-  double peak_mb = 0.0;
-  double seconds = 0.0;
-};
-
-std::string model_of(const std::string& run) {
-  return file_text(run + "/model/model.safetensors");
-}
-
-/// Once for all tests.
-const undisturbed_run& undisturbed() {
-  static const undisturbed_run figures = [] {
-    const temporary_folder folder;
-    const double begin = seconds_now();
-    coordinator_process p(folder.path("calm"), description());
-    REQUIRE(p.wait() == 0);
-    return undisturbed_run{model_of(folder.path("calm")), p.peak_mb(), seconds_now() - begin};
-  }();
-  REQUIRE(!figures.model.empty());
-  return figures;
-}
-
 /// What an attack consists of: functions that run side by side until they are told to stop.
 class attack {
 public:
@@ -130,7 +101,7 @@ void add_strangers(attack& a, std::uint16_t port, const std::shared_ptr<std::ato
 }
 
 /// The run ended as if nobody had been there.
-void check_unharmed(coordinator_process& p, const std::string& run, const char* what, int opened) {
+void check_unharmed(coordinator_process& p, const std::string& run, const std::string& what, int opened) {
   const bool lasted = p.running();
   CHECK_MESSAGE(p.wait() == 0, p.log());
   const auto& calm = undisturbed();
@@ -141,7 +112,8 @@ void check_unharmed(coordinator_process& p, const std::string& run, const char* 
   CHECK_MESSAGE(count_of(log, "127.0.0.1") < 10, log); // and not in other words either
   MESSAGE(what << ": peak memory " << calm.peak_mb << " MB undisturbed, " << p.peak_mb() << " MB attacked; "
                << opened << " connections held or opened again; attacked "
-               << (lasted ? "for the whole time" : "until the run ended"));
+               << std::string(lasted ? "for the whole time" : "until the run ended") << ", which took "
+               << p.seconds() << " s, undisturbed " << calm.seconds << " s");
 }
 
 std::shared_ptr<boost::asio::ssl::context> careless(const std::string& directory) {
@@ -226,7 +198,7 @@ TEST_CASE("attack: strangers at an encrypted port") {
       careless(credentials("ours", "early", {3'600, 7'200})),
   };
   const auto run = folder.path("run");
-  auto arguments = description();
+  auto arguments = attacked_description();
   arguments.insert(arguments.end(), {"--tls", coordinator});
   coordinator_process p(run, arguments);
   network_thread net;
@@ -262,7 +234,7 @@ TEST_CASE("attack: strangers at an open port, who know the protocol") {
   (void)undisturbed();
   const temporary_folder folder;
   const auto run = folder.path("run");
-  coordinator_process p(run, description());
+  coordinator_process p(run, attacked_description());
   network_thread net;
   const auto port = p.port();
   misuse_tokens(net, port);

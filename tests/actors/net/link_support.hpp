@@ -28,6 +28,7 @@ struct received_frame {
   bytes head;
   std::vector<float> floats;
   double at = 0.0;
+  std::size_t announced_floats = 0;
 };
 
 /// Remembers what a link tells, and lets another thread wait for it.
@@ -53,7 +54,7 @@ public:
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     {
       const std::lock_guard guard(mutex_);
-      frames_.push_back({header.kind, {head.begin(), head.end()}, {}, seconds_now()});
+      frames_.push_back({header.kind, {head.begin(), head.end()}, {}, seconds_now(), header.bulk_floats});
       if (header.bulk_floats > 0 && keeps_floats)
         frames_.back().floats.assign(present_.begin(), present_.end());
     }
@@ -179,7 +180,7 @@ struct exposed_link {
       if (!h.ok() || rest.size() < frame_header::size + h->head_bytes + h->bulk_bytes())
         break;
       const auto head = rest.subspan(frame_header::size, h->head_bytes);
-      out.push_back({h->kind, {head.begin(), head.end()}, {}, 0.0});
+      out.push_back({h->kind, {head.begin(), head.end()}, {}, 0.0, h->bulk_floats});
       out.back().floats.resize(h->bulk_floats);
       rest = rest.subspan(frame_header::size + h->head_bytes + h->bulk_bytes());
     }
