@@ -115,6 +115,8 @@ std::vector<wait_record> run_controller::waits() const {
     const double seconds = now - m.idle_since;
     if (phase_ != phase::training)
       out.push_back({m.name, "the next order", "coordinator, which is not training", seconds});
+    else if (!enough_members())
+      out.push_back({m.name, "an order", "coordinator, which waits for workers", seconds});
     else if (stock_.empty())
       out.push_back({m.name, "a batch", "sampler", seconds});
     else

@@ -67,7 +67,8 @@ result<void> check_score(const run_setup& s, const sampling_description& samplin
         fmt::format("layer {} has no gradient of a single sample; use another score or another layer "
                     "(group_norm for batch_norm)",
                     missing));
-  if (sampling.refresh->uses_estimators() && s.config.estimators == 0 &&
+  // Where nodes do the work, they bring estimators as well; until then training does not wait for scores.
+  if (sampling.refresh->uses_estimators() && s.config.estimators == 0 && s.config.workers > 0 &&
       (sampling.refresh->pools_ahead() || (needs & (signal::projection | signal::last_projection)) != 0))
     return configuration_error(
         fmt::format("{}, /runtime/estimators: this sampling needs at least one estimator", s.source));

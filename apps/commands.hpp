@@ -13,6 +13,7 @@ using command_action = std::function<int()>;
 /// Each adds its subcommand to the program and returns what to run when it was given. One file each.
 command_action add_train_command(CLI::App& program, const std::vector<std::string>& arguments);
 command_action add_resume_command(CLI::App& program, const std::vector<std::string>& arguments);
+command_action add_launch_command(CLI::App& program, const std::vector<std::string>& arguments);
 command_action add_node_command(CLI::App& program);
 command_action add_status_command(CLI::App& program);
 command_action add_race_command(CLI::App& program);

@@ -21,6 +21,7 @@ int run_program(int argc, char** argv) {
   };
   add(add_train_command(program, arguments));
   add(add_resume_command(program, arguments));
+  add(add_launch_command(program, arguments));
   add(add_node_command(program));
   add(add_status_command(program));
   add(add_race_command(program));

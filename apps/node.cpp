@@ -31,6 +31,7 @@ command_action add_node_command(CLI::App& program) {
     std::string name;
     std::string tls;
     bool insecure = false;
+    bool quiet = false;
     double wait = 600.0;
   };
   auto o = std::make_shared<options>();
@@ -48,13 +49,14 @@ command_action add_node_command(CLI::App& program) {
   command->add_option("--name", o->name, "in logs and tables (default: the name of this machine)");
   command->add_option("--wait", o->wait, "seconds to look for a coordinator before giving up with code 75")
       ->check(CLI::NonNegativeNumber);
+  command->add_flag("--quiet", o->quiet, "no log lines");
   add_security_flags(*command, o->tls, o->insecure);
   return [o] {
     auto address = parse_address(o->join, "--join");
     if (!address.ok())
       return complain(address.error());
     const signal_watch signals("leaving after this batch (once more: at once)");
-    logger log = logger::to_stderr_and_file("");
+    logger log = o->quiet ? logger::silent() : logger::to_stderr_and_file("");
     node_options node;
     node.coordinator = address.take();
     node.tls_directory = o->tls;

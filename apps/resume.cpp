@@ -24,7 +24,7 @@ command_action add_resume_command(CLI::App& program, const std::vector<std::stri
     if (!run.ok())
       return complain(run.error());
     return run_and_report(run->setup, run->directory,
-                          {o->flags.trace, o->flags.quiet, std::move(run->checkpoint), *listen});
+                          {o->flags.trace, o->flags.quiet, std::move(run->checkpoint), *listen, {}});
   };
 }
 

@@ -25,17 +25,11 @@ command_action add_train_command(CLI::App& program, const std::vector<std::strin
     auto document = read_description(o->file, o->flags.all_overrides());
     if (!document.ok())
       return complain(document.error());
-    auto setup = prepare_run(*document, o->file);
-    if (!setup.ok())
-      return complain(setup.error());
-    auto directory = run_directory::create(o->run_directory, (*setup)->config.name);
-    if (!directory.ok())
-      return complain(directory.error());
-    if (auto written =
-            directory->write_descriptions((*setup)->resolved, arguments, (*setup)->data.fingerprint);
-        !written.ok())
-      return complain(written.error());
-    return run_and_report(*setup, *directory, {o->flags.trace, o->flags.quiet, std::nullopt, *listen});
+    auto run = start_run(*document, o->file, o->run_directory, arguments);
+    if (!run.ok())
+      return complain(run.error());
+    return run_and_report(run->setup, run->directory,
+                          {o->flags.trace, o->flags.quiet, std::nullopt, *listen, {}});
   };
 }
 

@@ -27,6 +27,20 @@ void print_summary(const run_summary& s, const run_directory& directory) {
 
 } // namespace
 
+result<started_run> start_run(const json_value& document, const std::string& file, const std::string& path,
+                              const std::vector<std::string>& arguments) {
+  auto setup = prepare_run(document, file);
+  if (!setup.ok())
+    return setup.error();
+  auto directory = run_directory::create(path, (*setup)->config.name);
+  if (!directory.ok())
+    return directory.error();
+  if (auto written = directory->write_descriptions((*setup)->resolved, arguments, (*setup)->data.fingerprint);
+      !written.ok())
+    return written.error();
+  return started_run{setup.take(), directory.take()};
+}
+
 int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
                    run_choices choices) {
   const signal_watch signals;
@@ -39,8 +53,10 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
   options.log = &log;
   options.resume = std::move(choices.resume);
   options.listen = choices.listen;
-  options.listening = [&log](const net_address& at) {
+  options.listening = [&](const net_address& at) {
     log.info("network", "listening for nodes on " + to_string(at));
+    if (choices.listening)
+      choices.listening(at);
   };
   const auto outcome = train(setup, options, signals.token());
   if (!outcome.ok())

@@ -5,9 +5,11 @@
 #include "actors/run_setup.hpp"
 #include "core/checkpoint.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace triage {
 
@@ -17,7 +19,18 @@ struct run_choices {
   bool quiet = false;
   std::optional<checkpoint_content> resume;
   std::optional<cluster_options> listen;
+  std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
 };
+
+/// A run that is about to begin: set up and with a directory of its own.
+struct started_run {
+  std::shared_ptr<const run_setup> setup;
+  run_directory directory;
+};
+/// `path` empty: a new directory below runs/.
+[[nodiscard]] result<started_run> start_run(const json_value& document, const std::string& file,
+                                            const std::string& path,
+                                            const std::vector<std::string>& arguments);
 
 /// What `train` and `resume` have in common: log, signals, the run itself, the model files, the exit code.
 /// Prints the summary to stdout.

@@ -1,7 +1,7 @@
 #include "nn/optimizer.hpp"
 
 #include "core/component.hpp"
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 #include "nn/optimizers/optimizers.hpp"
 
 #include <algorithm>

@@ -14,7 +14,7 @@ export OMP_NUM_THREADS=1
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}"
 passed=0
 failed=0
-for suite in core nn sampling actors apps system examples; do
+for suite in core nn sampling actors apps system faults examples; do
   program="build/$preset/test_$suite"
   [ -x "$program" ] || continue
   echo "== $suite"

@@ -69,7 +69,8 @@ void measure_source(const std::string& name, const char* description, const benc
 
 /// A whole pass over the data: four plans and a shuffle are part of it.
 double plan_seconds() {
-  const auto source = make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})");
+  const auto source =
+      make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})");
   rng random(5, rng_purpose::synthetic);
   std::vector<std::uint32_t> ids(points);
   std::vector<float> scores(points);

@@ -30,6 +30,8 @@ void bench_train(const bench_options& options, bench_report& report);
 void bench_score(const bench_options& options, bench_report& report);
 void bench_sampler(const bench_options& options, bench_report& report);
 void bench_messages(const bench_options& options, bench_report& report);
+void bench_links(const bench_options& options, bench_report& report);
+void bench_nodes(const bench_options& options, bench_report& report);
 void bench_scaling(const bench_options& options, bench_report& report);
 
 /// In the order in which they run.
@@ -40,6 +42,10 @@ inline constexpr std::array bench_suites = {
     bench_suite{"score", "cost of scoring a sample against training one; int8 against f32", bench_score},
     bench_suite{"sampler", "priority updates, draws and plans over ten million points", bench_sampler},
     bench_suite{"messages", "what the message path and the coordinator cost per step", bench_messages},
+    bench_suite{"links", "connections between machines against a plain blocking loop; TLS", bench_links},
+    bench_suite{"nodes",
+                "node processes on this machine with emulated compute, and what pushing costs a worker",
+                bench_nodes},
     bench_suite{"scaling", "two workers against one; many members with emulated compute", bench_scaling},
 };
 

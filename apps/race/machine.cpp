@@ -1,6 +1,6 @@
 #include "apps/race/machine.hpp"
 
-#include "apps/race/child_process.hpp"
+#include "apps/processes/child_process.hpp"
 
 #include <cstdlib>
 #include <fstream>

@@ -91,8 +91,10 @@ result<void> race_runner::start(slot& s, const planned_run& run) {
   fs::create_directories(fs::path(directory).parent_path(), ec);
   if (auto written = write_file_atomic(directory + ".json", run.description); !written.ok())
     return written;
-  auto child = child_process::start({"train", directory + ".json", "--run-dir", directory, "--quiet"},
-                                    directory + ".log", s.cores);
+  auto child =
+      child_process::start({.arguments = {"train", directory + ".json", "--run-dir", directory, "--quiet"},
+                            .output_file = directory + ".log",
+                            .cores = s.cores});
   if (!child.ok())
     return child.error();
   s.child.emplace(child.take());

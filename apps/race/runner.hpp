@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apps/race/child_process.hpp"
+#include "apps/processes/child_process.hpp"
 #include "apps/race/plan.hpp"
 
 #include <stop_token>

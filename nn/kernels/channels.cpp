@@ -1,6 +1,6 @@
 #include "nn/kernels/channels.hpp"
 
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 
 #include <algorithm>
 #include <array>

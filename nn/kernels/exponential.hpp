@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 
 #include <bit>
 #include <cstdint>

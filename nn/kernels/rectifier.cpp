@@ -1,6 +1,6 @@
 #include "nn/kernels/rectifier.hpp"
 
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 
 namespace triage {
 

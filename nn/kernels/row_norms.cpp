@@ -1,6 +1,6 @@
 #include "nn/kernels/row_norms.hpp"
 
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 
 #include <array>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <algorithm>

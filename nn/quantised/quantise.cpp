@@ -1,6 +1,6 @@
 #include "nn/quantised/quantise.hpp"
 
-#include "nn/kernels/multiversion.hpp"
+#include "core/multiversion.hpp"
 
 #include <algorithm>
 #include <cmath>

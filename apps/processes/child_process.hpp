@@ -12,13 +12,19 @@ namespace triage {
 /// The processor cores that this process may run on.
 [[nodiscard]] std::vector<int> available_cores();
 
-/// This program as a child process on given cores, its output in a file. It dies with its parent, whatever
-/// ends that; the destructor kills it.
+/// What to start, and how.
+struct child_description {
+  std::vector<std::string> arguments; ///< behind the program's name
+  std::string program{};              ///< looked up in PATH; empty: this program
+  std::string output_file{};          ///< for both of its streams; empty: where this process writes
+  std::vector<int> cores{};           ///< that it may run on; empty: all
+};
+
+/// A child process. It dies with its parent, whatever ends that, is a process group of its own, so that the
+/// terminal's signals do not reach it, and the destructor kills it.
 class child_process {
 public:
-  [[nodiscard]] static result<child_process> start(const std::vector<std::string>& arguments,
-                                                   const std::string& output_file,
-                                                   const std::vector<int>& cores);
+  [[nodiscard]] static result<child_process> start(const child_description& what);
   child_process(child_process&& other) noexcept;
   child_process& operator=(child_process&& other) noexcept;
   child_process(const child_process&) = delete;
@@ -27,6 +33,8 @@ public:
 
   /// The exit code once it has ended, 128 + signal when a signal ended it.
   [[nodiscard]] std::optional<int> poll();
+  /// Waits for that, up to `seconds`.
+  [[nodiscard]] std::optional<int> wait(double seconds);
   void signal(int number) const;
 
 private:

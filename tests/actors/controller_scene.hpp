@@ -1,0 +1,118 @@
+#pragma once
+
+#include "run_support.hpp"
+
+#include "actors/run_controller.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace triage::test {
+
+/// Records what the controller asks for, and plays sampler, workers and services by hand.
+class fake_world : public run_effects {
+public:
+  void send_order(std::uint64_t member, const train_order& order) override {
+    CHECK_MESSAGE(orders.count(member) == 0, "a member has two orders at once");
+    orders[member] = order;
+    most_orders = std::max(most_orders, orders.size());
+  }
+  void dismiss(std::uint64_t member) override { dismissed.push_back(member); }
+  void draw(std::size_t batches, double, const snapshot&) override {
+    asked += batches;
+    most_asked = std::max(most_asked, asked);
+  }
+  void record_byproducts(shared_batch, std::vector<float>, std::vector<float>, std::uint64_t) override {
+    ++scores;
+  }
+  void pause_scoring(bool p) override { paused = p; }
+  void evaluate(const snapshot&) override { ++evaluations; }
+  void collect_sampler_state() override { ++collections; }
+  void save_checkpoint(const snapshot&, saved_state) override { ++checkpoints; }
+  void report(const progress_report&) override { ++reports; }
+  void report_evaluation(const progress_report&, const evaluation_figures&) override {}
+  void warn(const std::string& text) override { warnings.push_back(text); }
+  void finished(const run_summary& s) override { summary = s; }
+
+  std::map<std::uint64_t, train_order> orders;
+  std::size_t most_orders = 0;
+  std::vector<std::uint64_t> dismissed;
+  std::size_t asked = 0;
+  std::size_t most_asked = 0;
+  int scores = 0;
+  int evaluations = 0;
+  int collections = 0;
+  int checkpoints = 0;
+  int reports = 0;
+  bool paused = false;
+  std::vector<std::string> warnings;
+  std::optional<run_summary> summary;
+};
+
+struct scene {
+  /// `open`: nodes may join.
+  explicit scene(const std::vector<std::string>& options, bool open = false)
+      : setup(small_run(options)), controller(setup, time, world), gradient(setup->net->parameters().size()) {
+    std::fill(gradient.values().begin(), gradient.values().end(), 0.001F);
+    shared = std::move(gradient).freeze();
+    if (open)
+      controller.open_to_nodes();
+    controller.start();
+  }
+  /// The sampler answers, the checkpointer writes, the evaluator measures: whatever is pending.
+  void serve() {
+    for (int i = 0; i < 8; ++i) {
+      if (world.asked > 0) {
+        std::vector<shared_batch> batches;
+        for (; world.asked > 0; --world.asked) {
+          drawn_batch b;
+          for (std::uint32_t k = 0; k < 16; ++k)
+            b.ids.push_back((next_point++) % 512);
+          b.weights.assign(16, 1.0F);
+          batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+        }
+        controller.batches_arrived(std::move(batches));
+      }
+      if (world.collections > answered_collections) {
+        ++answered_collections;
+        controller.sampler_state_arrived({});
+      }
+      if (world.checkpoints > answered_checkpoints) {
+        ++answered_checkpoints;
+        controller.checkpoint_done("step", "");
+      }
+      if (world.evaluations > answered_evaluations) {
+        ++answered_evaluations;
+        controller.evaluation_arrived({});
+      }
+    }
+  }
+  void answer(std::uint64_t member, bool finite = true) {
+    const train_order order = world.orders.at(member);
+    world.orders.erase(member);
+    train_result r;
+    r.member = member;
+    r.lease = order.lease;
+    r.base_version = order.base.version;
+    r.gradient = shared;
+    r.finite = finite;
+    time.advance(0.01);
+    controller.result_arrived(r);
+    serve();
+  }
+
+  manual_clock time;
+  fake_world world;
+  std::shared_ptr<const run_setup> setup;
+  run_controller controller;
+  mutable_blob gradient;
+  blob shared;
+  std::uint32_t next_point = 0;
+  int answered_collections = 0;
+  int answered_checkpoints = 0;
+  int answered_evaluations = 0;
+};
+
+} // namespace triage::test

@@ -1,0 +1,212 @@
+#include "cluster_support.hpp"
+
+#include "../actors/run_support.hpp"
+#include "core/json.hpp"
+#include "core/safetensors.hpp"
+
+#include <cmath>
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+const char* const description = R"({
+  "name": "cluster",
+  "data": {"format": "synthetic", "kind": "blobs", "train_size": 6400, "test_size": 500, "features": 64, "classes": 5},
+  "model": [{"type": "dense", "units": 64, "activation": "relu"}, {"type": "dense", "units": 5}],
+  "optimizer": {"type": "sgd", "learning_rate": 0.05, "momentum": 0.9},
+  "batch_size": 32, "duration": {"epochs": 1}, "evaluation": {"every_epochs": 0},
+  "sampling": {"type": "uniform"}})";
+
+std::vector<float> parameters(const std::string& run) {
+  const auto tensors = decode_safetensors(file_text(run + "/model/model.safetensors"), run);
+  REQUIRE_MESSAGE(tensors.ok(), tensors.error().message);
+  std::vector<float> all;
+  for (const auto& t : *tensors) {
+    const auto& values = std::get<std::vector<float>>(t.values);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  REQUIRE(!a.empty());
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  return largest;
+}
+
+struct cluster_folder {
+  temporary_folder folder;
+  std::string file = folder.path("run.json");
+  cluster_folder() { write_text(file, description); }
+
+  std::unique_ptr<process> start(std::vector<std::string> arguments, const std::string& log) const {
+    return std::make_unique<process>(std::move(arguments), folder.path(log));
+  }
+  /// A coordinator without workers of its own.
+  std::unique_ptr<process> coordinator(std::vector<std::string> more, const std::string& run) const {
+    std::vector<std::string> arguments = {"train",          file,       "--run-dir",
+                                          folder.path(run), "--set",    "runtime.workers=0",
+                                          "--quiet",        "--listen", "127.0.0.1:0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return start(std::move(arguments), run + ".txt");
+  }
+  std::string address(const std::string& run) const { return listening_address(folder.path(run + ".txt")); }
+  std::string said(const std::string& run) const { return file_text(folder.path(run + ".txt")); }
+};
+
+} // namespace
+
+TEST_CASE("nodes: two processes train what two workers of one process train") {
+  const cluster_folder f;
+  const auto local =
+      run_triage({"train", f.file, "--run-dir", f.folder.path("local"), "--set", "runtime.workers=2"},
+                 f.folder.path("local.txt"));
+  REQUIRE_MESSAGE(local.exit_code == 0, local.output);
+  const auto leading = f.coordinator({"--min-workers", "2"}, "nodes");
+  const auto address = f.address("nodes");
+  REQUIRE_MESSAGE(!address.empty(), f.said("nodes"));
+  const auto a = f.start({"node", "--join", address, "--threads", "1", "--name", "a"}, "a.txt");
+  const auto b = f.start({"node", "--join", address, "--threads", "1", "--name", "b"}, "b.txt");
+  CHECK(leading->wait() == 0);
+  CHECK(a->wait() == 0);
+  CHECK(b->wait() == 0);
+  // 6400 points in batches of 32 by two workers: 100 steps.
+  const auto summary = read_json_file(f.folder.path("nodes/summary.json"));
+  REQUIRE(summary.ok());
+  CHECK(summary->find("steps")->as_number() == 100);
+  CHECK(largest_difference(parameters(f.folder.path("local")), parameters(f.folder.path("nodes"))) <= 1e-5);
+}
+
+TEST_CASE("nodes: short floats on the wire train about the same") {
+  const cluster_folder f;
+  const auto run = [&](const std::string& format) {
+    const auto leading = f.coordinator({"--set", "network.wire_format=" + format}, format);
+    const auto node = f.start({"node", "--join", f.address(format), "--threads", "1"}, "node.txt");
+    REQUIRE(leading->wait() == 0);
+    return parameters(f.folder.path(format));
+  };
+  const auto exact = run("float32");
+  const double coarse = largest_difference(exact, run("bfloat16"));
+  CHECK(coarse > 0.0);
+  CHECK(coarse < 0.05);
+  CHECK(largest_difference(exact, run("float16")) < 0.01);
+}
+
+TEST_CASE("nodes: with certificates; the coordinator's name is asked for, and strangers stay out") {
+  const cluster_folder f;
+  REQUIRE(run_triage({"keygen", f.folder.path("keys")}, f.folder.path("keygen.txt")).exit_code == 0);
+  const auto keys = [&](const std::string& who) { return f.folder.path("keys/" + who); };
+  const auto leading = f.coordinator({"--tls", keys("coordinator")}, "tls");
+  const auto stranger = run_triage(
+      {"node", "--join", f.address("tls"), "--wait", "0.1", "--name", "stranger"}, f.folder.path("s.txt"));
+  CHECK(stranger.exit_code == 75);
+  const auto node =
+      f.start({"node", "--join", f.address("tls"), "--threads", "1", "--tls", keys("node-1")}, "node.txt");
+  CHECK(leading->wait() == 0);
+  CHECK(node->wait() == 0);
+  CHECK(f.said("tls").find("node-1 joined") != std::string::npos);
+  CHECK(f.said("tls").find("refused a connection from 127.0.0.1") != std::string::npos);
+  // A node's certificate does not make a coordinator.
+  const auto fake = f.coordinator({"--tls", keys("node-2")}, "fake");
+  const auto deceived =
+      run_triage({"node", "--join", f.address("fake"), "--wait", "0.1", "--tls", keys("node-1")},
+                 f.folder.path("d.txt"));
+  CHECK(deceived.exit_code == 75);
+  CHECK_MESSAGE(deceived.output.find("not of \"coordinator\"") != std::string::npos, deceived.output);
+}
+
+TEST_CASE("nodes: the status names members and who waits for whom") {
+  const cluster_folder f;
+  const auto leading = f.coordinator({"--min-workers", "2"}, "status");
+  const auto address = f.address("status");
+  const auto node = f.start({"node", "--join", address, "--threads", "1", "--name", "alone"}, "node.txt");
+  finished_process asked;
+  REQUIRE(eventually(10.0, [&] {
+    asked = run_triage({"status", address, "--json"}, f.folder.path("status.txt"));
+    return asked.output.find("alone/worker-0") != std::string::npos;
+  }));
+  const auto status = parse_json(asked.output, "status");
+  REQUIRE_MESSAGE(status.ok(), asked.output);
+  CHECK(status->find("phase")->as_string() == "waiting for workers");
+  CHECK(status->find("nodes")->as_array().size() == 1);
+  const auto text = run_triage({"status", address}, f.folder.path("status.txt")).output;
+  CHECK_MESSAGE(
+      text.find("coordinator waits for 1 more workers from nodes that may join") != std::string::npos, text);
+  CHECK(run_triage({"status", "127.0.0.1:1"}, f.folder.path("status.txt")).exit_code == 75);
+}
+
+TEST_CASE("nodes: nobody comes: a checkpoint, exit code 75, and resume goes on") {
+  const cluster_folder f;
+  auto leading = f.coordinator({"--wait", "0.5"}, "alone");
+  CHECK(leading->wait() == 75);
+  CHECK(std::filesystem::exists(f.folder.path("alone/checkpoints/latest/DONE")));
+  const auto resumed = run_triage({"resume", f.folder.path("alone"), "--set", "runtime.workers=1", "--quiet"},
+                                  f.folder.path("resumed.txt"));
+  CHECK_MESSAGE(resumed.exit_code == 0, resumed.output);
+}
+
+TEST_CASE("nodes: other data is refused with both fingerprints, exit code 3") {
+  const cluster_folder f;
+  write_text(f.folder.path("a.csv"), "x,y,label\n1,2,a\n2,1,b\n3,4,a\n4,3,b\n");
+  write_text(f.folder.path("b.csv"), "x,y,label\n1,2,a\n2,1,b\n3,4,a\n4,9,b\n");
+  write_text(f.file, R"({"data": {"format": "csv", "train": ")" + f.folder.path("a.csv") +
+                         R"(", "label_column": "label"}, "model": [{"type": "dense", "units": 2}],
+                         "optimizer": {"type": "sgd"}, "batch_size": 2})");
+  const auto leading = f.coordinator({"--wait", "20"}, "csv");
+  const auto address = f.address("csv");
+  REQUIRE_MESSAGE(!address.empty(), f.said("csv"));
+  // The same description with another file behind it.
+  write_text(f.folder.path("a.csv"), file_text(f.folder.path("b.csv")));
+  const auto node = run_triage({"node", "--join", address, "--wait", "1"}, f.folder.path("node.txt"));
+  CHECK_MESSAGE(node.exit_code == 3, node.output);
+  CHECK(node.output.find("fingerprint") != std::string::npos);
+}
+
+TEST_CASE("launch: local nodes, and hosts through ssh") {
+  const cluster_folder f;
+  const auto local = run_triage(
+      {"launch", f.file, "--local", "2", "--run-dir", f.folder.path("l"), "--quiet"}, f.folder.path("l.txt"));
+  CHECK_MESSAGE(local.exit_code == 0, local.output);
+  CHECK(local.output.find("local-2 joined") != std::string::npos);
+
+  // An ssh that runs the command here.
+  const auto bin = f.folder.path("bin");
+  std::filesystem::create_directory(bin);
+  write_text(bin + "/ssh", "#!/bin/sh\nfor last; do :; done\nexec /bin/sh -c \"$last\"\n");
+  std::filesystem::permissions(bin + "/ssh", std::filesystem::perms::owner_all);
+  write_text(f.folder.path("hosts"),
+             std::string("# two\nme@one threads=1 program=" TRIAGE_BINARY_DIR "/triage\n"));
+  const std::string path = bin + ":" + std::getenv("PATH");
+  const std::string before = std::getenv("PATH");
+  setenv("PATH", path.c_str(), 1);
+  const auto remote = run_triage({"launch", f.file, "--hosts", f.folder.path("hosts"), "--listen",
+                                  "127.0.0.1:0", "--run-dir", f.folder.path("h"), "--quiet"},
+                                 f.folder.path("h.txt"));
+  setenv("PATH", before.c_str(), 1);
+  CHECK_MESSAGE(remote.exit_code == 0, remote.output);
+
+  write_text(f.folder.path("hosts"), "one threads=many\n");
+  const auto wrong =
+      run_triage({"launch", f.file, "--hosts", f.folder.path("hosts"), "--listen", "127.0.0.1:0"},
+                 f.folder.path("w.txt"));
+  CHECK(wrong.exit_code == 2);
+  CHECK_MESSAGE(wrong.output.find("hosts, line 1") != std::string::npos, wrong.output);
+}
+
+TEST_CASE("nodes: without certificates nobody listens to or joins other machines unasked") {
+  const cluster_folder f;
+  const auto open = run_triage({"train", f.file, "--run-dir", f.folder.path("o"), "--listen", "0.0.0.0:0"},
+                               f.folder.path("o.txt"));
+  CHECK(open.exit_code == 2);
+  CHECK(open.output.find("--insecure") != std::string::npos);
+  const auto node = run_triage({"node", "--join", "192.0.2.1:7070"}, f.folder.path("n.txt"));
+  CHECK(node.exit_code == 2);
+  CHECK(run_triage({"node", "--join", "nowhere"}, f.folder.path("n.txt")).exit_code == 2);
+  CHECK(run_triage({"train", f.file, "--tls", "x"}, f.folder.path("n.txt")).exit_code == 2);
+  CHECK(run_triage({"train", f.file, "--set", "runtime.workers=0"}, f.folder.path("n.txt")).exit_code == 2);
+}
