@@ -148,7 +148,8 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
   // A certificate's name is proven; another is only what the node calls itself.
   const auto name = free_name(l->peer().empty() ? hello.name : l->peer(), address);
   const auto weak = weak_from_this();
-  auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l);
+  auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l,
+                                            std::size_t{hello.threads} + hello.estimators);
   node->begin([weak, raw = std::weak_ptr(node), address](const std::string& reason) {
     const auto self = weak.lock();
     if (const auto n = raw.lock(); self && n)

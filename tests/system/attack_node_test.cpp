@@ -42,6 +42,15 @@ public:
     REQUIRE(read.ok());
     return read.take();
   }
+  std::optional<received_score_order> score_order(std::size_t number = 1) {
+    const auto f = tensor->told->wait_for(frame_kind::score_order, number);
+    if (!f)
+      return std::nullopt;
+    gradient_size = tensor->told->wait_for(frame_kind::parameters)->announced_floats;
+    auto read = read_score_order(f->head, points);
+    REQUIRE(read.ok());
+    return read.take();
+  }
   /// A result that fits the order.
   [[nodiscard]] train_result result_for(const received_train_order& o, float value = 0.0F) const {
     train_result r;
@@ -125,7 +134,7 @@ void check_checkpoints(const std::string& run) {
     REQUIRE_MESSAGE(content.ok(), path);
     for (const auto& tensor : content->model)
       CHECK_MESSAGE(all_finite(tensor.values), path << ": " << tensor.name);
-    for (const auto& entry : content->state.entries())
+    for (const auto& entry : content->state.entries()) // moments, the mean gradient that projections are on
       if (const auto* values = std::get_if<std::vector<float>>(&entry.data))
         CHECK_MESSAGE(all_finite(*values), path << ": " << entry.name);
   }
@@ -186,6 +195,83 @@ TEST_CASE("attack: workers whose results do not fit, or are not finite") {
   check_checkpoints(run);
   MESSAGE(reasons.size() << " misdeeds, " << dropped << " results not finite: peak memory "
                          << undisturbed().peak_mb << " MB undisturbed, " << p.peak_mb() << " MB attacked");
+  net.io.stop();
+}
+
+TEST_CASE("attack: estimators whose scores do not fit, or are not finite") {
+  const temporary_folder folder;
+  const auto run = folder.path("run");
+  const std::string file = folder.path("run.json");
+  write_text(file, R"({
+    "data": {"format": "synthetic", "kind": "blobs", "train_size": 4000, "test_size": 500, "features": 16, "classes": 5},
+    "model": [{"type": "dense", "units": 32, "activation": "relu"}, {"type": "dense", "units": 5}],
+    "optimizer": {"type": "sgd", "learning_rate": 0.05, "momentum": 0.9}, "batch_size": 16,
+    "sampling": {"type": "pps_epoch", "score": "projection", "gate": {"mode": "off"},
+                 "estimator": {"type": "renew_round_robin", "renew_ratio": 0.5}}})");
+  coordinator_process p(run,
+                        {file, "--set", "duration={\"seconds\":" + std::to_string(attack_seconds()) + "}",
+                         "--set", "checkpoint.every_epochs=5", "--set", "runtime.estimators=1"});
+  network_thread net;
+  const auto scores_for = [](const received_score_order& o, float value) {
+    return measured_scores{std::vector<float>(o.ids.size(), value), {}, o.version, 0.001};
+  };
+  struct misdeed_of_scores {
+    std::function<measured_scores(const received_score_order&)> scores;
+    std::size_t orders; ///< until it is thrown out; 0: it may go on
+  };
+  const std::vector<misdeed_of_scores> all = {
+      {[&](const auto& o) {
+         auto m = scores_for(o, 1.0F);
+         m.scores.push_back(1.0F);
+         return m;
+       },
+       1},
+      {[](const auto&) { return measured_scores{}; }, 1},
+      {[&](const auto& o) {
+         auto m = scores_for(o, 1.0F);
+         ++m.version;
+         return m;
+       },
+       1},
+      {[&](const auto& o) {
+         auto m = scores_for(o, 1.0F);
+         m.gradient = {1.0F, 2.0F};
+         return m;
+       },
+       1},
+      {[&](const auto& o) { return scores_for(o, nan_float); }, 3},
+  };
+  std::uint64_t instance = 200;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(i);
+    fake_node n(net, p.port(), ++instance);
+    REQUIRE(n.accepted);
+    n.join(0, slot_role::estimator);
+    for (std::size_t order = 1; order <= all[i].orders; ++order) {
+      const auto o = n.score_order(order);
+      REQUIRE(o);
+      n.tensor->send(to_frame(0, all[i].scores(*o), float_format::float32));
+    }
+    if (all[i].orders == 1)
+      CHECK(n.thrown_out());
+    else
+      CHECK(n.tensor->told->wait_for(frame_kind::dismissed));
+  }
+  fake_node poisoner(net, p.port(), ++instance); // good scores, and a gradient that would stay in every mean
+  poisoner.join(0, slot_role::estimator);
+  for (std::size_t order = 1; order <= 5; ++order) {
+    const auto o = poisoner.score_order(order);
+    REQUIRE(o);
+    auto m = scores_for(*o, 1.0F);
+    m.gradient.assign(poisoner.gradient_size, nan_float);
+    poisoner.tensor->send(to_frame(0, m, float_format::float32));
+  }
+  CHECK(poisoner.score_order(6));
+  CHECK_MESSAGE(p.wait() == 0, p.log());
+  CHECK_MESSAGE(p.log().find("three orders in a row gave scores that are not finite") != std::string::npos,
+                p.log());
+  check_checkpoints(run);
+  CHECK(read_json_file(run + "/summary.json")->find("test_accuracy")->as_number() > 0.8);
   net.io.stop();
 }
 
