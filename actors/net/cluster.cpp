@@ -139,6 +139,7 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
   if (banned_.contains(hello.instance))
     return refuse(l, address,
                   {"it was quarantined for results that were not finite; restart it to try again", false});
+  forget_half_joined();
   if (nodes_.size() >= most_nodes)
     return refuse(l, address, {"there are too many nodes", true});
   for (const auto& known : std::vector(nodes_))
@@ -147,15 +148,14 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
   // A certificate's name is proven; another is only what the node calls itself.
   const auto name = free_name(l->peer().empty() ? hello.name : l->peer(), address);
   const auto weak = weak_from_this();
-  auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l);
-  node->begin([weak, raw = std::weak_ptr(node)](const std::string& reason) {
+  auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l,
+                                            std::size_t{hello.threads} + hello.estimators);
+  node->begin([weak, raw = std::weak_ptr(node), address](const std::string& reason) {
     const auto self = weak.lock();
     if (const auto n = raw.lock(); self && n)
-      self->node_ended(n, reason);
+      self->node_ended(n, address, reason);
   });
   nodes_.push_back(node);
-  const double time = steady_clock().now();
-  std::erase_if(tokens_, [&](const auto& t) { return t.second.until < time; });
   welcome_message m;
   m.name = name;
   m.token = new_token();
@@ -164,11 +164,19 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
   m.layout = layout_;
   m.heartbeat_seconds = setup_->config.heartbeat_seconds;
   m.tracing = run_->context->tracing;
-  tokens_[m.token] = {node, time + token_seconds};
+  tokens_[m.token] = {node, steady_clock().now() + token_seconds};
   l->send(to_frame(m));
-  caf::anon_send(run_->monitor,
-                 remark_report{"network", fmt::format("{} joined from {} with {} workers and {} estimators",
-                                                      name, address, hello.threads, hello.estimators)});
+}
+
+/// Whoever has not opened its second link by now keeps a place from others.
+void cluster::forget_half_joined() {
+  const double time = steady_clock().now();
+  std::vector<std::shared_ptr<remote_node>> late;
+  for (const auto& [token, invited] : tokens_)
+    if (invited.until < time)
+      late.push_back(invited.node);
+  for (const auto& n : late)
+    n->close("it did not open its second link in time"); // which forgets the token
 }
 
 void cluster::attach(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address) {
@@ -181,17 +189,25 @@ void cluster::attach(const std::shared_ptr<link>& l, const hello_message& hello,
     return refuse(l, address, {"its certificate is not the one of its control link", false});
   node->attach_tensor_link(l);
   l->send(frame(frame_kind::accepted));
+  caf::anon_send(
+      run_->monitor,
+      remark_report{"network", fmt::format("{} joined from {} with {} workers and {} "
+                                           "estimators",
+                                           node->name(), address, hello.threads, hello.estimators)});
 }
 
-void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::string& reason) {
+void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::string& address,
+                         const std::string& reason) {
   listener_->connection_ended();
   if (node->has_tensor_link())
     listener_->connection_ended();
   std::erase(nodes_, node);
   std::erase_if(tokens_, [&](const auto& t) { return t.second.node == node; });
-  if (!over_)
+  if (!over_ && node->has_tensor_link())
     caf::anon_send(run_->monitor,
                    warning_report{"network", fmt::format("{} is gone: {}", node->name(), reason)});
+  else if (!over_)
+    listener_->refuse(address, reason); // it never took part: one line, however often it tries
   if (nodes_.empty() && over_)
     say_done();
 }

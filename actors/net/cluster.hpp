@@ -47,7 +47,9 @@ private:
   void attach(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
   void tell_status(const std::shared_ptr<link>& l);
   void refuse(const std::shared_ptr<link>& l, const std::string& address, const refusal_message& m);
-  void node_ended(const std::shared_ptr<remote_node>& node, const std::string& reason);
+  void forget_half_joined();
+  void node_ended(const std::shared_ptr<remote_node>& node, const std::string& address,
+                  const std::string& reason);
   void say_done();
   [[nodiscard]] std::string free_name(std::string wanted, const std::string& address) const;
 

@@ -16,10 +16,7 @@ constexpr std::chrono::milliseconds pause_without_descriptors{100};
 /// One connection on its way in: handshake, then the first frame, all within the time limit.
 struct listener::greeting : link_handler, std::enable_shared_from_this<greeting> {
   greeting(std::shared_ptr<listener> o, boost::asio::io_context& context, std::string a)
-      : owner(std::move(o)), timer(context), address(std::move(a)) {
-    ++owner->handshakes_;
-  }
-  ~greeting() override { --owner->handshakes_; }
+      : owner(std::move(o)), timer(context), address(std::move(a)) {}
 
   void limit_time() {
     timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -133,9 +130,15 @@ void listener::greet(tcp::socket socket) {
   boost::system::error_code ec;
   const auto peer = socket.remote_endpoint(ec);
   const std::string address = ec ? "an unknown address" : peer.address().to_string();
-  if (handshakes_ >= options_.most_handshakes)
-    return refuse(address, "too many connections are introducing themselves at once");
+  std::erase_if(greetings_, [](const auto& known) { return known.expired(); });
+  // The one that has taken longest goes: a crowd of silent ones must not keep out who introduces himself.
+  if (greetings_.size() >= options_.most_handshakes) {
+    if (const auto oldest = greetings_.front().lock())
+      oldest->drop("too many connections are introducing themselves at once");
+    greetings_.pop_front();
+  }
   auto g = std::make_shared<greeting>(shared_from_this(), context_, address);
+  greetings_.push_back(g);
   g->limit_time();
   g->raw = make_byte_stream(std::move(socket), options_.tls);
   // The handler holds the greeting, and the greeting the stream, which is not moved before the handshake

@@ -5,6 +5,7 @@
 #include "actors/net/net_address.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <set>
@@ -16,7 +17,7 @@ struct listener_options {
   std::shared_ptr<boost::asio::ssl::context> tls; ///< null: plain
   link_options links;
   double handshake_seconds = 5.0;      ///< from the connection to the first frame
-  std::size_t most_handshakes = 64;    ///< at once; more are closed unheard
+  std::size_t most_handshakes = 64;    ///< at once; of more, the oldest is closed
   std::size_t most_connections = 4096; ///< that have introduced themselves
 };
 
@@ -55,7 +56,7 @@ private:
   boost::asio::steady_timer pause_;
   listener_options options_;
   events events_;
-  std::size_t handshakes_ = 0;
+  std::deque<std::weak_ptr<greeting>> greetings_; ///< oldest first
   std::size_t connections_ = 0;
   std::set<std::string> complained_;
 };

@@ -11,7 +11,6 @@
 namespace triage {
 
 namespace {
-constexpr std::size_t most_slots = 2048;
 constexpr std::size_t largest_head = std::size_t{16} << 20U;
 } // namespace
 
@@ -40,9 +39,10 @@ struct remote_node::tensor_handler final : link_handler {
 };
 
 remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
-                         std::uint64_t instance, std::shared_ptr<link> control)
+                         std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots)
     : run_(std::move(run)), context_(context), name_(std::move(name)), instance_(instance),
-      control_(std::move(control)), pool_(run_->context->setup->net->parameters().size()) {}
+      control_(std::move(control)), most_slots_(most_slots),
+      pool_(run_->context->setup->net->parameters().size()) {}
 
 void remote_node::begin(std::function<void(const std::string&)> ended) {
   ended_ = std::move(ended);
@@ -224,7 +224,7 @@ result<void> remote_node::take_join(std::span<const std::uint8_t> head) {
   const auto m = read_join(head);
   if (!m.ok())
     return m.error();
-  if (slots_.contains(m->slot) || slots_.size() >= most_slots)
+  if (slots_.contains(m->slot) || slots_.size() >= most_slots_)
     return run_error("it joined twice under one number, or too often");
   const std::string full_name = fmt::format("{}/{}", name_, m->name);
   slots_[m->slot] = {m->role, m->role == slot_role::worker

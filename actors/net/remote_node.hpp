@@ -40,7 +40,7 @@ struct cluster_run {
 class remote_node : public std::enable_shared_from_this<remote_node> {
 public:
   remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
-              std::uint64_t instance, std::shared_ptr<link> control);
+              std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots);
 
   /// Listens to the control link. `ended` is called once, on the network's thread.
   void begin(std::function<void(const std::string& reason)> ended);
@@ -96,6 +96,7 @@ private:
   std::string name_;
   std::uint64_t instance_;
   std::shared_ptr<link> control_;
+  std::size_t most_slots_; ///< workers and estimators that it announced
   std::shared_ptr<link> tensor_;
   std::function<void(const std::string&)> ended_;
   bool over_ = false;

@@ -28,6 +28,7 @@ struct received_frame {
   bytes head;
   std::vector<float> floats;
   double at = 0.0;
+  std::size_t announced_floats = 0;
 };
 
 /// Remembers what a link tells, and lets another thread wait for it.
@@ -36,6 +37,7 @@ public:
   /// Where floats go; by default to a vector of their own.
   std::function<result<std::span<float>>(const frame_header&)> placing;
   std::function<result<void>(const frame_header&)> arriving;
+  bool keeps_floats = true;
 
   result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t>) override {
     ++places;
@@ -52,8 +54,8 @@ public:
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     {
       const std::lock_guard guard(mutex_);
-      frames_.push_back({header.kind, {head.begin(), head.end()}, {}, seconds_now()});
-      if (header.bulk_floats > 0)
+      frames_.push_back({header.kind, {head.begin(), head.end()}, {}, seconds_now(), header.bulk_floats});
+      if (header.bulk_floats > 0 && keeps_floats)
         frames_.back().floats.assign(present_.begin(), present_.end());
     }
     changed_.notify_all();
@@ -78,6 +80,20 @@ public:
     return changed_.wait_for(guard, std::chrono::seconds(5), [&] { return closes_ > 0; }) ? reason_
                                                                                           : "STILL OPEN";
   }
+  /// The `count`th frame of a kind; nothing when it closes before, or does not come in time.
+  std::optional<received_frame> wait_for(frame_kind kind, std::size_t count = 1) {
+    std::optional<received_frame> found;
+    const auto is_there = [&] {
+      std::size_t seen = 0;
+      for (const auto& f : frames_)
+        if (f.kind == kind && ++seen == count)
+          found = f;
+      return found || closes_ > 0;
+    };
+    std::unique_lock guard(mutex_);
+    changed_.wait_for(guard, std::chrono::seconds(10), is_there);
+    return found;
+  }
   std::vector<received_frame> frames() {
     const std::lock_guard guard(mutex_);
     return frames_;
@@ -99,7 +115,7 @@ private:
 };
 
 /// The network's thread and a port to meet at.
-struct network {
+struct network_thread {
   io_thread io;
   tcp::acceptor acceptor{io.context(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
 
@@ -134,7 +150,7 @@ struct network {
 
 /// A link whose other end is a mere socket that does what the test says.
 struct exposed_link {
-  network net;
+  network_thread net;
   tcp::socket raw{net.io.context()};
   std::shared_ptr<recorder> told = std::make_shared<recorder>();
   std::shared_ptr<link> l;
@@ -164,7 +180,7 @@ struct exposed_link {
       if (!h.ok() || rest.size() < frame_header::size + h->head_bytes + h->bulk_bytes())
         break;
       const auto head = rest.subspan(frame_header::size, h->head_bytes);
-      out.push_back({h->kind, {head.begin(), head.end()}, {}, 0.0});
+      out.push_back({h->kind, {head.begin(), head.end()}, {}, 0.0, h->bulk_floats});
       out.back().floats.resize(h->bulk_floats);
       rest = rest.subspan(frame_header::size + h->head_bytes + h->bulk_bytes());
     }
@@ -174,7 +190,7 @@ struct exposed_link {
 
 /// Two links that talk to each other.
 struct link_pair {
-  network net;
+  network_thread net;
   std::shared_ptr<recorder> told_a = std::make_shared<recorder>(), told_b = std::make_shared<recorder>();
   std::shared_ptr<link> a, b;
 
