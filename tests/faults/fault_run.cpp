@@ -76,6 +76,7 @@ std::vector<std::string> scenario::overrides() const {
   };
   set(R"(model=[{"type":"dense","units":64,"activation":"relu"},{"type":"dense","units":10}])");
   set("optimizer.momentum=0");
+  set("optimizer.learning_rate=0.02"); // more of it makes lag, and with it the number of workers, matter
   set("optimizer.nesterov=false");
   set("sampling=" + sampling);
   set(fmt::format("duration.epochs={}", epochs));
