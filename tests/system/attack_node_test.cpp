@@ -278,7 +278,7 @@ TEST_CASE("attack: estimators whose scores do not fit, or are not finite") {
 TEST_CASE("attack: a node that joins under all the numbers there are") {
   const temporary_folder folder;
   const auto run = folder.path("run");
-  coordinator_process p(run, {"examples/fashion_mlp.json", "--set", "duration.epochs=2"});
+  coordinator_process p(run, {"examples/fashion_mlp.json", "--set", "duration.epochs=1"});
   network_thread net;
   const fake_node n(net, p.port(), 1);
   REQUIRE(n.accepted);

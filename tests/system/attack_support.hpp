@@ -105,7 +105,7 @@ private:
 
 /// What is attacked, for about as long as attacks last: an epoch takes one to two seconds.
 inline std::vector<std::string> attacked_description() {
-  const int epochs = static_cast<int>(attack_seconds() / 1.5) + 1;
+  const int epochs = static_cast<int>(attack_seconds() / 1.75) + 1;
   return {"examples/fashion_mlp.json", "--set", "duration.epochs=" + std::to_string(epochs)};
 }
 
