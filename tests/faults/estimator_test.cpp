@@ -50,6 +50,7 @@ TEST_CASE("faults: kill -9 of an estimator's node") {
                           comes_back ? ", and it comes back" : ""));
     fault_run run(s);
     run.begin();
+    REQUIRE_MESSAGE(run.wait_for_scores(60.0), run.log());
     REQUIRE_MESSAGE(run.wait_until(moment), run.log());
     run.signal_node("e", SIGKILL);
     check_detected(run.wait_for_log("e/estimator-0 left the run", 1, 20.0), killed_seconds, tally);

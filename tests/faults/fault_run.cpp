@@ -95,13 +95,14 @@ fault_run::fault_run(scenario s) : scenario_(std::move(s)), port_(free_port()) {
 
 void fault_run::begin() {
   start_coordinator();
-  for (const auto& w : scenario_.workers)
-    start_node(w);
+  // Estimators first: training begins with the first worker, and they shall be there for it.
   for (const auto& e : scenario_.estimators)
     start_node(e, "estimator");
-  REQUIRE_MESSAGE(wait_for_members(scenario_.workers, 60.0) >= 0.0, log());
   for (const auto& e : scenario_.estimators)
     REQUIRE_MESSAGE(wait_for_log(e + " joined from", 1, 60.0) >= 0.0, log());
+  for (const auto& w : scenario_.workers)
+    start_node(w);
+  REQUIRE_MESSAGE(wait_for_members(scenario_.workers, 60.0) >= 0.0, log());
 }
 
 void fault_run::start_coordinator() {
@@ -181,6 +182,14 @@ double fault_run::wait_for_members(const std::vector<std::string>& names, double
         });
       },
       0.05);
+}
+
+bool fault_run::wait_for_scores(double seconds) const {
+  const auto scored = [&] {
+    const auto s = status();
+    return s && figure(*s->find("priorities"), "samples_scored") > 0.0;
+  };
+  return wait_for(seconds, scored, 0.02) >= 0.0;
 }
 
 bool fault_run::wait_until(double fraction, double seconds) const {

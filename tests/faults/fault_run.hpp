@@ -62,6 +62,8 @@ public:
   [[nodiscard]] std::vector<std::string> members() const;
   /// Seconds until all of them train; -1: not in time.
   double wait_for_members(const std::vector<std::string>& names, double seconds) const;
+  /// Until an estimator has measured something; false: not in time.
+  [[nodiscard]] bool wait_for_scores(double seconds) const;
   /// Until that part of the run's epochs is trained; false: the run ended or hung before.
   [[nodiscard]] bool wait_until(double fraction, double seconds = 120.0) const;
   /// Seconds until the log holds the text `count` times, -1: not in time.
