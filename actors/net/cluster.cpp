@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <future>
 #include <openssl/rand.h>
+#include <sys/resource.h>
 
 namespace triage {
 
@@ -43,6 +44,15 @@ struct answered final : link_handler {
   std::shared_ptr<listener> owner;
 };
 
+/// Checkpoints and other files need descriptors too, however many connections there are.
+std::size_t affordable_connections(std::size_t wanted) {
+  constexpr rlim_t kept = 256;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return wanted;
+  return std::min<std::size_t>(wanted, limit.rlim_cur - std::min(kept, limit.rlim_cur / 2));
+}
+
 constexpr double farewell_seconds = 1.0;
 constexpr std::size_t largest_small_head = 64; ///< of heartbeats
 
@@ -57,6 +67,7 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
       return tls.error();
     l.tls = tls.take();
   }
+  l.most_connections = affordable_connections(l.most_connections);
   const auto& config = setup->config;
   l.links.heartbeat_seconds = config.heartbeat_seconds;
   l.links.network = config.network;

@@ -37,10 +37,11 @@ inline std::size_t count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
-inline void raise_descriptor_limit() {
+/// Of this process and those that it starts; by default as many as the system permits.
+inline void limit_descriptors(rlim_t most = RLIM_INFINITY) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
+  limit.rlim_cur = std::min(most, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 

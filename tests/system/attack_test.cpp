@@ -179,7 +179,7 @@ void lie(std::uint16_t port, rng& random) {
 } // namespace
 
 TEST_CASE("attack: strangers at an encrypted port") {
-  raise_descriptor_limit();
+  limit_descriptors();
   (void)undisturbed();
   const temporary_folder folder;
   const auto credentials = [&](const std::string& authority, const std::string& name, const validity& v) {
@@ -230,7 +230,7 @@ TEST_CASE("attack: strangers at an encrypted port") {
 }
 
 TEST_CASE("attack: strangers at an open port, who know the protocol") {
-  raise_descriptor_limit();
+  limit_descriptors();
   (void)undisturbed();
   const temporary_folder folder;
   const auto run = folder.path("run");
@@ -257,4 +257,32 @@ TEST_CASE("attack: strangers at an open port, who know the protocol") {
   CHECK(welcomed >= 1);
   check_unharmed(p, run, "open port", *opened);
   net.io.stop();
+}
+
+TEST_CASE("attack: nodes that take all connections there are, and do not go when the run is over") {
+  (void)undisturbed();
+  const temporary_folder folder;
+  const auto run = folder.path("run");
+  limit_descriptors(256);
+  coordinator_process p(run, attacked_description());
+  limit_descriptors();
+  std::vector<raw_socket> all;
+  const auto ping = bytes_of_frame(frame(frame_kind::ping, bytes(8, 1)));
+  std::uint64_t instance = 0;
+  for (const double begin = seconds_now();
+       p.running() && seconds_now() < begin + 3.0 * undisturbed().seconds + 20.0;) {
+    while (all.size() < 400) {
+      all.emplace_back(p.port());
+      all.back().send(bytes_of_frame(hello_frame(peer_role::control, ++instance)));
+    }
+    for (auto& s : all)
+      if (s.still_open())
+        s.send(ping);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  REQUIRE_MESSAGE(!p.running(), "it waits for nodes that stay");
+  CHECK_MESSAGE(p.wait() == 0, p.log());
+  CHECK(model_of(run) == undisturbed().model);
+  CHECK_MESSAGE(p.log().find("not written") == std::string::npos, p.log());
+  CHECK(count_of(p.log(), "127.0.0.1") < 10);
 }
