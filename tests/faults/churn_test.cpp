@@ -145,7 +145,7 @@ TEST_CASE("faults: half of the nodes leave and join every five seconds") {
   // To the end of a whole epoch, so that visits can be counted, and with smaller steps, since the accuracy
   // after large ones is a matter of chance. Everybody finds the way back.
   const double reached = run.summary().find("epochs")->as_number();
-  const int epochs = static_cast<int>(reached) + 3;
+  const int epochs = static_cast<int>(reached) + 2;
   run.set_epochs(epochs);
   run.resume_coordinator({fmt::format("duration.epochs={}", epochs), small_steps});
   people.everybody_back();

@@ -128,7 +128,7 @@ TEST_CASE("faults: a node that is silent when the run ends does not keep it from
   fault_tally tally("silent at the end");
   (void)tally.begin_point(0);
   scenario s;
-  s.epochs = 2;
+  s.epochs = 1;
   s.more = {"network.heartbeat_seconds=20"}; // silence is noticed long after the end
   fault_run run(s);
   run.begin();
@@ -158,7 +158,7 @@ TEST_CASE("faults: one lost packet of a hundred, and 50 ms of latency") {
     s.policy = "bsp"; // both are there all the time: the same steps as undisturbed, to the bit
     s.min_workers = 2;
     s.epochs = 1;
-    s.subset = 0.0384;
+    s.subset = 0.0256;
     s.batch_size = 64;
     fault_run run(s);
     bad_network network(run.port(), random());
