@@ -4,9 +4,7 @@
 #include "core/rng.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
 namespace triage {
 
@@ -49,22 +47,7 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
   workspace_.prepare_training(setup_->config.batch_size, wanted_);
 }
 
-/// What a step would take on another machine, for experiments with the runtime.
-train_result batch_trainer::emulate(const train_order& order) {
-  std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(*setup_->config.emulated_step_ms));
-  mutable_blob gradient = gradients_.acquire();
-  train_result out;
-  out.lease = order.lease;
-  out.base_version = order.base.version;
-  if (setup_->point_score)
-    out.scores.assign(order.batch->ids.size(), 1.0F);
-  out.gradient = std::move(gradient).freeze();
-  return out;
-}
-
 train_result batch_trainer::train(const train_order& order) {
-  if (setup_->config.emulated_step_ms)
-    return emulate(order);
   const auto& ids = order.batch->ids;
   const auto batch = static_cast<std::int64_t>(ids.size());
   const auto input = workspace_.input(batch);

@@ -22,8 +22,6 @@ public:
   [[nodiscard]] workspace& compute() { return workspace_; }
 
 private:
-  [[nodiscard]] train_result emulate(const train_order& order);
-
   std::shared_ptr<const run_setup> setup_;
   workspace workspace_;
   std::vector<std::unique_ptr<augmentation>> augmentations_;

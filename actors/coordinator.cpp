@@ -20,6 +20,7 @@ namespace triage {
 namespace {
 
 constexpr std::chrono::milliseconds watch_interval{250};
+constexpr std::uint64_t ticks_between_reports = 20;
 constexpr std::chrono::seconds status_patience{2};
 
 struct coordinator_state : run_effects {
@@ -72,6 +73,7 @@ struct coordinator_state : run_effects {
     summary = result;
     if (context->nodes) {
       nodes_present = true;
+      report_members();
       const bool final = result.status != run_status::interrupted && result.status != run_status::starved;
       context->nodes->finish(
           final, [me = caf::actor_cast<coordinator_actor>(self)] { caf::anon_send(me, nodes_dismissed{}); });
@@ -107,6 +109,7 @@ struct coordinator_state : run_effects {
     return std::any_of(children.begin(), children.end(),
                        [&](const auto& child) { return child->address() == address; });
   }
+  void report_members();
   void answer_status(caf::typed_response_promise<status_answer> promise);
   void end_when_alone();
   void spawn_everybody(std::optional<resume_point>& resume);
@@ -123,7 +126,8 @@ struct coordinator_state : run_effects {
   std::vector<worker_entry> workers;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
-  bool nodes_present = false;         ///< they have not all taken their leave
+  std::uint64_t ticks = 0;
+  bool nodes_present = false; ///< they have not all taken their leave
   lane_recorder lane;
 };
 
@@ -141,6 +145,10 @@ void coordinator_state::spawn_everybody(std::optional<resume_point>& resume) {
   controller->expect_members(static_cast<std::size_t>(config.workers));
   for (std::int64_t i = 0; i < config.workers; ++i)
     watch(spawn_worker(*self, context, me, monitor, fmt::format("worker-{}", i)));
+}
+
+void coordinator_state::report_members() {
+  self->send(monitor, members_report{members_json(controller->state(), context->nodes->nodes())});
 }
 
 void coordinator_state::answer_status(caf::typed_response_promise<status_answer> promise) {
@@ -264,9 +272,13 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         return promise;
       },
       [self](const watch_tick&) {
-        self->state.controller->tick();
-        if (!self->state.summary)
-          self->delayed_send(self, watch_interval, watch_tick{});
+        auto& s = self->state;
+        s.controller->tick();
+        if (s.summary)
+          return;
+        if (++s.ticks % ticks_between_reports == 0)
+          s.report_members();
+        self->delayed_send(self, watch_interval, watch_tick{});
       },
       [self](const nodes_dismissed&) {
         self->state.nodes_present = false;

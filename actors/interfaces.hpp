@@ -101,6 +101,8 @@ using monitor_actor = caf::typed_actor<
     caf::reacts_to<progress_report>,
     // Figures on held-out data.
     caf::reacts_to<evaluation_report>,
+    // What members and nodes have done so far.
+    caf::reacts_to<members_report>,
     // Something a person should know.
     caf::reacts_to<warning_report>,
     // Something worth a line in the log.

@@ -131,6 +131,12 @@ struct warning_report {
   std::string text;
 };
 
+/// Coordinator -> monitor, every few seconds while nodes may join, and at the end: one record of
+/// metrics.jsonl about all members and nodes.
+struct members_report {
+  json_value record;
+};
+
 /// Anyone -> monitor: worth a line in the log, nothing is wrong.
 struct remark_report {
   std::string source;
@@ -171,6 +177,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::nodes_dismissed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::warning_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remark_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::members_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::sampling_status_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::run_finished)

@@ -68,6 +68,7 @@ monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_sta
       [self](const evaluation_report& m) {
         self->state.reporter->evaluation(m.progress, m.figures, m.sampling);
       },
+      [self](const members_report& m) { self->state.reporter->members(m.record); },
       [self](const warning_report& m) { self->state.reporter->warning(m.source, m.text); },
       [self](const remark_report& m) { self->state.reporter->remark(m.source, m.text); },
       [self](trace_lane& lane) { self->state.lanes.push_back(std::move(lane)); },

@@ -384,6 +384,7 @@ run_summary run_controller::summarise() const {
   s.train_seconds = training_time_.seconds();
   if (s.train_seconds > 0.0)
     s.samples_per_second = static_cast<double>(s.samples_trained) / s.train_seconds;
+  s.worker_busy_seconds = meter_.worker_busy_seconds();
   const double scoring = account_.scoring_seconds;
   if (const double busy = meter_.worker_busy_seconds() + scoring; busy > 0.0)
     s.scoring_share = scoring / busy;

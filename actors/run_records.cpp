@@ -124,6 +124,7 @@ json_value to_json(const run_summary& s) {
   out.set("train_seconds", json_value(s.train_seconds));
   out.set("samples_per_second", json_value(s.samples_per_second));
   out.set("scoring_share", json_value(s.scoring_share));
+  out.set("worker_busy_seconds", json_value(s.worker_busy_seconds));
   out.set("dropped_results", json_value(s.dropped_results));
   json_value::array lost;
   for (const auto& name : s.lost_members)

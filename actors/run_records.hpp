@@ -123,6 +123,7 @@ struct run_summary {
   double train_seconds = 0.0;
   double samples_per_second = 0.0;
   double scoring_share = 0.0;
+  double worker_busy_seconds = 0.0; ///< of all workers together
   std::uint64_t dropped_results = 0;
   std::vector<std::string> lost_members;
   std::optional<evaluation_figures> figures;

@@ -147,6 +147,11 @@ void run_reporter::evaluation(const progress_report& report, const evaluation_fi
   log_.info("evaluate", line);
 }
 
+void run_reporter::members(json_value record) {
+  record.set("event", json_value("members"));
+  write(std::move(record));
+}
+
 void run_reporter::warning(const std::string& source, const std::string& text) {
   end_progress_line();
   log_.warn(source, text);

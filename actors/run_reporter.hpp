@@ -37,6 +37,8 @@ public:
   /// compute_seconds (busy time of workers and of scoring).
   void evaluation(const progress_report& report, const evaluation_figures& figures,
                   const sampling_status& sampling);
+  /// A record about members and nodes; its "event" is "members".
+  void members(json_value record);
   void warning(const std::string& source, const std::string& text);
   void remark(const std::string& source, const std::string& text);
   void finished(const run_summary& summary);

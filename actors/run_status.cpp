@@ -110,6 +110,15 @@ json_value status_json(const std::string& run_name, const run_state& state, cons
   return out;
 }
 
+json_value members_json(const run_state& state, const std::vector<remote_node::figures>& nodes) {
+  json_value out;
+  out.set("step", count(state.step));
+  out.set("train_seconds", number(state.train_seconds));
+  out.set("members", to_array(state.members));
+  out.set("nodes", to_array(nodes));
+  return out;
+}
+
 std::string status_text(const json_value& s) {
   std::string out = fmt::format("run        {}\nphase      {} for {:.1f} s\n", text_of(s, "run"),
                                 text_of(s, "phase"), number_of(s, "phase_seconds"));

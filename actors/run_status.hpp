@@ -12,7 +12,10 @@ namespace triage {
                                      const sampling_status& sampling,
                                      const std::vector<remote_node::figures>& nodes);
 
-/// The same for people.
+/// Members and nodes alone: a record for metrics.jsonl.
+[[nodiscard]] json_value members_json(const run_state& state, const std::vector<remote_node::figures>& nodes);
+
+/// The status for people.
 [[nodiscard]] std::string status_text(const json_value& status);
 
 } // namespace triage

@@ -27,6 +27,7 @@ command_action add_node_command(CLI::App& program) {
     std::string join;
     std::string role = "auto";
     std::uint32_t threads = 0;
+    std::uint32_t workers_per_thread = 1;
     std::string data;
     std::string name;
     std::string tls;
@@ -44,6 +45,12 @@ command_action add_node_command(CLI::App& program) {
       ->check(CLI::IsMember({"worker", "estimator", "auto"}));
   command->add_option("--threads", o->threads, "threads to compute on (default: all cores)")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option(
+          "--workers-per-thread", o->workers_per_thread,
+          "2: while one's result travels, the other computes; hides the network under asp and ssp, at the "
+          "price of staler gradients")
+      ->check(CLI::Range(1, 8));
   command->add_option("--data", o->data,
                       "where the data is on this machine (default: as in the description)");
   command->add_option("--name", o->name, "in logs and tables (default: the name of this machine)");
@@ -63,7 +70,8 @@ command_action add_node_command(CLI::App& program) {
     node.insecure = o->insecure;
     node.name = o->name.empty() ? machine_name() : o->name;
     const auto threads = o->threads > 0 ? o->threads : std::max(std::thread::hardware_concurrency(), 1U);
-    node.workers = o->role == "estimator" ? 0 : threads;
+    node.threads = threads;
+    node.workers = o->role == "estimator" ? 0 : threads * o->workers_per_thread;
     node.estimators = o->role == "estimator" ? threads : o->role == "auto" ? 1 : 0;
     node.data_path = o->data;
     node.wait_seconds = o->wait;

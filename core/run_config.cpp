@@ -87,11 +87,6 @@ void run_config::visit(option_visitor& v) {
              .doc = "with --listen: after so long with too few workers the run saves and ends, exit code 75",
              .min = 0},
             wait_seconds);
-    r.field({.name = "emulated_step_ms",
-             .doc = "for experiments with the runtime: workers wait so long instead of computing, and return "
-                    "a gradient of zeros; null: they compute",
-             .min = 0},
-            emulated_step_ms);
   });
   v.group({.name = "network", .doc = "between coordinator and nodes"}, [this](option_visitor& n) {
     n.field({.name = "heartbeat_seconds",

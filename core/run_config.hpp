@@ -48,7 +48,6 @@ struct run_config {
   bool ledger = true;
   std::int64_t min_workers = 1;
   double wait_seconds = 600.0;
-  std::optional<double> emulated_step_ms;
 
   double heartbeat_seconds = 0.5;
   std::string wire_format = "float32";

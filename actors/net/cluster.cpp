@@ -265,8 +265,8 @@ void cluster::shut_down() {
     for (const auto& n : std::vector(nodes_))
       n->close("the run is over");
     run_.reset();
-    // Behind the closing of all links: whoever still had one would keep actors alive, and the actor system,
-    // which waits for them, for ever.
+    // Links close in a turn of their own. Until they have, they hold the run's actors by their handlers, and
+    // the actor system would wait for those for ever: a silent node has not closed its links before.
     boost::asio::post(io_, [&] { stopped.set_value(); });
   });
   stopped.get_future().wait();

@@ -178,13 +178,8 @@ result<void> coordinator_session::control_frame(const frame_header& header,
     connect(peer_role::tensor);
     return {};
   }
-  case frame_kind::refusal: {
-    const auto m = read_refusal(head);
-    if (!m.ok())
-      return m.error();
-    shut({session_end::kind::refused, m->reason, m->again});
-    return {};
-  }
+  case frame_kind::refusal:
+    return take_refusal(head);
   case frame_kind::finished: {
     const auto final = read_pair(head);
     if (!final.ok())
@@ -209,13 +204,8 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     if (const auto welcomed = std::exchange(events_.welcomed, nullptr))
       welcomed(welcome_);
     return {};
-  case frame_kind::refusal: {
-    const auto m = read_refusal(head);
-    if (!m.ok())
-      return m.error();
-    shut({session_end::kind::refused, m->reason, m->again});
-    return {};
-  }
+  case frame_kind::refusal:
+    return take_refusal(head);
   case frame_kind::parameters: {
     const auto version = read_pair(head);
     if (!version.ok())
@@ -249,6 +239,14 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
   default:
     return run_error("it sent a frame that does not belong on the tensor link");
   }
+}
+
+result<void> coordinator_session::take_refusal(std::span<const std::uint8_t> head) {
+  const auto m = read_refusal(head);
+  if (!m.ok())
+    return m.error();
+  shut({session_end::kind::refused, m->reason, m->again});
+  return {};
 }
 
 void coordinator_session::dismiss(slot_number number) {

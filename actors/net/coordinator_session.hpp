@@ -77,6 +77,7 @@ private:
   [[nodiscard]] result<void> control_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> tensor_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<std::span<float>> place(const frame_header& header);
+  [[nodiscard]] result<void> take_refusal(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_train_order(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_score_order(std::span<const std::uint8_t> head);
   void dismiss(slot_number number);

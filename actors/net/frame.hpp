@@ -23,13 +23,11 @@ enum class frame_kind : std::uint16_t {
   refusal = 12,
   accepted = 13,
   // Control link.
-  report = 20,       ///< node -> coordinator: a warning or remark for the log
-  lane = 21,         ///< node -> coordinator: what an actor did, when tracing
-  figures = 22,      ///< node -> coordinator: what the node has done so far
-  leaving = 23,      ///< node -> coordinator: finish what is out, then let it go
-  finished = 24,     ///< coordinator -> node: the run is over
-  status = 25,       ///< coordinator -> whoever asked: where the run stands, as JSON
-  trace_please = 26, ///< coordinator -> node: send lanes when actors end
+  report = 20,   ///< node -> coordinator: a warning or remark for the log
+  lane = 21,     ///< node -> coordinator: what an actor did, when tracing
+  leaving = 23,  ///< node -> coordinator: finish what is out, then let it go
+  finished = 24, ///< coordinator -> node: the run is over
+  status = 25,   ///< coordinator -> whoever asked: where the run stands, as JSON
   // Tensor link.
   join = 40,       ///< a worker or estimator of the node wants orders
   joined = 41,     ///< its number
@@ -41,7 +39,6 @@ enum class frame_kind : std::uint16_t {
   train_result = 47,
   score_order = 48,
   scores = 49,
-  gradient_part = 50, ///< a stretch of a gradient, ahead of its train_result
 };
 
 /// What lies before every frame on the wire.

@@ -50,9 +50,9 @@ std::shared_ptr<coordinator_session> open_session(boost::asio::io_context& conte
 }
 
 struct node_config : caf::actor_system_config {
-  explicit node_config(std::size_t workers) {
+  explicit node_config(std::size_t threads) {
     set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", std::max<std::size_t>(workers, 1));
+    set("scheduler.max-threads", std::max<std::size_t>(threads, 1));
     set("scheduler.max-throughput", std::size_t{50});
   }
 };
@@ -174,7 +174,7 @@ private:
   session_end work(const std::shared_ptr<coordinator_session>& session,
                    const std::shared_ptr<session_news>& news, const welcome_message& welcome,
                    const std::stop_token& stop) {
-    node_config config(options_.workers);
+    node_config config(options_.threads);
     caf::actor_system system(config);
     caf::scoped_actor self(system);
     session->begin(context_->setup);

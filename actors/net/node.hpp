@@ -16,6 +16,8 @@ struct node_options {
   std::string tls_directory; ///< empty: no encryption
   bool insecure = false;     ///< allows no encryption beyond this machine
   std::string name;          ///< in logs and tables; empty: the certificate's, or the machine's address
+  std::uint32_t threads = 1; ///< that workers compute on
+  /// More than `threads`: while the result of one is on its way, another computes.
   std::uint32_t workers = 1;
   std::uint32_t estimators = 0;
   std::string data_path;       ///< where the data is here; empty: where the description says

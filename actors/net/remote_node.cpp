@@ -149,8 +149,9 @@ void remote_node::send_joined(slot_number number, std::uint64_t member) {
 }
 
 void remote_node::send_dismissed(slot_number number) {
-  boost::asio::post(context_, [self = shared_from_this(), number] {
-    if (self->slots_.erase(number) > 0)
+  // Weak: an actor may end after the network has stopped, and what is posted then must not hold the run.
+  boost::asio::post(context_, [weak = weak_from_this(), number] {
+    if (const auto self = weak.lock(); self && self->slots_.erase(number) > 0)
       self->tensor_->send(frame(frame_kind::dismissed, pair_head(number, 0)));
   });
 }

@@ -47,7 +47,7 @@ struct received_train_order {
 [[nodiscard]] result<received_train_order> read_train_order(std::span<const std::uint8_t> head,
                                                             std::size_t points);
 
-/// The result with its gradient behind it, unless the gradient went before it in parts.
+/// The result with its gradient behind it.
 [[nodiscard]] frame to_frame(slot_number slot, const train_result& r, float_format format);
 struct received_train_result {
   slot_number slot = 0;

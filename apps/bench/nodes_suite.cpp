@@ -3,6 +3,7 @@
 #include "apps/bench/suites.hpp"
 #include "apps/processes/child_process.hpp"
 
+#include <array>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -10,8 +11,9 @@ namespace triage {
 
 namespace {
 
-/// Samples per second of a run whose work is done by `nodes` processes of one worker each.
-double node_rate(const std::shared_ptr<const run_setup>& setup, int nodes) {
+/// A run of a few seconds whose work is done by `nodes` processes of one worker each.
+run_summary run_with_nodes(const std::shared_ptr<const run_setup>& setup, int nodes,
+                           int workers_per_thread = 1) {
   std::vector<child_process> children;
   train_options options;
   options.listen = cluster_options{{"127.0.0.1", 0}, "", false};
@@ -19,7 +21,8 @@ double node_rate(const std::shared_ptr<const run_setup>& setup, int nodes) {
     for (int i = 0; i < nodes; ++i) {
       auto child =
           child_process::start({.arguments = {"node", "--quiet", "--join", to_string(at), "--name",
-                                              fmt::format("n{}", i), "--role", "worker", "--threads", "1"}});
+                                              fmt::format("n{}", i), "--role", "worker", "--threads", "1",
+                                              "--workers-per-thread", std::to_string(workers_per_thread)}});
       if (!child.ok())
         throw std::runtime_error(child.error().message);
       children.push_back(child.take());
@@ -32,32 +35,75 @@ double node_rate(const std::shared_ptr<const run_setup>& setup, int nodes) {
     throw std::runtime_error(outcome.error().message);
   if (outcome->summary.status != run_status::finished)
     throw std::runtime_error(outcome->summary.problem);
-  return outcome->summary.samples_per_second;
+  return outcome->summary;
 }
 
-/// Nodes whose step takes a fixed time: what the network and the coordinator cost. The parameters are those
-/// of an MLP with half a million.
+/// Nodes whose step takes a fixed time, with half a million parameters: what network and coordinator cost.
 void emulate_nodes(const bench_options& options, bench_report& report) {
   constexpr double step_ms = 20.0;
   for (const char* format : {"float32", "bfloat16"})
     for (const int nodes : {1, 2, 4, 8, 16}) {
       const double ideal = nodes * 64.0 * 1e3 / step_ms;
-      const auto setup =
-          make_bench_setup("mlp", 64,
-                           {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
-                            "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes),
-                            "evaluation.every_epochs=0", fmt::format("runtime.emulated_step_ms={}", step_ms),
-                            fmt::format("network.wire_format={}", format)});
+      const auto setup = make_bench_setup(
+          "mlp", 64,
+          {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
+           "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes), "evaluation.every_epochs=0",
+           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{},"parameters":500000}},
+                                 {{"type":"dense","units":10}}])",
+                       step_ms),
+           fmt::format("network.wire_format={}", format)});
       series share;
       for (int round = 0; round < options.rounds; ++round)
-        share.values.push_back(node_rate(setup, nodes) / ideal);
+        share.values.push_back(run_with_nodes(setup, nodes).samples_per_second / ideal);
       report.add({fmt::format("bsp, {} nodes, 20 ms, {}: share of ideal", nodes, format), "", share, 0.9});
     }
+}
+
+/// What sending half a million gradients costs the worker that computed them, at a batch of 64, where a next
+/// order is there when one is finished: against a worker in the coordinator's process, which hands a pointer
+/// over.
+void compare_pushing(const bench_options& options, bench_report& report) {
+  const auto setup = [&](int workers) {
+    return make_bench_setup(
+        "mlp", 64,
+        {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
+         fmt::format("runtime.workers={}", workers), R"(runtime.exchange={"policy":"asp"})",
+         "evaluation.every_epochs=0"});
+  };
+  const auto here = setup(1);
+  const auto there = setup(0);
+  struct figures {
+    series step;
+    series gradient;
+    double add(const run_summary& s) {
+      step.values.push_back(64e3 / s.samples_per_second);
+      gradient.values.push_back(64e3 * s.worker_busy_seconds / static_cast<double>(s.samples_trained));
+      return step.values.back();
+    }
+  };
+  std::array<figures, 3> all;
+  const std::array names = {"in the process", "on a node", "on a node, 2 workers on its thread"};
+  const std::vector<contender> contenders = {
+      {names[0],
+       [&] {
+         const auto outcome = train(here);
+         return outcome.ok() ? all[0].add(outcome->summary) : 0.0;
+       }},
+      {names[1], [&] { return all[1].add(run_with_nodes(there, 1)); }},
+      {names[2], [&] { return all[2].add(run_with_nodes(there, 1, 2)); }}};
+  (void)alternate(contenders, options.rounds);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    report.add({fmt::format("535,000 parameters, batch 64, {}: step", names[i]), "ms", all[i].step});
+    report.add({fmt::format("535,000 parameters, batch 64, {}: gradient", names[i]), "ms", all[i].gradient});
+  }
+  report.add({"step on a node, 2 workers on its thread / in the process", "", ratio(all[2].step, all[0].step),
+              1.1, true});
 }
 
 } // namespace
 
 void bench_nodes(const bench_options& options, bench_report& report) {
+  compare_pushing(options, report);
   emulate_nodes(options, report);
 }
 

@@ -59,6 +59,7 @@ monitor_actor::behavior_type fake_monitor(monitor_actor::pointer, std::shared_pt
       [](const progress_report&) {},
       [log](const evaluation_report&) { ++log->evaluations; },
       [log](const warning_report& w) { log->warnings.push_back(w.text); },
+      [](const members_report&) {},
       [](const remark_report&) {},
       [](const trace_lane&) {},
       [log](const run_finished& end) { log->end = end; },

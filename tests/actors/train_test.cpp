@@ -185,7 +185,8 @@ TEST_CASE("every evaluation record says what the run has cost so far") {
     const temporary_folder folder;
     train_options options;
     options.run_directory = folder.path();
-    run(small_run({sampling, "duration.epochs=10", "evaluation.every_epochs=2"}), options);
+    // Long enough that an estimator, which gives way to everybody, gets its turn on a busy machine.
+    run(small_run({sampling, "duration.epochs=300", "evaluation.every_epochs=60"}), options);
     const auto metrics = read_file(folder.path("metrics.jsonl"), 1U << 20U);
     REQUIRE(metrics.ok());
     std::istringstream lines(*metrics);

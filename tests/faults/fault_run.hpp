@@ -62,6 +62,8 @@ public:
   [[nodiscard]] std::vector<std::string> members() const;
   /// Seconds until all of them train; -1: not in time.
   double wait_for_members(const std::vector<std::string>& names, double seconds) const;
+  /// Until an estimator has measured something; false: not in time.
+  [[nodiscard]] bool wait_for_scores(double seconds) const;
   /// Until that part of the run's epochs is trained; false: the run ended or hung before.
   [[nodiscard]] bool wait_until(double fraction, double seconds = 120.0) const;
   /// Seconds until the log holds the text `count` times, -1: not in time.
@@ -88,9 +90,9 @@ private:
 
 /// Every point was trained exactly so often: nothing was lost, nothing applied twice. Adds to the tally.
 void check_visits(const fault_run& run, int epochs, fault_tally& tally);
-/// Ends with exit code 0 within the limit, with everything accounted for and the accuracy of the undisturbed
-/// run.
-void check_finished(fault_run& run, fault_tally& tally, double seconds = 180.0);
+/// Ends with exit code 0 within three minutes, with everything accounted for, and with the accuracy of the
+/// undisturbed run, which is measured here unless it is given.
+void check_finished(fault_run& run, fault_tally& tally, std::optional<double> undisturbed = {});
 /// The accuracies that the same description reaches undisturbed, in one process: measured once.
 [[nodiscard]] double undisturbed_accuracy(const scenario& s);
 

@@ -5,6 +5,7 @@
 #include "core/safetensors.hpp"
 
 #include <cmath>
+#include <map>
 
 using namespace triage;
 using namespace triage::test;
@@ -138,6 +139,39 @@ TEST_CASE("nodes: the status names members and who waits for whom") {
   CHECK_MESSAGE(
       text.find("coordinator waits for 1 more workers from nodes that may join") != std::string::npos, text);
   CHECK(run_triage({"status", "127.0.0.1:1"}, f.folder.path("status.txt")).exit_code == 75);
+}
+
+TEST_CASE("nodes: one trace and one metrics file tell about all of them, on one clock") {
+  const cluster_folder f;
+  const auto trace = f.folder.path("trace.json");
+  const auto run = run_triage({"launch", f.file, "--local", "2", "--run-dir", f.folder.path("t"), "--quiet",
+                               "--trace", trace, "--min-workers", "2"},
+                              f.folder.path("t.txt"));
+  REQUIRE_MESSAGE(run.exit_code == 0, run.output);
+  const auto events = parse_json(file_text(trace), "trace");
+  REQUIRE(events.ok());
+  std::map<double, std::string> lanes;
+  std::map<std::string, std::pair<double, double>> spans; // first begin, last end; microseconds
+  for (const auto& e : events->find("traceEvents")->as_array())
+    if (e.find("ph")->as_string() == "M") {
+      lanes[e.find("tid")->as_number()] = e.find("args")->find("name")->as_string();
+    } else {
+      const double begin = e.find("ts")->as_number();
+      const double end = begin + e.find("dur")->as_number();
+      auto& [first, last] = spans.try_emplace(lanes[e.find("tid")->as_number()], begin, end).first->second;
+      first = std::min(first, begin);
+      last = std::max(last, end);
+    }
+  REQUIRE(spans.contains("coordinator"));
+  for (const char* node : {"local-1/worker-0", "local-2/worker-0"}) {
+    REQUIRE_MESSAGE(spans.contains(node), node);
+    // A gradient is computed before it is merged, whoever's clock says so.
+    CHECK(spans[node].first < spans["coordinator"].first + 1e3);
+    CHECK(spans[node].second < spans["coordinator"].second + 1e3);
+  }
+  const auto metrics = file_text(f.folder.path("t/metrics.jsonl"));
+  CHECK(metrics.find(R"("event":"members")") != std::string::npos);
+  CHECK(metrics.find("local-2/worker-0") != std::string::npos);
 }
 
 TEST_CASE("nodes: nobody comes: a checkpoint, exit code 75, and resume goes on") {

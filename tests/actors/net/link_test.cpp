@@ -60,7 +60,7 @@ TEST_CASE("link: a stretch of a block arrives where its receiver wants it, and n
   p.told_b->placing = [&](const frame_header& h) { return std::span(memory).subspan(100, h.bulk_floats); };
   const auto values = numbered(500);
   for (const auto format : {float_format::float32, float_format::bfloat16}) {
-    p.a->send(frame(frame_kind::gradient_part, {}, blob::copy_of(values), 200, 100, format));
+    p.a->send(frame(frame_kind::parameters, {}, blob::copy_of(values), 200, 100, format));
     REQUIRE(p.told_b->wait_for_frames(format == float_format::float32 ? 1 : 2));
     const auto there = std::vector<float>(memory.begin() + 100, memory.begin() + 200);
     CHECK(there == as_received(std::vector<float>(values.begin() + 200, values.begin() + 300), format));
