@@ -1,8 +1,7 @@
 #include "attack_support.hpp"
 
 // Strangers attack a coordinator that trains. Whatever they do, the run ends well, with the bits of an
-// undisturbed run, in hardly more memory, and its log names them once. The long form:
-//   TRIAGE_ATTACK_SECONDS=60 TRIAGE_ATTACK_CONNECTIONS=10000 test_system -tc="attack*"
+// undisturbed run, in hardly more memory, and its log names them once. The long form is tests/attack.sh.
 
 using namespace triage;
 using namespace triage::test;
