@@ -53,6 +53,14 @@ std::size_t affordable_connections(std::size_t wanted) {
   return std::min<std::size_t>(wanted, limit.rlim_cur - std::min(kept, limit.rlim_cur / 2));
 }
 
+/// With arguments of its own: CAF 0.17 dereferences a null pointer when it spawns a lambda without any.
+void ask_status_of(caf::event_based_actor* self, const coordinator_actor& coordinator,
+                   const std::function<void(const std::string&)>& answer) {
+  self->request(coordinator, status_timeout, status_query{})
+      .then([answer](const status_answer& m) { answer(m.json); },
+            [answer](const caf::error&) { answer(R"({"problem":"the coordinator does not answer"})"); });
+}
+
 constexpr double farewell_seconds = 1.0;
 constexpr std::size_t largest_small_head = 64; ///< of heartbeats
 
@@ -274,15 +282,11 @@ void cluster::shut_down() {
 
 void cluster::tell_status(const std::shared_ptr<link>& l) {
   l->hand_over(std::make_shared<answered>(listener_), largest_small_head);
-  const auto answer = [l](const std::string& text) {
+  const std::function<void(const std::string&)> answer = [l](const std::string& text) {
     l->send(frame(frame_kind::status, wire_writer().text(text).take()));
     l->close_when_sent("it has its answer", farewell_seconds);
   };
-  run_->system.spawn([coordinator = run_->coordinator, answer](caf::event_based_actor* self) {
-    self->request(coordinator, status_timeout, status_query{})
-        .then([answer](const status_answer& m) { answer(m.json); },
-              [answer](const caf::error&) { answer(R"({"problem":"the coordinator does not answer"})"); });
-  });
+  run_->system.spawn(ask_status_of, run_->coordinator, answer);
 }
 
 std::vector<remote_node::figures> cluster::nodes() {
