@@ -8,6 +8,7 @@ namespace triage {
 namespace {
 constexpr std::size_t slice_floats = 4096;
 constexpr std::size_t smallest_shared = 65536; ///< below, waking a thread costs more than it saves
+constexpr std::size_t shared_floats = 32768;   ///< that a lane takes at once
 } // namespace
 
 void weigh(std::span<const contribution> contributions, std::vector<weighted_gradient>& out) {
@@ -86,10 +87,9 @@ void parameter_store::each_slice(const std::function<void(lane&, std::size_t, st
   // A single contribution is merged while other workers compute: their cores are not free.
   if (weighted_.size() < 2 || trained < smallest_shared)
     return slices(lanes_[0], 0, trained);
-  const std::size_t share = (trained / lanes_.size() + slice_floats - 1) / slice_floats * slice_floats;
-  threads_.run([&](std::size_t k) {
-    slices(lanes_[k], std::min(k * share, trained),
-           k + 1 == lanes_.size() ? trained : std::min((k + 1) * share, trained));
+  threads_.run((trained + shared_floats - 1) / shared_floats, [&](std::size_t k, std::size_t piece) {
+    const std::size_t begin = piece * shared_floats;
+    slices(lanes_[k], begin, std::min(begin + shared_floats, trained));
   });
 }
 

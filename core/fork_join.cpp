@@ -17,34 +17,39 @@ fork_join::~fork_join() {
     t.join();
 }
 
-void fork_join::run(const std::function<void(std::size_t)>& work) {
-  if (!threads_.empty()) {
-    {
-      const std::lock_guard guard(lock_);
-      work_ = &work;
-      busy_ = threads_.size();
-      ++round_;
-    }
-    begin_.notify_all();
+void fork_join::take_pieces(std::size_t lane) {
+  for (std::size_t piece = next_++; piece < pieces_; piece = next_++)
+    (*work_)(lane, piece);
+}
+
+void fork_join::run(std::size_t pieces, const piece_of_work& work) {
+  {
+    const std::lock_guard guard(lock_);
+    work_ = &work;
+    pieces_ = pieces;
+    next_ = 0;
+    ++round_;
   }
-  work(0);
-  if (threads_.empty())
-    return;
+  if (pieces > 1)
+    begin_.notify_all();
+  take_pieces(0);
   std::unique_lock guard(lock_);
+  // Nobody enters any more: what this round refers to ends with this call.
   end_.wait(guard, [&] { return busy_ == 0; });
+  work_ = nullptr;
 }
 
 void fork_join::serve(std::size_t lane) {
-  std::uint64_t done = 0;
+  std::uint64_t seen = 0;
   std::unique_lock guard(lock_);
   for (;;) {
-    begin_.wait(guard, [&] { return closing_ || round_ != done; });
+    begin_.wait(guard, [&] { return closing_ || (round_ != seen && work_ != nullptr); });
     if (closing_)
       return;
-    done = round_;
-    const auto* const work = work_;
+    seen = round_;
+    ++busy_;
     guard.unlock();
-    (*work)(lane);
+    take_pieces(lane);
     guard.lock();
     if (--busy_ == 0)
       end_.notify_one();

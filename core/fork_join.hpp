@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +11,9 @@
 
 namespace triage {
 
-/// Runs one piece of work on several threads and waits for all of them. The threads sleep in between. Owned
-/// and called by one thread, which does its share.
+/// Shares pieces of work among threads and waits until all are done. The threads sleep in between, and waking
+/// one takes as long as a small piece: so pieces are handed out one by one, the caller begins at once, and a
+/// thread that wakes too late finds nothing left and keeps nobody waiting. Owned and called by one thread.
 class fork_join {
 public:
   /// `lanes` threads in all, the caller's included; at least 1.
@@ -21,19 +23,23 @@ public:
   fork_join& operator=(const fork_join&) = delete;
 
   [[nodiscard]] std::size_t lanes() const { return threads_.size() + 1; }
-  /// Calls work(lane) for every lane, each on a thread of its own, and returns when all have returned. `work`
-  /// must not throw.
-  void run(const std::function<void(std::size_t)>& work);
+  /// Calls work(lane, piece) once for every piece below `pieces`, in any order; calls with one lane come from
+  /// one thread at a time, lane 0 being the caller. Returns when all have returned. `work` must not throw.
+  using piece_of_work = std::function<void(std::size_t lane, std::size_t piece)>;
+  void run(std::size_t pieces, const piece_of_work& work);
 
 private:
   void serve(std::size_t lane);
+  void take_pieces(std::size_t lane);
 
   std::mutex lock_;
   std::condition_variable begin_;
   std::condition_variable end_;
-  const std::function<void(std::size_t)>* work_ = nullptr;
+  const piece_of_work* work_ = nullptr; ///< null between rounds
+  std::size_t pieces_ = 0;
+  std::atomic<std::size_t> next_{0};
   std::uint64_t round_ = 0;
-  std::size_t busy_ = 0;
+  std::size_t busy_ = 0; ///< threads that take part in the present round
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };

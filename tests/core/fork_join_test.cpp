@@ -1,29 +1,59 @@
 #include "core/fork_join.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <doctest/doctest.h>
+#include <mutex>
 #include <set>
 #include <thread>
 
 using namespace triage;
 
-TEST_CASE("every lane does its share in every round, on a thread of its own, before run returns") {
-  for (const std::size_t lanes : {1U, 2U, 5U}) {
-    CAPTURE(lanes);
-    fork_join pool(lanes);
-    REQUIRE(pool.lanes() == lanes);
-    std::vector<int> calls(lanes, 0); // not atomic: run orders what lanes write before what the caller reads
-    std::vector<std::thread::id> threads(lanes);
-    for (int round = 1; round <= 2000; ++round) {
-      pool.run([&](std::size_t lane) {
-        ++calls[lane];
-        threads[lane] = std::this_thread::get_id();
-      });
-      for (const int c : calls)
-        REQUIRE(c == round);
+TEST_CASE("every piece is done once in every round, before run returns") {
+  for (const std::size_t lanes : {1U, 2U, 5U})
+    for (const std::size_t pieces : {0U, 1U, 2U, 37U}) {
+      CAPTURE(lanes);
+      fork_join pool(lanes);
+      REQUIRE(pool.lanes() == lanes);
+      std::vector<int> calls(pieces,
+                             0); // not atomic: run orders what lanes write before what the caller reads
+      for (int round = 1; round <= 1000; ++round) {
+        pool.run(pieces, [&](std::size_t, std::size_t piece) { ++calls[piece]; });
+        for (const int c : calls)
+          REQUIRE(c == round);
+      }
     }
-    CHECK(std::set<std::thread::id>(threads.begin(), threads.end()).size() == lanes);
-    CHECK(threads[0] == std::this_thread::get_id());
+}
+
+TEST_CASE("lanes are threads of their own, and lane 0 is the caller") {
+  fork_join pool(3);
+  std::mutex lock;
+  std::condition_variable all_here;
+  std::set<std::thread::id> threads;
+  const auto caller = std::this_thread::get_id();
+  // Each piece waits until all lanes hold one: so all of them must take part.
+  pool.run(3, [&](std::size_t lane, std::size_t) {
+    std::unique_lock guard(lock);
+    CHECK((lane == 0) == (std::this_thread::get_id() == caller));
+    threads.insert(std::this_thread::get_id());
+    all_here.notify_all();
+    all_here.wait(guard, [&] { return threads.size() == 3; });
+  });
+  CHECK(threads.size() == 3);
+}
+
+TEST_CASE("a lane that is late keeps nobody waiting, and does not work on a round that is over") {
+  fork_join pool(8);
+  std::atomic<int> running{0};
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<int> here(4, 0); // gone when the round is over
+    pool.run(here.size(), [&](std::size_t, std::size_t piece) {
+      ++running;
+      here[piece] = round;
+      --running;
+    });
+    REQUIRE(running == 0);
+    REQUIRE(here == std::vector<int>(4, round));
   }
 }
 
