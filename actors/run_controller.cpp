@@ -10,7 +10,7 @@ namespace triage {
 
 namespace {
 
-constexpr double report_interval_seconds = 0.25;
+constexpr std::size_t most_checkpoints_in_hand = 2; // one is being written, one waits for it
 
 /// A merge of several gradients may use the cores of the workers who sent them.
 std::size_t merge_lanes(std::int64_t workers) {
@@ -102,19 +102,25 @@ void run_controller::sampler_state_arrived(const sampler_report& report) {
   saved_state state = save();
   state.put_all("sampler", report.state);
   effects_.save_checkpoint(current(), std::move(state));
-  if (ending())
+  ++checkpoints_in_hand_;
+  if (ending() || checkpoints_in_hand_ == most_checkpoints_in_hand)
     enter(phase::saving);
   else
     resume_training();
 }
 
 void run_controller::checkpoint_done(const std::string& path, const std::string& problem) {
+  --checkpoints_in_hand_;
   if (problem.empty())
     last_checkpoint_ = path;
   else
     effects_.warn(fmt::format("checkpoint not written: {}", problem));
   if (phase_ != phase::saving)
     return;
+  if (!ending())
+    return resume_training();
+  if (checkpoints_in_hand_ > 0)
+    return; // an earlier one; the final one is still being written
   if (!problem.empty() && problem_.empty())
     problem_ = fmt::format("the final checkpoint could not be written: {}", problem);
   finish();
@@ -286,53 +292,6 @@ double run_controller::epochs(std::uint64_t samples) const {
 
 training_progress run_controller::progress(std::uint64_t samples) const {
   return {epochs(samples), training_time_.seconds(), setup_->config.epochs, setup_->config.seconds};
-}
-
-void run_controller::report_if_due() {
-  if (phase_ != phase::training || clock_.now() - last_report_ < report_interval_seconds)
-    return;
-  last_report_ = clock_.now();
-  effects_.report(present_progress(true));
-}
-
-progress_report run_controller::present_progress(bool close) {
-  progress_report r;
-  const auto now = progress(samples_merged_);
-  r.step = store_.version();
-  r.epochs = now.epochs;
-  r.total_epochs = now.total_epochs;
-  r.fraction = now.fraction();
-  r.learning_rate = setup_->rule->learning_rate() * setup_->learning_schedule->factor(now);
-  meter_.fill(r, training_time_.seconds(), close);
-  return r;
-}
-
-run_summary run_controller::summarise() const {
-  run_summary s;
-  s.status = !problem_.empty() ? run_status::failed
-             : stopping_       ? run_status::interrupted
-             : starved_        ? run_status::starved
-             : target_stops_   ? run_status::target_reached
-                               : run_status::finished;
-  s.problem = problem_;
-  s.steps = store_.version();
-  s.epochs = epochs(samples_merged_);
-  s.samples_trained = meter_.samples();
-  s.samples_scored = samples_scored_;
-  s.train_seconds = training_time_.seconds();
-  if (s.train_seconds > 0.0)
-    s.samples_per_second = static_cast<double>(s.samples_trained) / s.train_seconds;
-  s.worker_busy_seconds = meter_.worker_busy_seconds();
-  const double scoring = account_.scoring_seconds;
-  if (const double busy = meter_.worker_busy_seconds() + scoring; busy > 0.0)
-    s.scoring_share = scoring / busy;
-  s.prioritization = account_;
-  s.dropped_results = meter_.dropped();
-  s.lost_members = lost_members_;
-  s.figures = figures_;
-  s.time_to_target = time_to_target_;
-  s.checkpoint = last_checkpoint_;
-  return s;
 }
 
 } // namespace triage

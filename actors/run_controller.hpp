@@ -128,6 +128,7 @@ private:
   adaptive_deadline order_deadline_;
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
+  std::size_t checkpoints_in_hand_ = 0; ///< given to the checkpointer and not yet answered
   bool first_checkpoint_due_ = false;
   bool stopping_ = false;
   bool target_stops_ = false;

@@ -96,7 +96,8 @@ std::vector<wait_record> run_controller::waits() const {
     out.push_back({"coordinator", "the state of the priorities", "sampler", phase_seconds});
     break;
   case phase::saving:
-    out.push_back({"coordinator", "the final checkpoint", "checkpointer", phase_seconds});
+    out.push_back({"coordinator", ending() ? "the final checkpoint" : "an earlier checkpoint", "checkpointer",
+                   phase_seconds});
     break;
   default:
     break;

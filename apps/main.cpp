@@ -1,7 +1,12 @@
 #include "actors/compute_thread.hpp"
 #include "apps/commands.hpp"
+#include "apps/support.hpp"
+#include "core/registry.hpp"
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 namespace {
@@ -36,6 +41,14 @@ int run_program(int argc, char** argv) {
   add(add_keygen_command(program));
   add(add_reference_command(program));
   add(add_version_command(program));
+  if (arguments.size() > 1 && !arguments[1].starts_with('-')) {
+    std::vector<std::string> names;
+    for (const auto& [command, action] : commands)
+      names.push_back(command->get_name());
+    if (std::find(names.begin(), names.end(), arguments[1]) == names.end())
+      return complain(unknown_name_error("command", arguments[1],
+                                         std::vector<std::string_view>(names.begin(), names.end())));
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -51,6 +64,8 @@ int run_program(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+  // A file at its size limit is an error like a full disk, not the end of the run.
+  std::signal(SIGXFSZ, SIG_IGN);
   int code = 1;
   const auto problem = triage::guarded([&] { code = run_program(argc, argv); });
   if (problem.empty())

@@ -4,6 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tests/packages.sh
-cmake --preset release -DTRIAGE_BUILD_TESTS=OFF -DTRIAGE_BUILD_EXAMPLES=OFF
+cmake --preset release
 cmake --build --preset release --target triage
 build/release/triage train examples/fashion_mlp_prioritized.json "$@"

@@ -66,9 +66,10 @@ void print_reference() {
   fmt::print("## Sampling\n\n`\"sampling\": {{\"type\": NAME, …}}`. Options of every sampling:\n\n");
   sampling_options sampling;
   print_rows(describe_options([&](option_visitor& v) { sampling.visit(v); }));
-  fmt::print("### Presets\n\nA preset's name in place of a selector's stands for the whole object; what is given "
-             "beside it overrides the preset. Each method has a page in `docs/methods.md`.\n\n"
-             "| name | what | stands for |\n| --- | --- | --- |\n");
+  fmt::print(
+      "### Presets\n\nA preset's name in place of a selector's stands for the whole object; what is given "
+      "beside it overrides the preset. Each method has a [page](methods/README.md).\n\n"
+      "| name | what | stands for |\n| --- | --- | --- |\n");
   for (const auto& preset : sampling_presets()) {
     const auto description = parse_json(preset.description, "preset");
     fmt::print("| `{}` | {} | `{}` |\n", preset.name, preset.summary,

@@ -21,6 +21,9 @@ target_compile_options(triage_settings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 
+# Build type of the sanitizers' presets: short builds, line numbers, and the checks of the standard library.
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -D_GLIBCXX_ASSERTIONS")
+
 if(TRIAGE_SANITIZE)
   add_compile_options(-fsanitize=${TRIAGE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TRIAGE_SANITIZE})

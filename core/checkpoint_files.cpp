@@ -89,7 +89,7 @@ std::vector<std::string> names_in(const std::string& directory) {
 std::vector<checkpoint_place> find_checkpoints(const std::string& directory) {
   std::vector<checkpoint_place> found;
   for (const auto& name : names_in(directory)) {
-    checkpoint_place place{0, name.ends_with(set_aside_ending), directory + "/" + name};
+    checkpoint_place place{0, name.ends_with(set_aside_ending), (fs::path(directory) / name).string()};
     const auto digits = name.find_first_of("0123456789");
     if (digits == std::string::npos)
       continue;

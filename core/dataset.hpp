@@ -109,11 +109,10 @@ struct data_splits {
 /// Reads the "data" object of a run description: common options plus those of the format it names, loads
 /// the data, holds out `validation_fraction` of the training set (seeded, stratified for classification)
 /// and, when the source has no test set, `test_fraction` for the test. Resolved options go to `resolved`.
-[[nodiscard]] result<data_splits> load_data(const json_value& description, const json_place& place,
+[[nodiscard]] result<data_splits> load_data(const json_value& json, const json_place& place,
                                             std::uint64_t seed, json_value* resolved);
 
 /// Reads the options only, without touching a file: what `load_data` would complain about in the description.
-[[nodiscard]] result<json_value> check_data_description(const json_value& description,
-                                                        const json_place& place);
+[[nodiscard]] result<json_value> check_data_description(const json_value& json, const json_place& place);
 
 } // namespace triage

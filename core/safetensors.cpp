@@ -185,6 +185,7 @@ result<std::vector<tensor_info>> decode_safetensors_header(std::string_view byte
     out.push_back(info.take());
   }
   std::vector<const tensor_info*> by_place;
+  by_place.reserve(out.size());
   for (const auto& t : out)
     by_place.push_back(&t);
   std::sort(by_place.begin(), by_place.end(), [](const auto* a, const auto* b) {
@@ -207,6 +208,7 @@ result<std::vector<stored_tensor>> decode_safetensors(std::string_view bytes, co
     return infos.error();
   const auto data = bytes.substr(sizeof(std::uint64_t) + header_text(bytes, file)->size());
   std::vector<stored_tensor> out;
+  out.reserve(infos->size());
   for (const auto& i : *infos)
     out.push_back({i.name, i.shape, read_values(i.type, data.substr(i.begin, i.end - i.begin))});
   return out;
@@ -214,6 +216,7 @@ result<std::vector<stored_tensor>> decode_safetensors(std::string_view bytes, co
 
 std::vector<stored_tensor> to_stored(const std::vector<named_tensor>& tensors) {
   std::vector<stored_tensor> out;
+  out.reserve(tensors.size());
   for (const auto& t : tensors)
     out.push_back({t.name, t.shape, t.values});
   return out;

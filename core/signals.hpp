@@ -11,8 +11,9 @@ struct sample_signals {
   std::span<const float> loss;            ///< unweighted loss of the sample
   std::span<const float> residual_norm;   ///< ||dL_i/dz||: norm of the loss gradient at the network's output
   std::span<const float> last_input_norm; ///< ||h||: norm of the input of the last parametrised layer
-  std::span<const float> gradient_norm;   ///< ||g_i||: norm of the sample's gradient over all trained parameters
-  std::span<const float> projection;      ///< <g_i, v> for a given direction v
+  std::span<const float>
+      gradient_norm;                 ///< ||g_i||: norm of the sample's gradient over all trained parameters
+  std::span<const float> projection; ///< <g_i, v> for a given direction v
   std::span<const float> last_projection; ///< the same over the parameters of the last layer
 };
 

@@ -37,7 +37,7 @@ struct sampling_description {
 
 /// Reads {"type": SELECTOR or PRESET, "score": …, "estimator": …, …selector options}; `extra` holds scores
 /// beside the built-in ones.
-[[nodiscard]] result<sampling_description> make_sampling(const json_value& description,
-                                                         const json_place& place, score_table extra = {});
+[[nodiscard]] result<sampling_description> make_sampling(const json_value& given, const json_place& place,
+                                                         score_table extra = {});
 
 } // namespace triage

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 preset="${1:-release}"
 bash tests/packages.sh || exit 1
-cmake --preset "$preset" >/tmp/triage-configure.$$ 2>&1 || { cat /tmp/triage-configure.$$; exit 1; }
+cmake --preset "$preset" -DTRIAGE_BUILD_TESTS=ON -DTRIAGE_BUILD_EXAMPLES=ON >/tmp/triage-configure.$$ 2>&1 || { cat /tmp/triage-configure.$$; exit 1; }
 rm -f /tmp/triage-configure.$$
 cmake --build --preset "$preset" || exit 1
 

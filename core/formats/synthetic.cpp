@@ -25,6 +25,7 @@ std::vector<std::int64_t> class_sizes(std::int64_t size, std::int64_t classes, d
                                               static_cast<double>(std::max<std::int64_t>(1, classes - 1))));
   const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::vector<std::int64_t> sizes;
+  sizes.reserve(weights.size());
   for (const double w : weights)
     sizes.push_back(std::max<std::int64_t>(1, std::llround(w / total * static_cast<double>(size))));
   // Rounding and the minimum of one are settled at the largest classes.
@@ -145,9 +146,10 @@ private:
       problem->draw(set.labels.empty() ? 0 : set.labels[i], random, sample,
                     std::span(set.targets).subspan(i * outputs, outputs));
       if (options.kind == "images")
-        std::transform(
-            sample.begin(), sample.end(), set.bytes.begin() + static_cast<std::ptrdiff_t>(i * width),
-            [](float x) { return static_cast<std::uint8_t>(std::clamp(x, 0.0F, 1.0F) * 255.0F + 0.5F); });
+        std::transform(sample.begin(), sample.end(),
+                       set.bytes.begin() + static_cast<std::ptrdiff_t>(i * width), [](float x) {
+                         return static_cast<std::uint8_t>(std::lround(std::clamp(x, 0.0F, 1.0F) * 255.0F));
+                       });
       else
         std::copy(sample.begin(), sample.end(), set.floats.begin() + static_cast<std::ptrdiff_t>(i * width));
       if (set.classes > 0 && random.uniform() < options.label_noise)

@@ -23,9 +23,11 @@ void multiply(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n
 } // namespace
 
 norm_form cheaper_norm_form(const convolution_geometry& g) {
-  const double positions = static_cast<double>(g.out.height * g.out.width);
-  const double window = static_cast<double>(g.in.channels / g.groups * g.size * g.size);
-  const double channels = static_cast<double>(g.out.channels / g.groups);
+  const std::int64_t inputs = g.in.channels / g.groups; // both without a rest
+  const std::int64_t outputs = g.out.channels / g.groups;
+  const auto positions = static_cast<double>(g.out.height * g.out.width);
+  const auto window = static_cast<double>(inputs * g.size * g.size);
+  const auto channels = static_cast<double>(outputs);
   const double direct = positions * window * channels;
   const double gram = positions * positions * (window + channels + 1.0);
   return gram < direct ? norm_form::gram : norm_form::direct;

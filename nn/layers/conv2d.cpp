@@ -78,10 +78,10 @@ forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_r
 
 class conv2d_stage : public weighted_stage {
 public:
-  conv2d_stage(const stage_request& r, conv_shape shape) : conv2d_stage(r, shape, shape.activation) {}
+  conv2d_stage(const stage_request& r, const conv_shape& shape) : conv2d_stage(r, shape, shape.activation) {}
 
 private:
-  conv2d_stage(const stage_request& r, conv_shape shape, const std::string& own_activation)
+  conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation)
       : conv2d_stage(r, with_activation(shape, activation_for(r, own_activation)), own_activation, nullptr) {}
 
   conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation,
@@ -222,7 +222,8 @@ public:
   [[nodiscard]] bool has_parameters() const override { return true; }
   [[nodiscard]] bool has_sample_gradients() const override { return true; }
   [[nodiscard]] double flops() const override {
-    return 2.0 * static_cast<double>(output_.size()) * static_cast<double>(input_.channels / groups_) *
+    const std::int64_t inputs = input_.channels / groups_; // without a rest, as connect has checked
+    return 2.0 * static_cast<double>(output_.size()) * static_cast<double>(inputs) *
            static_cast<double>(window_.size * window_.size);
   }
 

@@ -56,6 +56,7 @@ public:
       return std::nullopt;
     const double mean = std::accumulate(sizes.begin(), sizes.end(), 0.0) / static_cast<double>(sizes.size());
     std::vector<double> probability;
+    probability.reserve(sizes.size());
     for (const double s : sizes)
       probability.push_back(s < mean ? 1.0 - prune_ : 1.0);
     return gain_of(probability, sizes).gain;

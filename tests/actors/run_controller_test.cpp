@@ -206,3 +206,29 @@ TEST_CASE("controller: a failed final checkpoint makes the run fail; an earlier 
   CHECK(s.world.summary->status == run_status::failed);
   CHECK(s.world.summary->problem.find("disk full") != std::string::npos);
 }
+
+TEST_CASE(
+    "controller: a slow disk holds the run up; checkpoints never pile up, and the last one is waited for") {
+  scene s({"duration.epochs=2", "checkpoint.every_epochs=0.25", "evaluation.every_epochs=0"});
+  s.answered_checkpoints = 1000; // the checkpointer is silent until told otherwise
+  s.controller.member_joined("a");
+  s.serve();
+  int written = 0;
+  int most_in_hand = 0;
+  for (int step = 0; step < 1000 && !s.world.summary; ++step) {
+    most_in_hand = std::max(most_in_hand, s.world.checkpoints - written);
+    if (!s.world.orders.empty()) {
+      s.answer(0);
+    } else {
+      REQUIRE(s.world.checkpoints > written); // nothing else may hold it up
+      ++written;
+      s.controller.checkpoint_done("step", "");
+      s.serve();
+    }
+  }
+  REQUIRE(s.world.summary);
+  CHECK(s.world.summary->status == run_status::finished);
+  CHECK(most_in_hand == 2);
+  CHECK(s.world.checkpoints == written); // the answer to the last one ended the run
+  CHECK(s.world.checkpoints >= 8);
+}

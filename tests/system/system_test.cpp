@@ -1,7 +1,6 @@
-#include "process.hpp"
+#include "cluster_support.hpp"
+#include "run_folder.hpp"
 
-#include "../actors/run_support.hpp"
-#include "core/files.hpp"
 #include "core/rng.hpp"
 
 #include <chrono>
@@ -9,35 +8,6 @@
 
 using namespace triage;
 using namespace triage::test;
-
-namespace {
-
-const char* const small_description = R"({
-  "name": "small",
-  "data": {"format": "synthetic", "kind": "blobs", "train_size": 4000, "test_size": 500, "features": 16, "classes": 5},
-  "model": [{"type": "dense", "units": 32, "activation": "relu"}, {"type": "dense", "units": 5}],
-  "optimizer": {"type": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-  "sampling": {"type": "pps_epoch", "estimator": "byproduct"},
-  "batch_size": 16, "duration": {"epochs": 12},
-  "checkpoint": {"every_epochs": 0.25, "keep": 2}})";
-
-struct folder_with_description {
-  temporary_folder folder;
-  std::string file;
-  std::string log;
-  explicit folder_with_description(const std::string& text = small_description)
-      : file(folder.path("run.json")), log(folder.path("output.txt")) {
-    write_text(file, text);
-  }
-  finished_process triage(std::vector<std::string> arguments) const { return run_triage(arguments, log); }
-};
-
-std::string newest_model(const std::string& run) {
-  const auto all = list_checkpoints(run + "/checkpoints");
-  return all.empty() ? "" : file_text(all.front() + "/model.safetensors");
-}
-
-} // namespace
 
 TEST_CASE("train, evaluate, predict, export, inspect and resume a finished run") {
   const folder_with_description f;
@@ -127,6 +97,20 @@ TEST_CASE("SIGINT and SIGTERM save and exit with 130 and 143") {
   }
 }
 
+TEST_CASE("a second signal ends the run at once, in the middle of a step") {
+  const folder_with_description f;
+  const std::string run = f.folder.path("r");
+  process p({"train", f.file, "--run-dir", run, "--quiet", "--set",
+             R"(model=[{"type":"synthetic_wait","milliseconds":1000000},{"type":"dense","units":5}])"},
+            f.log);
+  REQUIRE(eventually(60.0, [&] { return !newest_model(run).empty(); }));
+  p.signal(SIGINT);
+  REQUIRE(eventually(60.0, [&] { return file_text(f.log).find("triage: ") != std::string::npos; }));
+  CHECK(p.running()); // it waits for the step, which takes a quarter of an hour
+  p.signal(SIGINT);
+  CHECK(p.wait() == 130);
+}
+
 TEST_CASE("a damaged checkpoint is named, and the one before it is used") {
   const folder_with_description f;
   const std::string run = f.folder.path("r");
@@ -139,89 +123,6 @@ TEST_CASE("a damaged checkpoint is named, and the one before it is used") {
   CHECK(evaluated.exit_code == 0);
   CHECK(evaluated.output.find("model.safetensors") != std::string::npos);
   CHECK(evaluated.output.find("damaged") != std::string::npos);
-}
-
-TEST_CASE("bad descriptions: a clear message with the place, exit code 2, within a second") {
-  struct bad_case {
-    const char* override_text;
-    const char* expected;
-  };
-  const folder_with_description f;
-  for (const auto& c :
-       {bad_case{"optimizer.learning_rat=0.1", "did you mean \"learning_rate\""},
-        bad_case{"batch_size=\"x\"", "/batch_size"}, bad_case{"batch_size=0", "must be 1 to"},
-        bad_case{"model.0.type=densee", "did you mean \"dense\""}, bad_case{"model.1.units=7", "need 5"},
-        bad_case{"model=[{\"type\":\"conv2d\",\"filters\":4,\"kernel\":5,\"padding\":\"valid\"}]",
-                 "layer 0 (conv2d)"},
-        bad_case{"duration.epochs=null", "never end"},
-        bad_case{"runtime.exchange.policy=bps", "did you mean \"bsp\""},
-        bad_case{"sampling.kapa=1", "did you mean \"kappa\""},
-        bad_case{"loss=softmax", "softmax_cross_entropy"}, bad_case{"data.format=indx", "idx"}}) {
-    CAPTURE(c.override_text);
-    const auto begin = std::chrono::steady_clock::now();
-    const auto r = f.triage({"train", f.file, "--run-dir", f.folder.path("bad"), "--set", c.override_text});
-    CHECK(r.exit_code == 2);
-    CHECK_MESSAGE(r.output.find(c.expected) != std::string::npos, r.output);
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(1));
-  }
-  CHECK(!std::filesystem::exists(f.folder.path("bad")));
-}
-
-TEST_CASE("files that are no JSON description: exit code 2 and the line") {
-  for (const std::string& text :
-       {std::string("{\"a\": NaN}"), std::string("{\"a\": 1, \"a\": 2}"), std::string(100000, '['),
-        std::string("{\n\n \"data\": 1e400}"), std::string()}) {
-    const folder_with_description f(text);
-    const auto r = f.triage({"train", f.file});
-    CHECK(r.exit_code == 2);
-    CHECK_MESSAGE(r.output.find("line") != std::string::npos, r.output);
-  }
-  const folder_with_description f;
-  CHECK(f.triage({"train", f.folder.path("missing.json")}).exit_code == 2);
-  CHECK(f.triage({"train"}).exit_code == 2);
-  CHECK(f.triage({"fly"}).exit_code == 2);
-  CHECK(f.triage({"--help"}).exit_code == 0);
-}
-
-TEST_CASE("data that cannot be used: exit code 3 and the file") {
-  const folder_with_description f;
-  for (const char* format : {"idx", "cifar10", "csv", "libsvm", "npy"}) {
-    const auto r = f.triage(
-        {"train", f.file, "--set",
-         std::string("data={\"format\":\"") + format + "\",\"path\":\"" + f.folder.path("nothing") + "\"}"});
-    CAPTURE(format);
-    CHECK(r.exit_code == 3);
-    CHECK_MESSAGE(r.output.find("nothing") != std::string::npos, r.output);
-  }
-}
-
-TEST_CASE("a learning rate that diverges: exit code 1, and the first checkpoint stays") {
-  const folder_with_description f;
-  const auto r =
-      f.triage({"train", f.file, "--run-dir", f.folder.path("r"), "--set", "optimizer.learning_rate=1e6"});
-  CHECK(r.exit_code == 1);
-  CHECK(r.output.find("diverged") != std::string::npos);
-  CHECK(f.triage({"inspect", f.folder.path("r")}).output.find("healthy") != std::string::npos);
-}
-
-TEST_CASE("a run directory below a file: exit code 1 and the path") {
-  const folder_with_description f;
-  const auto r = f.triage({"train", f.file, "--run-dir", f.file + "/below"});
-  CHECK(r.exit_code == 1);
-  CHECK(r.output.find("below") != std::string::npos);
-}
-
-TEST_CASE("a full disk: training goes on to the end, the last good checkpoint stays, exit code 1") {
-  // RLIMIT_FSIZE is inherited by the program: files cannot grow beyond it, as on a full disk.
-  const folder_with_description f;
-  const std::string run = f.folder.path("r");
-  const std::string command = std::string("ulimit -f 24; trap '' XFSZ; exec ") + TRIAGE_BINARY_DIR +
-                              "/triage train " + f.file + " --run-dir " + run + " --quiet > " + f.log +
-                              " 2>&1";
-  const int status = std::system(("bash -c \"" + command + "\"").c_str());
-  CHECK(WEXITSTATUS(status) == 1);
-  const auto text = file_text(f.log);
-  CHECK_MESSAGE(text.find("checkpoint") != std::string::npos, text);
 }
 
 TEST_CASE("check, version and reference") {
