@@ -110,7 +110,7 @@ std::string written(rng& random, float value) {
   case 2:
     return (value >= 0.0F ? "+" : "") + fmt::format("{:.12G}", value);
   default:
-    return " " + fmt::format("{}", value) + "\t ";
+    return "\t " + fmt::format("{}", value) + " \t";
   }
 }
 

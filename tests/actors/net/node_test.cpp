@@ -307,7 +307,7 @@ TEST_CASE("node: asked to stop while nobody answers, it has left at once") {
   CHECK(*node.outcome() == node_outcome::left);
 }
 
-TEST_CASE("node: a worker that breaks is given up with its reason; the node stays for the others") {
+TEST_CASE("node: a worker that is dismissed leaves the others at work") {
   played_coordinator c;
   node_options options;
   options.workers = 2;
