@@ -106,6 +106,7 @@ inline coordinator_actor::behavior_type fake_coordinator(coordinator_actor::poin
       },
       [notes](const failure_notice& m) { notes->failures.push_back(m); },
       [notes](const train_result& m) { notes->results.push_back(m); },
+      [](const gradient_part&) {},
       [notes](const drawn_batches& m) {
         ++notes->deliveries;
         notes->batches.insert(notes->batches.end(), m.batches.begin(), m.batches.end());

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-// Every update rule with random options against the textbook recursion in double precision, over masks,
-// scales, rates that change and steps that are skipped; and what a rule must not do.
+// Every update rule with random options against the textbook recursion in double precision, with and without
+// decay, over scales, rates that change and steps that are skipped; and what a rule must not do.
 
 using namespace triage;
 
@@ -30,9 +30,9 @@ struct reference {
   double v = 0.0;
   double b = 0.0;
 
-  void update(const json_value& d, double g, double rate, double mask, std::int64_t step) {
+  void update(const json_value& d, double g, double rate, bool decays, std::int64_t step) {
     const auto& type = d.find("type")->as_string();
-    const double decay = option(d, "weight_decay", type == "adamw" ? 0.01 : 0.0) * mask;
+    const double decay = decays ? option(d, "weight_decay", type == "adamw" ? 0.01 : 0.0) : 0.0;
     if (type == "sgd") {
       const double momentum = option(d, "momentum", 0.0);
       g += decay * w;
@@ -87,24 +87,23 @@ json_value random_rule(rng& random, std::string_view type) {
 
 /// Parameters and moments under one rule.
 struct block {
-  explicit block(const optimizer& r, std::size_t n) : rule(r), w(n), mask(n) {
+  explicit block(const optimizer& r, std::size_t n) : rule(r), w(n) {
     moments.assign(rule.moments().size(), std::vector<float>(n));
   }
   void update(std::span<const float> g, double rate, std::int64_t step, float scale = 1.0F,
-              bool masked = true) {
+              bool decays = true) {
     std::vector<std::span<float>> spans(moments.begin(), moments.end());
     rule.apply({.parameters = w,
                 .next = w,
                 .gradient = g,
                 .gradient_scale = scale,
                 .moments = spans,
-                .decay_mask = masked ? std::span<const float>(mask) : std::span<const float>{},
+                .decays = decays,
                 .learning_rate = rate,
                 .step = step});
   }
   const optimizer& rule;
   std::vector<float> w;
-  std::vector<float> mask;
   std::vector<std::vector<float>> moments;
 };
 
@@ -123,8 +122,7 @@ void for_random_rules(int rounds, const Check& check) {
 
 } // namespace
 
-TEST_CASE(
-    "optimizer random: any options follow the recursion in double precision, with masks, scales and rates") {
+TEST_CASE("optimizer random: any options follow the recursion in double precision, with scales and rates") {
   for_random_rules(40, [](rng& random, const json_value& d, const optimizer& rule) {
     const std::size_t n = 1 + random.below(40);
     block ours(rule, n);
@@ -132,19 +130,17 @@ TEST_CASE(
     for (std::size_t i = 0; i < n; ++i) {
       ours.w[i] = static_cast<float>(random.normal());
       theirs[i].w = static_cast<double>(ours.w[i]);
-      ours.mask[i] = random.below(2) == 0 ? 0.0F : 1.0F;
     }
-    const bool masked = random.below(4) > 0;
+    const bool decays = random.below(4) > 0;
     for (std::int64_t step = 1; step <= 60; ++step) {
       const double rate = 0.02 * random.uniform();
       const float scale = random.below(2) == 0 ? 1.0F : random.uniform_float();
       std::vector<float> g(n);
       for (std::size_t i = 0; i < n; ++i) {
         g[i] = static_cast<float>(random.normal() + 0.5);
-        theirs[i].update(d, static_cast<double>(scale) * static_cast<double>(g[i]), rate,
-                         masked ? static_cast<double>(ours.mask[i]) : 0.0, step);
+        theirs[i].update(d, static_cast<double>(scale) * static_cast<double>(g[i]), rate, decays, step);
       }
-      ours.update(g, rate, step, scale, masked);
+      ours.update(g, rate, step, scale, decays);
     }
     for (std::size_t i = 0; i < n; ++i)
       REQUIRE(std::abs(static_cast<double>(ours.w[i]) - theirs[i].w) < 5e-5 * (1.0 + std::abs(theirs[i].w)));
@@ -245,7 +241,7 @@ TEST_CASE("optimizer random: an update allocates nothing") {
                                   .next = b.w,
                                   .gradient = g,
                                   .moments = spans,
-                                  .decay_mask = b.mask,
+                                  .decays = true,
                                   .learning_rate = 0.01,
                                   .step = 1};
     const allocation_count count;

@@ -24,6 +24,7 @@ inline coordinator_actor::behavior_type coordinator_of(coordinator_actor::pointe
         w->result.set(m);
         w->told.add("result " + std::to_string(m.lease));
       },
+      [](const gradient_part&) {},
       [](const drawn_batches&) {},
       [](const sampler_report&) {},
       [](const evaluation_outcome&) {},
