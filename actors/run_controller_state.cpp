@@ -91,7 +91,7 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
     return data_error("the saved run position has an unexpected length");
   if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
     return loaded;
-  if (auto loaded = meter_.load(state.below("meter")); !loaded.ok())
+  if (auto loaded = meter_.load(state.below("meter"), (*seconds)[0]); !loaded.ok())
     return loaded;
   samples_dispatched_ = (*samples)[0];
   samples_merged_ = (*samples)[1];

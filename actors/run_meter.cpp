@@ -49,7 +49,7 @@ saved_state run_meter::save() const {
   return state;
 }
 
-result<void> run_meter::load(const saved_state& state) {
+result<void> run_meter::load(const saved_state& state, double train_seconds) {
   const auto averages = state.get<double>("averages");
   const auto counts = state.get<std::uint64_t>("counts");
   if (!averages.ok())
@@ -66,6 +66,7 @@ result<void> run_meter::load(const saved_state& state) {
   samples_ = (*counts)[0];
   dropped_ = (*counts)[1];
   samples_at_report_ = samples_;
+  seconds_at_report_ = train_seconds;
   return {};
 }
 

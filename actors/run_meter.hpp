@@ -17,7 +17,8 @@ public:
   [[nodiscard]] std::uint64_t samples() const { return samples_; }
 
   [[nodiscard]] saved_state save() const;
-  [[nodiscard]] result<void> load(const saved_state& state);
+  /// `train_seconds`: how long the run had trained when it was saved.
+  [[nodiscard]] result<void> load(const saved_state& state, double train_seconds);
 
 private:
   double loss_ = 0.0;

@@ -22,7 +22,10 @@ std::size_t sequence_length(std::string_view text) {
     if ((byte(i) & 0xC0U) != 0x80)
       return 0;
   const bool c1_control = length == 2 && first == 0xC2 && byte(1) < 0xA0;
-  return c1_control ? 0 : length;
+  // Forms longer than needed, surrogates, and what lies beyond U+10FFFF: all told by the second byte.
+  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool no_character = (first == 0xED && byte(1) >= 0xA0) || (first == 0xF4 && byte(1) >= 0x90);
+  return c1_control || overlong || no_character ? 0 : length;
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "core/inspect.hpp"
 
 #include "core/checkpoint.hpp"
+#include "core/excerpt.hpp"
 #include "core/files.hpp"
 #include "core/formats/idx_array.hpp"
 #include "core/json.hpp"
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t most_bytes = std::size_t{1} << 36U;
+constexpr std::size_t longest_text = 4096; ///< of what a file says about itself
 
 std::string shape_text(const auto& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -47,7 +49,7 @@ std::string describe_tensors(const std::vector<stored_tensor>& tensors) {
   std::string text;
   for (const auto& t : tensors) {
     const auto* floats = std::get_if<std::vector<float>>(&t.values);
-    text += fmt::format("  {:<32} {:<4} {:<20}{}\n", t.name, dtype_of(t.values), shape_text(t.shape),
+    text += fmt::format("  {:<32} {:<4} {:<20}{}\n", excerpt(t.name), dtype_of(t.values), shape_text(t.shape),
                         floats != nullptr && !floats->empty() ? " " + describe_values(*floats) : "");
   }
   return text;
@@ -69,7 +71,7 @@ std::string member_text(const json_value& object, const char* name) {
   const json_value* v = object.find(name);
   if (v == nullptr)
     return "?";
-  return v->is_string() ? v->as_string() : dump_json(*v);
+  return excerpt(v->is_string() ? v->as_string() : dump_json(*v), longest_text);
 }
 
 /// The last complete line of a text file; empty when there is none, or it is very long.
@@ -114,7 +116,7 @@ result<std::string> inspect_run(const std::string& path) {
     text += "  not finished: no summary.json\n";
   }
   if (const auto line = last_line(path + "/metrics.jsonl"); !line.empty())
-    text += fmt::format("last metrics:\n  {}\n", line);
+    text += fmt::format("last metrics:\n  {}\n", excerpt(line, longest_text));
   return text + inspect_checkpoints(path + "/checkpoints");
 }
 
@@ -124,7 +126,7 @@ result<std::string> inspect_npz(const std::string& path) {
     return arrays.error();
   std::string text = fmt::format("npz archive, {} arrays\n", arrays->size());
   for (const auto& [name, array] : *arrays)
-    text += fmt::format("  {:<32} {} {}\n", name, array.dtype, shape_text(array.shape));
+    text += fmt::format("  {:<32} {} {}\n", excerpt(name), array.dtype, shape_text(array.shape));
   return text;
 }
 

@@ -12,7 +12,7 @@ result<net_address> parse_address(const std::string& text, const std::string& op
   const char* end = text.data() + text.size();
   if (colon != std::string::npos) {
     out.host = text.substr(0, colon);
-    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
+    if (out.host.size() >= 2 && out.host.front() == '[' && out.host.back() == ']')
       out.host = out.host.substr(1, out.host.size() - 2);
     const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
     if (parsed.ec == std::errc() && parsed.ptr == end && port < 65536 && !out.host.empty()) {

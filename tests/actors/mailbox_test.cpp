@@ -1,4 +1,6 @@
-#include "deterministic_support.hpp"
+#include "protocol_support.hpp"
+
+#include "actors/coordinator.hpp"
 
 #include <map>
 

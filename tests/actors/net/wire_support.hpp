@@ -80,12 +80,15 @@ void check_random(std::uint64_t seed, const bytes& proper, Read read, Sound soun
 
 /// Nothing that a terminal would obey.
 inline bool harmless_text(const std::string& text) {
-  for (const unsigned char c : text)
-    if (c < 0x20U || c == 0x7FU)
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : ' ');
+    if (c < 0x20U || c == 0x7FU || (c == 0xC2U && next >= 0x80U && next < 0xA0U))
       return false;
+  }
   return text.size() <= 4096;
 }
 
-inline const std::string evil_text = std::string("a\x1b[2J\r\nb\x7f\x00", 10) + "c";
+inline const std::string evil_text = std::string("a\x1b[2J\r\nb\x7f\x00", 10) + "c\xc2\x9b[2J";
 
 } // namespace triage::test

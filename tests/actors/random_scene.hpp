@@ -1,0 +1,193 @@
+#pragma once
+
+#include "controller_scene.hpp"
+
+#include <limits>
+#include <set>
+#include <vector>
+
+namespace triage::test {
+
+/// A controller in a world that answers late, partly, twice, wrongly or not at all, as a random stream says;
+/// and a book of what must come out whatever the order. Everything that touches the shape of results is in
+/// `result_of`.
+class random_scene {
+public:
+  random_scene(const std::vector<std::string>& options, std::uint64_t seed, std::size_t members,
+               bool nodes = false)
+      : random(seed, 5), setup(small_run(options)), controller(setup, time, world) {
+    mutable_blob block(setup->net->parameters().size());
+    std::fill(block.values().begin(), block.values().end(), 1e-4F);
+    gradient_ = std::move(block).freeze();
+    if (nodes)
+      controller.open_to_nodes();
+    controller.start();
+    for (std::size_t i = 0; i < members; ++i)
+      join();
+    look();
+  }
+
+  void join() { alive.push_back(controller.member_joined("w" + std::to_string(joined++))); }
+
+  /// A random member that is at work; nothing when there is none.
+  [[nodiscard]] std::optional<std::uint64_t> someone_at_work() {
+    if (world.orders.empty())
+      return std::nullopt;
+    auto at = world.orders.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(random.below(world.orders.size())));
+    return at->first;
+  }
+  void answer(std::uint64_t member, bool finite = true) {
+    const train_order order = world.orders.at(member);
+    world.orders.erase(member);
+    time.advance(0.001 * static_cast<double>(1 + random.below(50)));
+    if (finite)
+      trained.push_back(order.batch);
+    else
+      dropped.push_back(order.batch);
+    controller.result_arrived(result_of(member, order, finite));
+    stale.push_back({member, order});
+    look();
+  }
+  /// A result that was given already, or whose lease was lost: must change nothing.
+  void repeat_old() {
+    if (stale.empty())
+      return;
+    const auto& [member, order] = stale[random.below(stale.size())];
+    const auto version = controller.current().version;
+    controller.result_arrived(result_of(member, order, true));
+    CHECK(controller.current().version == version);
+    look();
+  }
+  void lose(std::uint64_t member) {
+    if (const auto at = world.orders.find(member); at != world.orders.end()) {
+      stale.push_back({member, at->second});
+      world.orders.erase(at);
+    }
+    std::erase(alive, member);
+    controller.member_lost(member, "lost by the test");
+    look();
+  }
+  /// Some of what sampler and services owe.
+  void serve(bool everything = false) {
+    if (world.asked > 0) {
+      std::vector<shared_batch> batches;
+      for (auto n = everything ? world.asked : 1 + random.below(world.asked); n > 0; --n) {
+        drawn_batch b;
+        for (std::uint32_t k = 0; k < 16; ++k)
+          b.ids.push_back(next_point_++ % 512);
+        b.weights.assign(16, 1.0F);
+        batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+        --world.asked;
+      }
+      drawn.insert(batches.begin(), batches.end());
+      controller.batches_arrived(std::move(batches));
+    }
+    if (world.collections > collections_ && (everything || random.below(2) == 0)) {
+      ++collections_;
+      controller.sampler_state_arrived({});
+    }
+    if (world.checkpoints > checkpoints_ && (everything || random.below(2) == 0)) {
+      ++checkpoints_;
+      const bool fails = failing_checkpoints && random.below(2) == 0;
+      controller.checkpoint_done(fails ? "" : "step", fails ? "disk full" : "");
+    }
+    if (world.evaluations > evaluations_ && (everything || random.below(2) == 0)) {
+      ++evaluations_;
+      controller.evaluation_arrived({});
+    }
+    look();
+  }
+  /// Serves and answers until the run is over.
+  void run_to_the_end() {
+    for (int i = 0; i < 20000 && !world.summary; ++i) {
+      serve(true);
+      if (const auto member = someone_at_work())
+        answer(*member);
+      else if (alive.empty() && !world.summary)
+        return; // nobody is left to do it
+    }
+  }
+
+  /// What holds at every moment.
+  void look() {
+    for (const auto member : world.dismissed)
+      if (std::erase(alive, member) > 0)
+        if (const auto at = world.orders.find(member); at != world.orders.end()) {
+          stale.push_back({member, at->second});
+          world.orders.erase(at);
+        }
+    std::set<shared_batch> out;
+    for (const auto& [member, order] : world.orders) {
+      REQUIRE(order.base.parameters.size() == setup->net->parameters().size());
+      REQUIRE(order.base.version <= controller.current().version);
+      REQUIRE(std::find(alive.begin(), alive.end(), member) != alive.end());
+      REQUIRE(out.insert(order.batch).second); // no batch is with two members
+    }
+    const auto most = 2 * std::max<std::size_t>(alive_most(), 1);
+    REQUIRE(controller.stocked_batches() <= most + returned_most());
+    REQUIRE(controller.current().version >= last_version);
+    last_version = controller.current().version;
+    if (controller.done()) {
+      REQUIRE(world.summary.has_value());
+      REQUIRE(world.orders.empty());
+    }
+  }
+
+  /// After the end: every batch that was drawn is trained once, dropped, or in stock; none is lost or
+  /// doubled.
+  void check_books() const {
+    std::map<shared_batch, int> times;
+    for (const auto& b : trained)
+      ++times[b];
+    for (const auto& [batch, n] : times)
+      CHECK(n == 1);
+    for (const auto& b : dropped)
+      CHECK(times.count(b) == 0);
+    CHECK(trained.size() + dropped.size() + controller.stocked_batches() + world.orders.size() ==
+          drawn.size());
+    REQUIRE(world.summary.has_value());
+    CHECK(world.summary->samples_trained == 16 * trained.size());
+    CHECK(world.summary->dropped_results == dropped.size());
+    CHECK(world.summary->steps == controller.current().version);
+  }
+
+  [[nodiscard]] train_result result_of(std::uint64_t member, const train_order& order, bool finite) const {
+    train_result r;
+    r.member = member;
+    r.lease = order.lease;
+    r.base_version = order.base.version;
+    r.gradient = gradient_;
+    r.loss_sum = 16.0;
+    r.finite = finite;
+    return r;
+  }
+
+  rng random;
+  manual_clock time;
+  fake_world world;
+  std::shared_ptr<const run_setup> setup;
+  run_controller controller;
+  std::vector<std::uint64_t> alive;
+  std::vector<shared_batch> trained;
+  std::vector<shared_batch> dropped;
+  std::set<shared_batch> drawn;
+  std::vector<std::pair<std::uint64_t, train_order>> stale;
+  std::uint64_t last_version = 0;
+  int joined = 0;
+  bool failing_checkpoints = false;
+
+private:
+  [[nodiscard]] std::size_t alive_most() { return most_alive_ = std::max(most_alive_, alive.size()); }
+  /// Batches of lost members come back on top of the stock.
+  [[nodiscard]] std::size_t returned_most() const { return static_cast<std::size_t>(joined); }
+
+  blob gradient_;
+  std::size_t most_alive_ = 0;
+  std::uint32_t next_point_ = 0;
+  int collections_ = 0;
+  int checkpoints_ = 0;
+  int evaluations_ = 0;
+};
+
+} // namespace triage::test
