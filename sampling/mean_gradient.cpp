@@ -62,6 +62,8 @@ saved_state mean_gradient::save() const {
   const auto values = current_.empty() ? std::span<const float>{} : current_.view();
   state.put("values", std::vector<float>(values.begin(), values.end()));
   state.put("seen_share", std::vector<double>{seen_share_});
+  state.put("pending", pending_);
+  state.put("pending_count", std::vector<std::uint64_t>{pending_count_});
   return state;
 }
 
@@ -72,7 +74,18 @@ result<void> mean_gradient::load(const saved_state& state) {
     return values.error();
   if (!share.ok())
     return share.error();
+  auto pending = state.get<double>("pending");
+  const auto pending_count = state.get_one<std::uint64_t>("pending_count");
+  if (!pending.ok())
+    return pending.error();
+  if (!pending_count.ok())
+    return pending_count.error();
+  if (pending->empty() != (*pending_count == 0) ||
+      (!values->empty() && !pending->empty() && values->size() != pending->size()))
+    return data_error("the saved mean gradient contradicts itself");
   seen_share_ = *share;
+  pending_ = pending.take();
+  pending_count_ = static_cast<std::size_t>(*pending_count);
   current_ = values->empty() ? blob() : blob::copy_of(*values);
   find_direction();
   return {};

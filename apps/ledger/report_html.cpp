@@ -42,8 +42,9 @@ std::string histogram(const std::vector<double>& values, const std::string& titl
 std::string class_table(const dataset& train, const point_ledger& ledger, const ledger_account& account) {
   struct row {
     std::size_t points = 0;
+    std::size_t trained = 0;
     double visits = 0.0;
-    double loss = 0.0;
+    double loss = 0.0; ///< of the trained ones
     std::size_t unlearned = 0;
   };
   std::vector<row> rows(static_cast<std::size_t>(train.classes));
@@ -51,6 +52,9 @@ std::string class_table(const dataset& train, const point_ledger& ledger, const 
     row& r = rows[static_cast<std::size_t>(train.labels[i])];
     ++r.points;
     r.visits += ledger.times_trained(i);
+    if (ledger.times_trained(i) == 0)
+      continue;
+    ++r.trained;
     r.loss += static_cast<double>(ledger.mean_loss(i));
   }
   for (const auto id : account.never_learned)
@@ -59,9 +63,12 @@ std::string class_table(const dataset& train, const point_ledger& ledger, const 
       "<div class=\"scroll\"><table><tr><th>class</th><th>points</th><th>visits a point</th><th>mean "
       "loss</th><th>never learned</th></tr>\n";
   for (std::size_t c = 0; c < rows.size(); ++c) {
-    const auto n = static_cast<double>(std::max<std::size_t>(rows[c].points, 1));
+    const auto share = [](double sum, std::size_t n) {
+      return sum / static_cast<double>(std::max<std::size_t>(n, 1));
+    };
     out += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.2f}</td><td>{:.4f}</td><td>{}</td></tr>\n", c,
-                       rows[c].points, rows[c].visits / n, rows[c].loss / n, rows[c].unlearned);
+                       rows[c].points, share(rows[c].visits, rows[c].points),
+                       share(rows[c].loss, rows[c].trained), rows[c].unlearned);
   }
   return out + "</table></div>\n";
 }

@@ -6,7 +6,8 @@ namespace triage {
 
 void in_turn::next(std::size_t count, const refresh_request& r, std::vector<std::uint32_t>& out) {
   const std::uint64_t all = owed(r);
-  if (all < handed_out_ + smallest_order())
+  // What a plan waits for is handed out however little it is: nothing more would come to be owed meanwhile.
+  if (all < handed_out_ + smallest_order() && handed_out_ >= awaited(r))
     return;
   const auto n = std::min<std::uint64_t>({all - handed_out_, count, points_});
   for (std::uint64_t i = 0; i < n; ++i)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -119,10 +120,12 @@ public:
   }
 
 private:
+  /// A float, never infinity: powers of large scores are beyond its range.
   [[nodiscard]] float strength(float priority) const {
     const double powered =
         alpha_ == 1.0 ? static_cast<double>(priority) : std::pow(static_cast<double>(priority), alpha_);
-    return static_cast<float>(powered + smoothing_);
+    return static_cast<float>(
+        std::min(powered + smoothing_, static_cast<double>(std::numeric_limits<float>::max())));
   }
 
   void choose_from_all(const plan_request& request, rng& random, selection_plan& out) {
@@ -130,12 +133,14 @@ private:
       rebuild(request);
     const std::size_t count = request.batch_size;
     const auto n = static_cast<double>(tree_->size());
+    // Powers of small scores may all be zero: then the tree goes by position, and everybody is equal.
+    const double range = tree_->total() > 0.0 ? tree_->total() : n;
     masses_.resize(count);
     by_position_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       const bool by_priority = random.uniform() >= uniform_share_;
       const double u = random.uniform();
-      masses_[i] = u * tree_->total();
+      masses_[i] = u * range;
       if (!by_priority)
         by_position_.emplace_back(
             i, static_cast<std::uint32_t>(std::min(static_cast<std::size_t>(u * n), tree_->size() - 1)));
@@ -167,14 +172,14 @@ private:
       const bool by_priority = random.uniform() >= uniform_share_;
       const double u = random.uniform();
       const auto at =
-          by_priority
+          by_priority && sum > 0.0
               ? static_cast<std::size_t>(std::upper_bound(cumulative_.begin(), cumulative_.end(), u * sum) -
                                          cumulative_.begin())
               : static_cast<std::size_t>(u * n);
       const std::size_t k = std::min(at, pool.size() - 1);
       const double mass = cumulative_[k] - (k > 0 ? cumulative_[k - 1] : 0.0);
       out.ids.push_back(pool[k]);
-      frequencies_.push_back(frequency(n * mass / sum));
+      frequencies_.push_back(sum > 0.0 ? frequency(n * mass / sum) : 1.0);
     }
     finish(request, out);
   }

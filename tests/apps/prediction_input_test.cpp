@@ -1,0 +1,106 @@
+#include "apps/prediction_input.hpp"
+
+#include "command_support.hpp"
+#include "core/npy.hpp"
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+constexpr sample_shape three{3, 1, 1};
+constexpr sample_shape image{1, 2, 2};
+
+struct input {
+  scratch_folder folder;
+  result<dataset> csv(const std::string& text, const std::string& name = "in.csv") const {
+    return read_prediction_input(folder.file(name, text), three);
+  }
+  std::string problem(const std::string& text, const std::string& name = "in.csv") const {
+    const auto read = csv(text, name);
+    REQUIRE(!read.ok());
+    CHECK(read.error().kind == error_kind::data);
+    CHECK_MESSAGE(read.error().message.find(name) != std::string::npos, read.error().message);
+    return read.error().message;
+  }
+};
+
+/// An IDX file of bytes with these dimensions.
+std::string idx_text(const std::vector<unsigned>& dimensions, const std::string& bytes) {
+  std::string out{'\0', '\0', '\x08', static_cast<char>(dimensions.size())};
+  for (const unsigned d : dimensions)
+    for (int shift = 24; shift >= 0; shift -= 8)
+      out += static_cast<char>((d >> static_cast<unsigned>(shift)) & 0xFFU);
+  return out + bytes;
+}
+
+} // namespace
+
+TEST_CASE(
+    "prediction input: CSV rows become samples, with and without a header, with any end of the last line") {
+  const input i;
+  for (const char* text : {"1,2,3\n4,5,6\n", "1,2,3\n4,5,6", "a,b,c\n1,2,3\n4,5,6\n", "1,2,3\r\n4,5,6\r\n"}) {
+    CAPTURE(std::string(text));
+    const auto read = i.csv(text);
+    REQUIRE_MESSAGE(read.ok(), (read.ok() ? "" : read.error().message));
+    CHECK(read->size == 2);
+    CHECK(read->floats == std::vector<float>{1, 2, 3, 4, 5, 6});
+    CHECK(!read->is_bytes());
+  }
+  const auto tabs = i.csv("1\t2\t-3.5e2\n", "in.tsv");
+  REQUIRE(tabs.ok());
+  CHECK(tabs->floats == std::vector<float>{1.0F, 2.0F, -350.0F});
+}
+
+TEST_CASE("prediction input: what is wrong with a CSV is said with its line") {
+  const input i;
+  CHECK(i.problem("1,2,3\n4,5\n").find("line 2: 2 values, but the model takes 3") != std::string::npos);
+  CHECK(i.problem("1,2,3,4\n").find("line 1") != std::string::npos);
+  CHECK(i.problem("1,2,3\n4,x,6\n").find("line 2") != std::string::npos);
+  CHECK(i.problem("1,2,3\n4,,6\n").find("line 2") != std::string::npos);
+  CHECK(i.problem("1,2,nan\n").find("line 1") != std::string::npos);
+  CHECK(i.problem("1,2,1e99\n").find("line 1") != std::string::npos);
+  CHECK(i.problem("a,b,c\n").find("not a whole number of samples") !=
+        std::string::npos); // a header and nothing else
+  (void)i.problem("");
+  // Only the first line may be a header.
+  CHECK(i.problem("a,b,c\nd,e,f\n").find("line 2") != std::string::npos);
+}
+
+TEST_CASE("prediction input: npy of floats and of bytes, in any shape of the right number of values") {
+  const input i;
+  const auto file = i.folder.path("in.npy");
+  REQUIRE(write_npy(file, {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok());
+  const auto floats = read_prediction_input(file, three);
+  REQUIRE(floats.ok());
+  CHECK(floats->size == 2);
+  CHECK(floats->floats[5] == 6.0F);
+  REQUIRE(write_npy(file, {2, 2, 2}, std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 255}).ok());
+  const auto bytes = read_prediction_input(file, image);
+  REQUIRE(bytes.ok());
+  CHECK(bytes->size == 2);
+  CHECK(bytes->is_bytes());
+  CHECK(bytes->bytes[7] == 255);
+  CHECK(!read_prediction_input(file, three).ok()); // 8 values are no samples of 3
+  REQUIRE(write_npy(file, {3}, std::vector<std::int64_t>{1, 2, 3}).ok());
+  const auto integers = read_prediction_input(file, three);
+  REQUIRE(!integers.ok());
+  CHECK(integers.error().message.find("uint8 or float") != std::string::npos);
+  REQUIRE(write_npy(file, {0, 3}, std::vector<float>{}).ok());
+  CHECK(!read_prediction_input(file, three).ok());
+}
+
+TEST_CASE("prediction input: IDX images, whatever the file is called; a damaged one is refused") {
+  const input i;
+  const auto file = i.folder.file("images-idx3-ubyte", idx_text({3, 2, 2}, "abcdefghijkl"));
+  const auto read = read_prediction_input(file, image);
+  REQUIRE_MESSAGE(read.ok(), (read.ok() ? "" : read.error().message));
+  CHECK(read->size == 3);
+  CHECK(read->bytes[4] == 'e');
+  CHECK(!read_prediction_input(i.folder.file("short", idx_text({3, 2, 2}, "abc")), image).ok());
+  CHECK(!read_prediction_input(i.folder.file("text", "no idx at all"), image).ok());
+  CHECK(!read_prediction_input(i.folder.file("shape", idx_text({1, 3}, "abc")), image).ok());
+  const auto missing = read_prediction_input(i.folder.path("missing"), image);
+  REQUIRE(!missing.ok());
+  CHECK(missing.error().message.find("missing") != std::string::npos);
+}

@@ -1,0 +1,231 @@
+#include "sampling/gain_meter.hpp"
+#include "source_support.hpp"
+#include "statistics_support.hpp"
+
+#include <algorithm>
+#include <limits>
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+constexpr std::size_t points = 2000;
+
+/// The ratio of second moments of one term of a step, uniform over planned, from plans that were really made:
+/// mean(s^2) mean(w)^2 / mean(w^2 s^2).
+double measured_ratio(selector& chosen, const priority_table& table, int plans) {
+  const priority_view view(table, 1);
+  auto ids = numbers_below(table.size());
+  rng random(3, 9);
+  double weights = 0.0;
+  double squares = 0.0;
+  double count = 0.0;
+  constexpr std::size_t batch = 100;
+  const std::size_t wanted = chosen.candidates(batch, table.size());
+  for (int k = 0; k < plans; ++k) {
+    shuffle(ids, random);
+    selection_plan plan;
+    chosen.plan({std::span(ids).first(wanted), view, {}, batch}, random, plan);
+    for (std::size_t i = 0; i < plan.ids.size(); ++i) {
+      const auto w = static_cast<double>(plan.weights[i]);
+      const auto s = static_cast<double>(table.value(plan.ids[i]));
+      weights += w;
+      squares += w * w * s * s;
+      count += 1.0;
+    }
+  }
+  double uniform = 0.0;
+  for (std::uint32_t id = 0; id < table.size(); ++id)
+    uniform += static_cast<double>(table.value(id)) * static_cast<double>(table.value(id));
+  uniform /= static_cast<double>(table.size());
+  return uniform * (weights / count) * (weights / count) / (squares / count);
+}
+
+priority_table table_of(const std::vector<float>& scores) {
+  priority_table table(scores.size());
+  for (std::uint32_t id = 0; id < scores.size(); ++id)
+    table.record(id, scores[id], 1);
+  return table;
+}
+
+} // namespace
+
+TEST_CASE("gain: what selectors promise is the measured ratio of second moments, within 10 %") {
+  const auto table = table_of(heavy_scores(points, 6, 1.0));
+  const priority_view view(table, 1);
+  for (
+      const char* description : {
+          R"({"type": "pps_epoch", "blocks_per_pass": 1, "winsor_quantile": 1})",
+          R"({"type": "pps_epoch", "blocks_per_pass": 1, "winsor_quantile": 1, "pi_max": 3, "noise_budget": 0.6})",
+          R"({"type": "pps_epoch", "blocks_per_pass": 1, "winsor_quantile": 1, "alpha": 0.5, "kappa": 0.5})",
+          R"({"type": "infobatch"})",
+          R"({"type": "multinomial", "uniform_share": 0.1})",
+          R"({"type": "multinomial", "uniform_share": 0, "alpha": 0.6, "smoothing": 0.2})",
+      }) {
+    CAPTURE(std::string(description));
+    auto chosen = selector_of(description, points);
+    for (std::uint32_t id = 0; id < points; ++id)
+      chosen->priority_changed(id, table.value(id));
+    const auto promised = chosen->potential_gain(view);
+    REQUIRE(promised);
+    CHECK(*promised > 1.05);
+    CHECK(measured_ratio(*chosen, table, 300) == doctest::Approx(*promised).epsilon(0.1));
+    // A plan's own figure, where it has one, says the same.
+    if (const auto f = chosen->figures(); f.predicted_gain)
+      CHECK(*f.predicted_gain == doctest::Approx(*promised).epsilon(0.02));
+  }
+}
+
+TEST_CASE(
+    "gain: in proportion to the scores it is tau squared = 1 + CV^2, to 1e-12, and its threshold of 2.5^2 is "
+    "where presampling three candidates pays") {
+  const auto scores = heavy_scores(points, 6, 1.0);
+  const auto table = table_of(scores);
+  double sum = 0.0;
+  double squares = 0.0;
+  for (const float s : scores) {
+    sum += static_cast<double>(s);
+    squares += static_cast<double>(s) * static_cast<double>(s);
+  }
+  const double mean = sum / points;
+  const double variance = squares / points - mean * mean;
+  const auto chosen = selector_of(R"({"type": "katharopoulos"})", points);
+  CHECK(*chosen->potential_gain(priority_view(table, 1)) ==
+        doctest::Approx(1.0 + variance / (mean * mean)).epsilon(1e-12));
+  const auto resolved = describe_sampling(R"({"type": "katharopoulos"})").resolved;
+  CHECK(resolved.find("gate")->find("gain_min")->as_number() == 2.5 * 2.5);
+}
+
+TEST_CASE("gain: constant scores promise exactly 1, whatever the selector, and its gate stays closed") {
+  const std::vector<float> alike(points, 0.4F);
+  const auto table = table_of(alike);
+  const priority_view view(table, 1);
+  int stated = 0;
+  for (const auto& entry : selectors()) {
+    CAPTURE(entry.name);
+    json_value description;
+    description.set("type", json_value(entry.name));
+    const auto made = describe_sampling(description);
+    made.selector->start(points);
+    const auto gain = made.selector->potential_gain(view);
+    if (!gain)
+      continue;
+    ++stated;
+    CHECK(*gain == doctest::Approx(1.0).epsilon(1e-6));
+    if (!made.selector->unbiased())
+      continue;
+    description.set("gate", *parse_json(R"({"mode": "gain"})", "test"));
+    description.set("warm_epochs", json_value(0));
+    auto source = source_of(description, points, 100);
+    record_all(source, alike);
+    drawn_batch b;
+    for (int i = 0; i < 60; ++i) {
+      REQUIRE(source.draw(0.0, 1, b));
+      REQUIRE(source.figures(1).selector.phase == "gated off");
+    }
+    CHECK(source.figures(1).samples_prioritized == 0);
+    CHECK(*source.figures(1).gate_worth == doctest::Approx(1.0).epsilon(1e-6));
+  }
+  CHECK(stated == 3); // pps_epoch, infobatch, multinomial
+}
+
+TEST_CASE("gain: nothing is promised before half of the points were measured") {
+  for (const char* type : {"pps_epoch", "infobatch", "multinomial"}) {
+    CAPTURE(std::string(type));
+    json_value description;
+    description.set("type", json_value(type));
+    const auto made = describe_sampling(description);
+    made.selector->start(points);
+    priority_table table(points);
+    for (std::uint32_t id = 0; id < points / 2 - 1; ++id)
+      table.record(id, 1.0F + static_cast<float>(id), 1);
+    CHECK(!made.selector->potential_gain(priority_view(table, 1)));
+    table.record(points / 2, 3.0F, 1);
+    CHECK(made.selector->potential_gain(priority_view(table, 1)));
+  }
+}
+
+TEST_CASE("gain meter: any number of batches gives the ratio of all of them, though parts are merged") {
+  rng random(7, 7);
+  gain_meter meter;
+  double count = 0.0;
+  double weight = 0.0;
+  double weighted = 0.0;
+  double squared = 0.0;
+  for (int k = 0; k < 4000; ++k) {
+    const std::size_t n = 1 + random.below(90);
+    std::vector<float> frequencies(n);
+    std::vector<float> sizes(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      frequencies[i] = 0.1F + random.uniform_float();
+      sizes[i] = static_cast<float>(std::exp(random.normal()));
+      const double w = 1.0 / static_cast<double>(frequencies[i]);
+      const auto s = static_cast<double>(sizes[i]);
+      count += 1.0;
+      weight += w;
+      weighted += w * s * s;
+      squared += w * w * s * s;
+    }
+    meter.add(frequencies, sizes);
+    REQUIRE(meter.samples() == static_cast<std::uint64_t>(count));
+    if (const auto gain = meter.gain()) {
+      REQUIRE(gain->value == doctest::Approx(weight / count * weighted / squared));
+      REQUIRE(gain->low <= gain->value);
+      REQUIRE(gain->value <= gain->high);
+    } else {
+      REQUIRE(count < 6.0 * 4096.0); // four parts of that size, and some
+    }
+  }
+  CHECK(meter.gain());
+}
+
+TEST_CASE("gain meter: sizes that are not finite do not count, and missing ones neither") {
+  gain_meter meter;
+  const std::vector<float> frequencies(3, 0.5F);
+  meter.add(frequencies, std::vector<float>{1.0F, std::numeric_limits<float>::quiet_NaN(),
+                                            std::numeric_limits<float>::infinity()});
+  CHECK(meter.samples() == 1);
+  meter.add(frequencies, std::vector<float>{1.0F});
+  CHECK(meter.samples() == 2);
+  for (int k = 0; k < 1000; ++k)
+    meter.add(std::vector<float>(64, 1.0F), std::vector<float>(64, 0.0F)); // learned by heart: no size at all
+  CHECK(std::isfinite(meter.gain()->value));
+}
+
+TEST_CASE("gain meter: the recent gain forgets, the whole one does not") {
+  gain_meter meter;
+  rng random(7, 8);
+  const auto feed = [&](bool uneven, int batches) {
+    for (int k = 0; k < batches; ++k) {
+      std::vector<float> frequencies;
+      std::vector<float> sizes;
+      while (sizes.size() < 64) {
+        // Sampled in proportion to its size: sizes 0.2 and 1.8 with probabilities 0.1 and 0.9.
+        const bool large = random.uniform() < 0.9;
+        frequencies.push_back(uneven ? (large ? 1.8F : 0.2F) : 1.0F);
+        sizes.push_back(uneven ? (large ? 1.8F : 0.2F) : 1.0F);
+      }
+      meter.add(frequencies, sizes);
+    }
+  };
+  CHECK(!meter.recent());
+  feed(true, 2000);
+  const double uneven = *meter.recent();
+  CHECK(uneven == doctest::Approx(1.64).epsilon(0.05)); // (0.04 + 3.24) / 2
+  feed(false, 3000);
+  CHECK(*meter.recent() == doctest::Approx(1.0).epsilon(0.01));
+  CHECK(meter.gain()->value > 1.05);
+}
+
+TEST_CASE("gain meter: a saved state that is too short or too full is refused") {
+  gain_meter meter;
+  meter.add(std::vector<float>{1.0F}, std::vector<float>{1.0F});
+  auto state = meter.save();
+  state.put("sums", std::vector<double>{1.0, 2.0});
+  CHECK(!gain_meter().load(state).ok());
+  state = meter.save();
+  state.put("counts", std::vector<std::uint64_t>{1000, 4096, 1});
+  CHECK(!gain_meter().load(state).ok());
+  CHECK(!gain_meter().load(saved_state{}).ok());
+}

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "core/npy.hpp"
+#include "sampling/sampling_source.hpp"
+#include "tests/support/json_text.hpp"
+
+#include <cmath>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unistd.h>
+#include <vector>
+
+namespace triage::test {
+
+inline sampling_description describe_sampling(const json_value& description) {
+  auto made = make_sampling(description, {"run.json", "/sampling"});
+  REQUIRE_MESSAGE(made.ok(), dump_json(description), ": ", (made.ok() ? "" : made.error().message));
+  return made.take();
+}
+
+template <class T>
+concept text = std::is_convertible_v<const T&, std::string_view>;
+
+template <text T>
+sampling_description describe_sampling(const T& written) {
+  return describe_sampling(json_text(written));
+}
+
+inline sampling_source source_of(const json_value& description, std::size_t points, std::size_t batch,
+                                 std::uint64_t seed = 7) {
+  return {describe_sampling(description), points, batch, seed};
+}
+
+template <text T>
+sampling_source source_of(const T& written, std::size_t points, std::size_t batch, std::uint64_t seed = 7) {
+  return source_of(json_text(written), points, batch, seed);
+}
+
+/// The selector of a description, ready to plan.
+inline std::unique_ptr<selector> selector_of(std::string_view text, std::size_t points) {
+  auto made = describe_sampling(text);
+  made.selector->start(points);
+  return std::move(made.selector);
+}
+
+inline std::vector<std::uint32_t> numbers_below(std::size_t points) {
+  std::vector<std::uint32_t> ids(points);
+  std::iota(ids.begin(), ids.end(), 0U);
+  return ids;
+}
+
+/// Measurements of all points at one version.
+inline void record_all(sampling_source& source, const std::vector<float>& scores, std::uint64_t version = 1) {
+  source.record(numbers_below(scores.size()), scores, version);
+}
+
+/// Scores whose largest are many times their median, as gradient norms are after some training.
+inline std::vector<float> heavy_scores(std::size_t points, std::uint64_t seed, double spread = 1.2) {
+  rng random(seed, 77);
+  std::vector<float> out(points);
+  for (auto& s : out)
+    s = static_cast<float>(std::exp(spread * random.normal()));
+  return out;
+}
+
+/// A file of irreducible losses, all zero, as long as it is needed.
+class irreducible_file {
+public:
+  explicit irreducible_file(std::size_t points)
+      : path_((std::filesystem::temp_directory_path() /
+               ("triage_irreducible_" + std::to_string(::getpid()) + "_" + std::to_string(points) + ".npy"))
+                  .string()) {
+    REQUIRE(write_npy(path_, {static_cast<std::int64_t>(points)}, std::vector<float>(points, 0.0F)).ok());
+  }
+  irreducible_file(const irreducible_file&) = delete;
+  irreducible_file& operator=(const irreducible_file&) = delete;
+  ~irreducible_file() {
+    std::error_code ec;
+    std::filesystem::remove(path_, ec);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+  std::string path_;
+};
+
+} // namespace triage::test
