@@ -1,5 +1,7 @@
 #include "actors/parameter_store.hpp"
 
+#include "core/flush_subnormals.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -81,6 +83,7 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
 void parameter_store::each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work) {
   const std::size_t trained = layout_.trained_size();
   const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
+    const flush_subnormals fast;
     for (std::size_t begin = from; begin < to; begin += slice_floats)
       work(l, begin, std::min(slice_floats, to - begin));
   };

@@ -1,6 +1,7 @@
 #include "actors/run_reporter.hpp"
 
 #include "core/files.hpp"
+#include "core/process_memory.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -169,6 +170,8 @@ void run_reporter::finished(const run_summary& summary) {
   else if (const auto account = to_sentence(summary.prioritization); !account.empty())
     log_.info("run", account);
   json_value record = triage::to_json(summary);
+  const auto peak = peak_memory_bytes();
+  record.set("peak_memory_bytes", peak ? json_value(*peak) : json_value());
   if (!options_.directory.empty())
     if (auto written = write_file_atomic(options_.directory + "/summary.json", dump_json(record, 2) + "\n");
         !written.ok())

@@ -1,5 +1,8 @@
 #include "core/rng.hpp"
 
+#include "core/multiversion.hpp"
+
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -7,10 +10,11 @@ namespace triage {
 
 namespace {
 
-std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t stream, std::uint64_t counter) {
-  std::array<std::uint32_t, 4> c = {
-      static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32U),
-      static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U)};
+using block = std::array<std::uint32_t, 4>;
+
+TRIAGE_INLINE block philox(std::uint64_t key, std::uint64_t stream, std::uint64_t counter) {
+  block c = {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32U),
+             static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U)};
   auto k0 = static_cast<std::uint32_t>(key);
   auto k1 = static_cast<std::uint32_t>(key >> 32U);
   for (int round = 0; round < 10; ++round) {
@@ -24,6 +28,19 @@ std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t stream, std
   return c;
 }
 
+/// Blocks first, first + 1, …; independent of each other, so that they vectorise.
+TRIAGE_MULTIVERSION void philox_blocks(std::uint64_t key, std::uint64_t stream, std::uint64_t first,
+                                       std::size_t blocks, std::uint32_t* out) {
+  TRIAGE_INDEPENDENT
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const block b = philox(key, stream, first + i);
+    out[4 * i] = b[0];
+    out[4 * i + 1] = b[1];
+    out[4 * i + 2] = b[2];
+    out[4 * i + 3] = b[3];
+  }
+}
+
 } // namespace
 
 rng::result_type rng::operator()() {
@@ -33,6 +50,17 @@ rng::result_type rng::operator()() {
     words_block_ = block;
   }
   return words_[state_.position++ % 4];
+}
+
+void rng::fill(std::span<result_type> out) {
+  std::size_t i = 0;
+  for (; i < out.size() && state_.position % 4 != 0; ++i)
+    out[i] = (*this)();
+  const std::size_t blocks = (out.size() - i) / 4;
+  philox_blocks(state_.key, state_.stream, state_.position / 4, blocks, out.data() + i);
+  state_.position += 4 * blocks;
+  for (i += 4 * blocks; i < out.size(); ++i)
+    out[i] = (*this)();
 }
 
 std::uint64_t rng::next_u64() {

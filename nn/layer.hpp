@@ -96,6 +96,12 @@ public:
   /// The next stage has taken the derivative over.
   virtual void omit_relu_derivative() {}
 
+  /// Whether backward looks at what forward has read, and at what it has written. Where neither a stage nor
+  /// the next one does so, the gradient between them takes the place of the activation. Asked after all
+  /// stages of a chain were made.
+  [[nodiscard]] virtual bool backward_reads_input() const { return true; }
+  [[nodiscard]] virtual bool backward_reads_output() const { return true; }
+
   /// Called once, before the first pass.
   virtual void bind(const stage_buffers& buffers) { buffers_ = buffers; }
   virtual void forward(const pass& p) = 0;
@@ -212,6 +218,7 @@ private:
   template <bool Forward>
   void run_profiled(const pass& p);
   void backward_links(const pass& p, std::size_t begin, std::size_t end);
+  [[nodiscard]] bool gradient_replaces_output(std::size_t index) const;
   static void report(const pass& p, const link& done);
   kernel_engine& engine_;
   bool training_;

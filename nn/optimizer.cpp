@@ -1,6 +1,7 @@
 #include "nn/optimizer.hpp"
 
 #include "core/component.hpp"
+#include "core/flush_subnormals.hpp"
 #include "core/multiversion.hpp"
 #include "nn/optimizers/optimizers.hpp"
 
@@ -73,6 +74,7 @@ double gradient_norm(std::span<const float> gradient) {
 }
 
 void add_up(std::span<const weighted_gradient> contributions, std::size_t begin, std::span<float> out) {
+  const flush_subnormals fast; // here, so that whoever sums in parts gets the same bits
   if (contributions.empty())
     std::fill(out.begin(), out.end(), 0.0F);
   for (std::size_t at = 0; at < out.size(); at += cached) {

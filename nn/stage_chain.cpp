@@ -29,6 +29,8 @@ public:
     if (!backward_.empty())
       backward_.run();
   }
+  [[nodiscard]] bool backward_reads_input() const override { return false; }
+  [[nodiscard]] bool backward_reads_output() const override { return false; }
 
 private:
   kernel forward_;
@@ -88,22 +90,34 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
     convert(*outgoing);
 }
 
+bool stage_chain::gradient_replaces_output(std::size_t index) const {
+  const auto next = std::find_if(links_.begin() + static_cast<std::ptrdiff_t>(index) + 1, links_.end(),
+                                 [](const auto& l) { return !l.stage->is_view(); });
+  return next != links_.end() && !links_[index].stage->backward_reads_output() &&
+         !next->stage->backward_reads_input();
+}
+
 void stage_chain::bind(const float* input, float* input_gradient) {
   // Outputs live until the backward pass; gradients only from one stage to the one before, so two buffers do.
-  std::size_t widest = input_layout_.floats();
-  for (const auto& l : links_)
-    widest = std::max(widest, l.stage->output_layout().floats());
+  std::array<std::size_t, 2> widest{};
+  std::size_t turn = 0;
+  for (std::size_t i = 0; i < links_.size(); ++i)
+    if (training_ && !links_[i].stage->is_view() && !gradient_replaces_output(i)) {
+      std::size_t& size = widest.at(turn++ % 2);
+      size = std::max(size, links_[i].stage->output_layout().floats());
+    }
   std::array<float*, 2> gradients{};
-  if (training_)
-    for (auto& g : gradients) {
-      buffers_.emplace_back(widest);
-      g = buffers_.back().data();
+  for (std::size_t i = 0; i < 2; ++i)
+    if (widest.at(i) > 0) {
+      buffers_.emplace_back(widest.at(i));
+      gradients.at(i) = buffers_.back().data();
     }
   const float* at = input;
   float* gradient_at = input_gradient;
-  std::size_t turn = 0;
+  turn = 0;
   std::vector<const float*> link_inputs;
-  for (auto& l : links_) {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    auto& l = links_[i];
     link_inputs.push_back(at);
     stage_buffers b;
     b.input = at;
@@ -114,7 +128,8 @@ void stage_chain::bind(const float* input, float* input_gradient) {
     } else {
       buffers_.emplace_back(l.stage->output_layout().floats());
       b.output = buffers_.back().data();
-      b.output_gradient = training_ ? gradients.at(turn++ % 2) : nullptr;
+      if (training_)
+        b.output_gradient = gradient_replaces_output(i) ? b.output : gradients.at(turn++ % 2);
     }
     l.stage->bind(b);
     at = b.output;

@@ -1,5 +1,6 @@
 #include "nn/workspace.hpp"
 
+#include "core/flush_subnormals.hpp"
 #include "nn/kernels/row_norms.hpp"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ struct workspace::state {
   sample_signals run_backward(program& p, pass now, const batch_targets& targets,
                               const loss_function& loss_of, signal_set wanted,
                               std::span<const float> direction, const Factor& factor) {
+    const flush_subnormals fast;
     p.chain.forward(now);
     const auto width = static_cast<std::size_t>(net->output_width());
     const std::span<float> rows(p.chain.output_gradient(), p.loss.size() * width);
@@ -179,6 +181,7 @@ std::span<const float> workspace::outputs() const {
 }
 
 std::span<const float> workspace::infer(std::span<const float> parameters, std::int64_t batch) {
+  const flush_subnormals fast;
   program& p = state_->get(batch, purpose::inference);
   p.chain.forward({parameters, {}, false, nullptr, state_->profile});
   return outputs();

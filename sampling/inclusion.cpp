@@ -1,32 +1,63 @@
 #include "sampling/inclusion.hpp"
 
+#include "core/multiversion.hpp"
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace triage {
 
 namespace {
 
-struct totals {
-  double kappa = 0.0;
-  double noise = 0.0;
+constexpr std::size_t lanes = 8; ///< independent sums, so that loops vectorise
+
+struct sums {
+  std::array<double, lanes> probability{};
+  std::array<double, lanes> squares{};
+  std::array<double, lanes> weighted{}; ///< squares / probability
+
+  static double total(const std::array<double, lanes>& s) {
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+  }
 };
 
-/// Over every `stride`-th point.
-totals measure(std::span<const double> strengths, std::span<const double> sizes, const inclusion_rule& rule,
-               double c, std::size_t stride) {
-  double sum = 0.0;
-  double weighted = 0.0;
-  double squares = 0.0;
-  double points = 0.0;
-  for (std::size_t i = 0; i < strengths.size(); i += stride) {
-    points += 1.0;
-    squares += sizes[i] * sizes[i];
-    const double pi = strengths[i] < 0.0 ? 1.0 : std::clamp(c * strengths[i], rule.smallest, rule.largest);
-    sum += pi;
-    weighted += sizes[i] * sizes[i] / pi;
+TRIAGE_INLINE double inclusion(double strength, double c, double smallest, double largest) {
+  const double pi = c * strength;
+  const double within = pi < smallest ? smallest : pi > largest ? largest : pi;
+  return strength < 0.0 ? 1.0 : within;
+}
+
+TRIAGE_MULTIVERSION void fill_inclusion(const double* strengths, std::size_t n, double c, double smallest,
+                                        double largest, double* out) {
+  TRIAGE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] = inclusion(strengths[i], c, smallest, largest);
+}
+
+TRIAGE_MULTIVERSION void add_up_plan(const double* probability, const double* sizes, std::size_t n,
+                                     sums& all) {
+  sums s = all;
+  for (std::size_t i = 0; i + lanes <= n; i += lanes)
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const double square = sizes[i + l] * sizes[i + l];
+      s.probability[l] += probability[i + l];
+      s.squares[l] += square;
+      s.weighted[l] += square / probability[i + l];
+    }
+  for (std::size_t i = n / lanes * lanes; i < n; ++i) {
+    const double square = sizes[i] * sizes[i];
+    s.probability[i % lanes] += probability[i];
+    s.squares[i % lanes] += square;
+    s.weighted[i % lanes] += square / probability[i];
   }
-  return {sum / points, squares > 0.0 ? weighted / squares - 1.0 : 0.0};
+  all = s;
+}
+
+bool meets(const plan_gain& t, const inclusion_rule& rule) {
+  if (rule.fixed_share > 0.0)
+    return t.kappa >= rule.fixed_share;
+  return t.kappa >= rule.least_share && t.noise <= rule.noise_budget;
 }
 
 /// The search looks at so many points at most: its error in kappa is then below a percent, and the
@@ -36,28 +67,17 @@ std::size_t stride_for(std::size_t points) {
   return std::max<std::size_t>((points + search_points - 1) / search_points, 1);
 }
 
-bool meets(const totals& t, const inclusion_rule& rule) {
-  if (rule.fixed_share > 0.0)
-    return t.kappa >= rule.fixed_share;
-  return t.kappa >= rule.least_share && t.noise <= rule.noise_budget;
-}
-
 } // namespace
 
 plan_gain gain_of(std::span<const double> probability, std::span<const double> sizes) {
-  double sum = 0.0;
-  double weighted = 0.0;
-  double squares = 0.0;
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const double square = sizes[i] * sizes[i];
-    sum += probability[i];
-    squares += square;
-    weighted += square / probability[i];
-  }
+  sums all;
+  add_up_plan(probability.data(), sizes.data(), sizes.size(), all);
+  const double sum = sums::total(all.probability);
+  const double squares = sums::total(all.squares);
   if (!(sum > 0.0))
     return {};
   const double kappa = sum / static_cast<double>(sizes.size());
-  const double noise = squares > 0.0 ? weighted / squares - 1.0 : 0.0;
+  const double noise = squares > 0.0 ? sums::total(all.weighted) / squares - 1.0 : 0.0;
   return {kappa, noise, 1.0 / (kappa * (1.0 + noise))};
 }
 
@@ -73,12 +93,27 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
   }
   double c = 1.0;
   if (strongest > 0.0) {
+    const std::size_t stride = stride_for(strengths.size());
+    auto& looked_at = plan.looked_at;
+    looked_at.clear();
+    for (std::size_t i = 0; i < strengths.size(); i += stride)
+      looked_at.push_back(strengths[i]);
+    const std::size_t n = looked_at.size();
+    looked_at.resize(3 * n);
+    double* const probability = looked_at.data() + n;
+    double* const seen_sizes = probability + n;
+    for (std::size_t i = 0; i < n; ++i)
+      seen_sizes[i] = sizes[i * stride];
+    const auto tried = [&](double factor) {
+      fill_inclusion(looked_at.data(), n, factor, rule.smallest, rule.largest, probability);
+      return gain_of({probability, n}, {seen_sizes, n});
+    };
     // Between "everything at the floor" and "everything at the ceiling".
     double low = std::log(rule.smallest / strongest);
     double high = std::log(rule.largest / weakest);
     for (int i = 0; i < 40 && high - low > 1e-7; ++i) {
       const double middle = 0.5 * (low + high);
-      if (meets(measure(strengths, sizes, rule, std::exp(middle), stride_for(strengths.size())), rule))
+      if (meets(tried(std::exp(middle)), rule))
         high = middle;
       else
         low = middle;
@@ -86,26 +121,11 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
     c = std::exp(high);
   }
   plan.probability.resize(strengths.size());
-  for (std::size_t i = 0; i < strengths.size(); ++i)
-    plan.probability[i] =
-        strengths[i] < 0.0 ? 1.0 : std::clamp(c * strengths[i], rule.smallest, rule.largest);
+  fill_inclusion(strengths.data(), strengths.size(), c, rule.smallest, rule.largest, plan.probability.data());
   const plan_gain g = gain_of(plan.probability, sizes);
   plan.kappa = g.kappa;
   plan.noise = g.noise;
   plan.gain = g.gain;
-}
-
-void systematic_sample(std::span<const double> probability, rng& random,
-                       const std::function<void(std::size_t, std::uint32_t)>& take) {
-  double sum = random.uniform();
-  double passed = std::floor(sum);
-  for (std::size_t i = 0; i < probability.size(); ++i) {
-    sum += probability[i];
-    const double now = std::floor(sum);
-    if (now > passed)
-      take(i, static_cast<std::uint32_t>(now - passed));
-    passed = now;
-  }
 }
 
 void winsorise(std::span<double> values, double quantile, std::vector<double>& scratch) {

@@ -3,7 +3,6 @@
 #include "core/rng.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,6 +23,7 @@ struct inclusion_plan {
   double kappa = 1.0; ///< mean probability: the share of gradient work
   double noise = 0.0; ///< v = sum s^2/pi / sum s^2 - 1
   double gain = 1.0;  ///< 1 / (kappa (1 + v)): ratio of second moments of a step, uniform to planned
+  std::vector<double> looked_at; ///< scratch memory of the search
 };
 
 /// What a plan with these probabilities comes to.
@@ -43,8 +43,18 @@ void plan_inclusion(std::span<const double> strengths, std::span<const double> s
 /// Systematic sampling (Madow 1949): walks along the points with one random start and takes point i as often
 /// as the running sum of probabilities passes an integer; `take(i, copies)` is called for the points taken.
 /// The total is the sum of the probabilities, rounded up or down.
-void systematic_sample(std::span<const double> probability, rng& random,
-                       const std::function<void(std::size_t, std::uint32_t)>& take);
+template <class Take>
+void systematic_sample(std::span<const double> probability, rng& random, const Take& take) {
+  double sum = random.uniform();
+  auto passed = static_cast<std::uint64_t>(sum);
+  for (std::size_t i = 0; i < probability.size(); ++i) {
+    sum += probability[i];
+    const auto now = static_cast<std::uint64_t>(sum);
+    if (now > passed)
+      take(i, static_cast<std::uint32_t>(now - passed));
+    passed = now;
+  }
+}
 
 /// Lowers every value above the given quantile (0 to 1; above 16384 values, that of every k-th) to that
 /// quantile. `scratch` is reused memory.

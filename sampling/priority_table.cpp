@@ -13,9 +13,8 @@ constexpr std::size_t summary_points = 4096;
 
 priority_table::priority_table(std::size_t points, double floor, bool track_training,
                                std::unique_ptr<predictor> history)
-    : values_(points, static_cast<float>(floor)), versions_(points, 0),
-      trained_epochs_(track_training ? points : 0, 0.0F), history_(std::move(history)),
-      floor_(static_cast<float>(floor)) {
+    : known_(points, entry{static_cast<float>(floor), 0}), trained_(track_training ? points : 0, 0),
+      history_(std::move(history)), floor_(static_cast<float>(floor)) {
   if (history_)
     history_->start(points);
 }
@@ -26,45 +25,27 @@ bool priority_table::record(std::uint32_t id, float score, std::uint64_t version
     return false;
   }
   const auto stamp = static_cast<std::uint32_t>(version + 1);
-  if (stamp < versions_[id])
+  entry& known = known_[id];
+  if (stamp < known.stamp)
     return false; // a newer measurement is known
   if (history_) {
-    const measurement before{values_[id], this->version(id)};
+    const measurement before{known.value, this->version(id)};
     score = history_->measured(id, seen(id) ? &before : nullptr, {score, version});
   }
-  values_[id] = score;
-  versions_[id] = stamp;
+  known = {score, stamp};
   return true;
 }
 
 float priority_table::predicted(std::uint32_t id, std::uint64_t now, float ceiling) const {
   if (!history_ || !seen(id))
-    return values_[id];
-  return std::min(history_->predict(id, {values_[id], version(id)}, now), ceiling);
+    return signed_value(id);
+  return std::min(history_->predict(id, {signed_value(id), version(id)}, now), ceiling);
 }
 
 float priority_table::highest() const {
-  return values_.empty() ? 0.0F : *std::max_element(values_.begin(), values_.end());
-}
-
-void priority_table::prefetch(std::uint32_t id) const {
-  __builtin_prefetch(values_.data() + id, 1);
-  __builtin_prefetch(versions_.data() + id, 1);
-  if (!trained_epochs_.empty())
-    __builtin_prefetch(trained_epochs_.data() + id, 1);
-}
-
-void priority_table::mark_trained(std::uint32_t id, double epoch) {
-  if (!trained_epochs_.empty())
-    trained_epochs_[id] = static_cast<float>(epoch);
-}
-
-std::uint64_t priority_table::version(std::uint32_t id) const {
-  return versions_[id] == 0 ? 0 : std::uint64_t{versions_[id]} - 1;
-}
-
-double priority_table::epochs_since_trained(std::uint32_t id, double now) const {
-  return trained_epochs_.empty() ? now : now - static_cast<double>(trained_epochs_[id]);
+  const auto at = std::max_element(known_.begin(), known_.end(),
+                                   [](const entry& a, const entry& b) { return a.value < b.value; });
+  return at == known_.end() ? 0.0F : at->value;
 }
 
 staleness_summary priority_table::staleness(std::uint64_t now) const {
@@ -73,8 +54,8 @@ staleness_summary priority_table::staleness(std::uint64_t now) const {
   std::vector<double> ages;
   std::size_t looked_at = 0;
   for (std::size_t i = 0; i < size(); i += stride, ++looked_at)
-    if (versions_[i] != 0)
-      ages.push_back(static_cast<double>(now) - static_cast<double>(versions_[i] - 1));
+    if (known_[i].stamp != 0)
+      ages.push_back(static_cast<double>(now) - static_cast<double>(known_[i].stamp - 1));
   if (looked_at > 0)
     out.unseen_share = 1.0 - static_cast<double>(ages.size()) / static_cast<double>(looked_at);
   if (ages.empty())
@@ -104,9 +85,21 @@ double priority_table::effective_sample_share() const {
 
 saved_state priority_table::save() const {
   saved_state state;
-  state.put("values", values_);
-  state.put("versions", versions_);
-  state.put("trained_epochs", trained_epochs_);
+  std::vector<float> values;
+  std::vector<std::uint32_t> versions;
+  values.reserve(size());
+  versions.reserve(size());
+  for (const auto& k : known_) {
+    values.push_back(k.value);
+    versions.push_back(k.stamp);
+  }
+  std::vector<float> trained;
+  trained.reserve(trained_.size());
+  for (const auto t : trained_)
+    trained.push_back(static_cast<float>(t / ticks_per_epoch));
+  state.put("values", std::move(values));
+  state.put("versions", std::move(versions));
+  state.put("trained_epochs", std::move(trained));
   state.put("rejected", std::vector<std::uint64_t>{rejected_});
   if (history_)
     state.put_all("history", history_->save());
@@ -126,15 +119,16 @@ result<void> priority_table::load(const saved_state& state) {
     return trained.error();
   if (!rejected.ok())
     return rejected.error();
-  if (values->size() != size() || versions->size() != size() || trained->size() != trained_epochs_.size())
+  if (values->size() != size() || versions->size() != size() || trained->size() != trained_.size())
     return data_error(
         fmt::format("the saved priorities are for {} points, the data has {}", values->size(), size()));
   if (history_)
     if (auto loaded = history_->load(state.below("history")); !loaded.ok())
       return loaded;
-  values_ = values.take();
-  versions_ = versions.take();
-  trained_epochs_ = trained.take();
+  for (std::size_t i = 0; i < size(); ++i)
+    known_[i] = {(*values)[i], (*versions)[i]};
+  for (std::size_t i = 0; i < trained_.size(); ++i)
+    trained_[i] = ticks(static_cast<double>((*trained)[i]));
   rejected_ = *rejected;
   return {};
 }

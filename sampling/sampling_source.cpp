@@ -5,6 +5,10 @@
 
 namespace triage {
 
+namespace {
+constexpr std::size_t ahead = 16; ///< points of a batch lie anywhere in the table: their memory is asked for
+}
+
 sampling_source::sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
                                  std::uint64_t seed)
     : description_(std::move(description)),
@@ -152,11 +156,7 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
     partial_by_priority_ = planned_by_priority_;
     // A batch of several plans knows its frequencies when all of them do.
     const bool known = partial_.frequencies.size() == partial_.ids.size() && !plan_.frequencies.empty();
-    for (std::size_t i = next_; i < next_ + n; ++i) {
-      partial_.add(plan_.ids[i], plan_.weights[i]);
-      if (known)
-        partial_.frequencies.push_back(plan_.frequencies[i]);
-    }
+    partial_.add(plan_, next_, n, known);
     if (planned_by_priority_)
       samples_prioritized_ += n;
     next_ += n;
@@ -171,8 +171,11 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
   partial_.clear();
   samples_drawn_ += out.ids.size();
   if (description_.selector->uses_ages())
-    for (const auto id : out.ids)
-      priorities_.mark_trained(id, epochs);
+    for (std::size_t i = 0; i < out.ids.size(); ++i) {
+      if (i + ahead < out.ids.size())
+        priorities_.prefetch_trained(out.ids[i + ahead]);
+      priorities_.mark_trained(out.ids[i], epochs);
+    }
   return true;
 }
 
@@ -180,8 +183,6 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
 
 void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const float> scores,
                              std::uint64_t version) {
-  // Points of a batch lie anywhere in the table: fetch ahead.
-  constexpr std::size_t ahead = 16;
   const auto fetch = [&](std::size_t i) {
     if (i >= ids.size())
       return;

@@ -62,6 +62,17 @@ struct selection_plan {
     ids.push_back(id);
     weights.push_back(weight);
   }
+  /// Adds `count` points of another plan from position `begin`; their frequencies only if `with_frequencies`.
+  void add(const selection_plan& from, std::size_t begin, std::size_t count, bool with_frequencies) {
+    const auto part = [&](auto& to, const auto& values) {
+      const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
+      to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(count));
+    };
+    part(ids, from.ids);
+    part(weights, from.weights);
+    if (with_frequencies)
+      part(frequencies, from.frequencies);
+  }
 };
 
 /// Turns priorities into a plan: which points to train next, how often and with which weights. When to

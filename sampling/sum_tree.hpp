@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/large_allocator.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -36,7 +38,7 @@ private:
   void rebuild();
 
   std::size_t size_;
-  std::vector<float> leaves_; ///< padded with zeros to whole groups
+  large_vector<float> leaves_; ///< padded with zeros to whole groups
   std::vector<std::vector<double>>
       levels_; ///< sums of groups, of groups of groups, …; the last one is the total
 };

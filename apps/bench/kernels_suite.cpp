@@ -49,7 +49,8 @@ void bench_kernels(const bench_options& options, bench_report& report) {
     const std::vector<contender> contenders = {{"kernels alone", microseconds([&] { bare.run(); })},
                                                {"step", microseconds([&] { step.run(); })},
                                                {"gradient", microseconds([&] { step.gradient(); })},
-                                               {"update", microseconds([&] { step.update(); })}};
+                                               {"update", microseconds([&] { step.update(); })},
+                                               {"gather", microseconds([&] { step.gather(); })}};
     const auto figures = alternate(contenders, options.rounds);
     const std::string name = fmt::format("{}, batch {}: ", s.model, s.batch);
     for (std::size_t i = 0; i < contenders.size(); ++i)

@@ -29,13 +29,14 @@ std::vector<std::uint32_t> random_ids(rng& random) {
   return ids;
 }
 
+double heap() {
+  const auto m = mallinfo2();
+  return static_cast<double>(m.uordblks) + static_cast<double>(m.hblkhd);
+}
+
 /// Draws and updates of a selector that keeps a search structure.
 void measure_source(const std::string& name, const char* description, const bench_options& options,
                     bench_report& report) {
-  const auto heap = [] {
-    const auto m = mallinfo2();
-    return static_cast<double>(m.uordblks) + static_cast<double>(m.hblkhd);
-  };
   const double before = heap();
   const auto source = make_source(description);
   rng random(3, rng_purpose::synthetic);
@@ -67,8 +68,9 @@ void measure_source(const std::string& name, const char* description, const benc
     report.add({fmt::format("{}, 10 M points: {}", name, contenders[i].name), "1/s", figures[i], 5e6});
 }
 
-/// A whole pass over the data: four plans and a shuffle are part of it.
-double plan_seconds() {
+/// A whole pass over the data: its plans and its shuffle are part of it.
+double plan_seconds(series& bytes) {
+  const double before = heap();
   const auto source =
       make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})");
   rng random(5, rng_purpose::synthetic);
@@ -89,6 +91,9 @@ double plan_seconds() {
     seconds += time.now() - begin;
     taken += drawn.ids.size();
   }
+  std::vector<std::uint32_t>().swap(ids);
+  std::vector<float>().swap(scores);
+  bytes.values.push_back((heap() - before) / static_cast<double>(points));
   return seconds;
 }
 
@@ -97,8 +102,10 @@ double plan_seconds() {
 void bench_sampler(const bench_options& options, bench_report& report) {
   measure_source("multinomial", R"({"type": "multinomial"})", options, report);
   series plans;
+  series bytes;
   for (int round = 0; round < std::min(options.rounds, 5); ++round)
-    plans.values.push_back(plan_seconds());
+    plans.values.push_back(plan_seconds(bytes));
+  report.add({"pps_epoch, 10 M points: memory of a point", "bytes", bytes, 16.0, true});
   report.add({"pps_epoch, 10 M points: plans and draws of one pass", "s", plans, 0.5, true});
 }
 

@@ -30,6 +30,12 @@ void training_step::gradient() {
   last_.push_back({std::move(result.gradient), static_cast<double>(ids_per_batch_)});
 }
 
+void training_step::gather() {
+  const auto& ids = batches_[next_++ % batches_.size()]->ids;
+  const auto batch = static_cast<std::int64_t>(ids.size());
+  gather_samples(setup_->data.train, setup_->data.standard, ids, trainer_.compute().input(batch));
+}
+
 void training_step::update() {
   store_.merge(last_, setup_->rule->learning_rate());
 }

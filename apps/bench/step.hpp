@@ -17,6 +17,8 @@ public:
   void run();
   /// The gradient only.
   void gradient();
+  /// The part of it that copies the samples together and turns bytes into standardised floats.
+  void gather();
   /// The update only, with the gradient of the last `gradient`.
   void update();
   [[nodiscard]] std::size_t batch_size() const { return ids_per_batch_; }

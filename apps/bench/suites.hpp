@@ -29,6 +29,7 @@ void bench_kernels(const bench_options& options, bench_report& report);
 void bench_train(const bench_options& options, bench_report& report);
 void bench_score(const bench_options& options, bench_report& report);
 void bench_sampler(const bench_options& options, bench_report& report);
+void bench_memory(const bench_options& options, bench_report& report);
 void bench_messages(const bench_options& options, bench_report& report);
 void bench_links(const bench_options& options, bench_report& report);
 void bench_nodes(const bench_options& options, bench_report& report);
@@ -41,6 +42,7 @@ inline constexpr std::array bench_suites = {
     bench_suite{"train", "training steps and whole runs, samples per second", bench_train},
     bench_suite{"score", "cost of scoring a sample against training one; int8 against f32", bench_score},
     bench_suite{"sampler", "priority updates, draws and plans over ten million points", bench_sampler},
+    bench_suite{"memory", "the most memory that a training run takes", bench_memory},
     bench_suite{"messages", "what the message path and the coordinator cost per step", bench_messages},
     bench_suite{"links", "connections between machines against a plain blocking loop; TLS", bench_links},
     bench_suite{"nodes",

@@ -24,6 +24,7 @@ public:
   [[nodiscard]] bool applies_next_relu() const override { return next_relu_; }
   [[nodiscard]] bool ends_in_relu() const override { return rectifier_ == 0.0F; }
   void omit_relu_derivative() override { rectifier_.reset(); }
+  [[nodiscard]] bool backward_reads_output() const override { return rectifier_ || !activation_.empty(); }
 
 protected:
   weighted_stage(tensor_layout input, tensor_layout output, const weight_place& place)

@@ -103,6 +103,8 @@ public:
     const double longer = std::min({1.0 / plan_.kappa, plan_.gain, step_gain_max_});
     const auto step_scale = static_cast<float>(longer * plan_.kappa);
     frequencies_.clear();
+    frequencies_.reserve(ids.size());
+    out.ids.reserve(ids.size());
     systematic_sample(plan_.probability, random, [&](std::size_t i, std::uint32_t copies) {
       for (std::uint32_t k = 0; k < copies; ++k) {
         out.ids.push_back(ids[i]);

@@ -27,6 +27,19 @@ TEST_CASE("a stream continues exactly from its saved state") {
     CHECK(a() == b());
 }
 
+TEST_CASE("filling is drawing word by word") {
+  rng one(7, rng_purpose::sampling, 3);
+  rng many(7, rng_purpose::sampling, 3);
+  for (const std::size_t n : {1U, 2U, 5U, 64U, 0U, 4U, 333U, 3U}) {
+    std::vector<std::uint32_t> words(n);
+    many.fill(words);
+    for (const auto w : words)
+      REQUIRE(w == one());
+    CHECK(many.state() == one.state());
+    CHECK(many() == one()); // also from the middle of a block
+  }
+}
+
 TEST_CASE("streams of one seed differ, and so do seeds") {
   rng a(1, rng_purpose::dropout, 0);
   rng b(1, rng_purpose::dropout, 1);

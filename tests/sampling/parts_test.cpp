@@ -37,6 +37,22 @@ TEST_CASE("priority table: an older measurement does not replace a newer one") {
   CHECK(t.version(0) == 10);
 }
 
+TEST_CASE("priority table: how long ago a point was trained, to a 64th of an epoch") {
+  priority_table t(3);
+  CHECK(t.epochs_since_trained(0, 7.5) == 7.5); // never
+  t.mark_trained(1, 20.0);
+  t.mark_trained(2, 1023.75);
+  CHECK(t.epochs_since_trained(1, 20.0) == 0.0);
+  CHECK(t.epochs_since_trained(1, 20.26) == 0.25);
+  CHECK(t.epochs_since_trained(2, 1030.0) == 6.25);
+  priority_table again(3);
+  REQUIRE(again.load(t.save()).ok());
+  CHECK(again.epochs_since_trained(2, 1030.0) == 6.25);
+  priority_table untracked(3, 1e-6, false);
+  untracked.mark_trained(1, 20.0);
+  CHECK(untracked.epochs_since_trained(1, 21.0) == 21.0);
+}
+
 TEST_CASE("priority table: staleness and effective sample share") {
   priority_table t(1000);
   for (std::uint32_t i = 0; i < 500; ++i)
@@ -134,6 +150,32 @@ TEST_CASE("the order of many points is a permutation, and no place is favoured")
       const double expected = 2.0 * n / (parts * parts);
       CHECK(std::abs(count - expected) < 5.0 * std::sqrt(expected));
     }
+}
+
+TEST_CASE("an order that was never asked for takes no memory, and is saved and continued") {
+  constexpr std::size_t n = 1000;
+  epoch_order a;
+  a.start(n);
+  CHECK(a.left() == 0);
+  epoch_order b;
+  b.start(n);
+  REQUIRE(b.load(a.save()).ok());
+  rng random_a(2, 2);
+  rng random_b(2, 2);
+  for (int pass = 0; pass < 2; ++pass) { // the second one shuffles what the first has left
+    a.begin_pass_if_needed(random_a);
+    b.begin_pass_if_needed(random_b);
+    const auto x = a.take(n);
+    const auto y = b.take(n);
+    CHECK(std::equal(x.begin(), x.end(), y.begin()));
+    epoch_order c;
+    c.start(n);
+    REQUIRE(c.load(b.save()).ok());
+    b = c;
+  }
+  epoch_order shorter;
+  shorter.start(n - 1);
+  CHECK(!shorter.load(b.save()).ok());
 }
 
 TEST_CASE("sum tree: all zero means uniform by position") {

@@ -1,0 +1,122 @@
+#include "run_support.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+// Replaces the allocation functions of the whole test program and counts on all threads.
+
+namespace {
+
+std::atomic<std::uint64_t> calls{0};
+std::atomic<std::uint64_t> bytes{0};
+
+void* allocate(std::size_t n, std::size_t alignment) {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  bytes.fetch_add(n, std::memory_order_relaxed);
+  const std::size_t whole = (std::max<std::size_t>(n, 1) + alignment - 1) / alignment * alignment;
+  void* const p = std::aligned_alloc(alignment, whole);
+  if (p == nullptr)
+    throw std::bad_alloc();
+  return p;
+}
+
+constexpr std::size_t usual = alignof(std::max_align_t);
+
+} // namespace
+
+void* operator new(std::size_t n) {
+  return allocate(n, usual);
+}
+void* operator new[](std::size_t n) {
+  return allocate(n, usual);
+}
+void* operator new(std::size_t n, std::align_val_t a) {
+  return allocate(n, static_cast<std::size_t>(a));
+}
+void* operator new[](std::size_t n, std::align_val_t a) {
+  return allocate(n, static_cast<std::size_t>(a));
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+struct per_step {
+  double calls = 0.0;
+  double bytes = 0.0;
+};
+
+/// What a longer run allocates beyond a shorter one: start, warm-up and end cancel.
+per_step steady_state(const std::vector<std::string>& overrides) {
+  constexpr int short_epochs = 20;
+  constexpr int long_epochs = 60;
+  struct counted {
+    double calls, bytes, steps;
+  };
+  const auto count = [&](int epochs) {
+    auto all = overrides;
+    all.insert(all.end(), {"duration.epochs=" + std::to_string(epochs), "evaluation.every_epochs=0",
+                           "checkpoint.every_epochs=0", "runtime.estimators=0"});
+    const auto setup = small_run(all);
+    const auto calls_before = calls.load();
+    const auto bytes_before = bytes.load();
+    const auto outcome = run(setup);
+    REQUIRE(outcome.summary.status == run_status::finished);
+    return counted{static_cast<double>(calls.load() - calls_before),
+                   static_cast<double>(bytes.load() - bytes_before),
+                   static_cast<double>(outcome.summary.steps)};
+  };
+  const auto a = count(short_epochs);
+  const auto b = count(long_epochs);
+  return {(b.calls - a.calls) / (b.steps - a.steps), (b.bytes - a.bytes) / (b.steps - a.steps)};
+}
+
+} // namespace
+
+TEST_CASE("allocations of a step after warm-up: messages only, whatever the model and the batch") {
+  struct subject {
+    const char* units; ///< of the first layer
+    const char* batch;
+  };
+  const std::vector<std::string> sampling = {"uniform", "pps_epoch"};
+  for (const auto& name : sampling) {
+    CAPTURE(name);
+    for (const auto& s : {subject{"16", "16"}, subject{"2000", "16"}, subject{"16", "128"}}) {
+      CAPTURE(s.units);
+      CAPTURE(s.batch);
+      const auto step = steady_state({"sampling=" + name, std::string("batch_size=") + s.batch,
+                                      std::string("model.0.units=") + s.units});
+      MESSAGE("sampling " << name << ", " << s.units << " units, batch " << s.batch << ": " << step.calls
+                          << " allocations and " << step.bytes << " bytes a step");
+      CHECK(step.calls < 60.0);
+      CHECK(step.bytes < 16384.0);
+    }
+  }
+}
