@@ -21,6 +21,42 @@ std::uint64_t count_correct(const workspace& w, const run_setup& setup, const ba
   return correct;
 }
 
+/// A part of a gradient smaller than this waits for more, unless it is the last.
+constexpr std::size_t smallest_part = 65536;
+
+/// Looks at each part of the gradient while it is in the cache, and passes on that it is there.
+class part_watch : public gradient_observer {
+public:
+  part_watch(const mutable_blob& gradient, std::size_t trained, std::uint64_t lease,
+             const batch_trainer::part_sink& sink)
+      : gradient_(gradient), lease_(lease), sink_(sink), at_(trained) {}
+
+  void final_from(std::size_t offset) override {
+    if (offset < at_ && (at_ - offset >= smallest_part || offset == 0))
+      pass_on(offset);
+  }
+  /// The whole gradient is there.
+  [[nodiscard]] bool finish() {
+    if (at_ > 0)
+      pass_on(0);
+    return finite_;
+  }
+
+private:
+  void pass_on(std::size_t offset) {
+    finite_ = finite_ && all_finite(gradient_.view().subspan(offset, at_ - offset));
+    if (sink_ && finite_)
+      sink_({0, lease_, gradient_.early_look(), offset, at_});
+    at_ = offset;
+  }
+
+  const mutable_blob& gradient_;
+  std::uint64_t lease_;
+  const batch_trainer::part_sink& sink_;
+  std::size_t at_; ///< from here on everything was looked at
+  bool finite_ = true;
+};
+
 } // namespace
 
 batch_targets gather_targets(const dataset& set, std::span<const std::uint32_t> ids,
@@ -47,7 +83,7 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
   workspace_.prepare_training(setup_->config.batch_size, wanted_);
 }
 
-train_result batch_trainer::train(const train_order& order) {
+train_result batch_trainer::train(const train_order& order, const part_sink& parts) {
   const auto& ids = order.batch->ids;
   const auto batch = static_cast<std::int64_t>(ids.size());
   const auto input = workspace_.input(batch);
@@ -60,9 +96,11 @@ train_result batch_trainer::train(const train_order& order) {
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
   rng dropout(setup_->seed(), rng_purpose::dropout, order.lease);
   mutable_blob gradient = gradients_.acquire();
+  const std::size_t trained = setup_->net->parameters().trained_size();
+  part_watch watch(gradient, trained, order.lease, parts);
   const auto signals =
       workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights, *setup_->loss,
-                       wanted_, dropout, gradient.values(), order.batch->direction.view());
+                       wanted_, dropout, gradient.values(), order.batch->direction.view(), &watch);
   train_result out;
   out.lease = order.lease;
   out.base_version = order.base.version;
@@ -74,7 +112,7 @@ train_result batch_trainer::train(const train_order& order) {
       out.suspects.push_back(ids[i]);
   }
   out.correct = count_correct(workspace_, *setup_, targets, ids.size());
-  out.finite = std::isfinite(out.loss_sum) && all_finite(gradient.view());
+  out.finite = watch.finish() && std::isfinite(out.loss_sum) && all_finite(gradient.view().subspan(trained));
   if (setup_->point_score && out.finite) {
     out.scores.resize(ids.size());
     setup_->point_score->compute(signals, ids, out.scores);

@@ -4,6 +4,7 @@
 #include "actors/run_setup.hpp"
 #include "nn/workspace.hpp"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,10 @@ public:
   explicit batch_trainer(std::shared_ptr<const run_setup> setup);
 
   /// May throw std::bad_alloc and what components throw. `member` and `busy_seconds` are left to the caller.
-  [[nodiscard]] train_result train(const train_order& order);
+  /// `parts`: told on the way, for every few hundred kilobytes of the gradient that are final; not when
+  /// anything is not finite.
+  using part_sink = std::function<void(const gradient_part&)>;
+  [[nodiscard]] train_result train(const train_order& order, const part_sink& parts = nullptr);
   /// For benchmarks.
   [[nodiscard]] workspace& compute() { return workspace_; }
 

@@ -255,6 +255,7 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         const auto span = s.lane.span("merge", result.base_version);
         s.controller->result_arrived(result);
       },
+      [self](const gradient_part& m) { self->state.controller->part_arrived(m); },
       [self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); },
       [self](const sampler_report& m) { self->state.controller->sampler_state_arrived(m); },
       [self](const evaluation_outcome& m) {
@@ -291,7 +292,9 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
 
 coordinator_actor spawn_coordinator(caf::actor_system& system, const shared_context& context,
                                     const monitor_actor& monitor, const std::optional<resume_point>& resume) {
-  return system.spawn(coordinator, context, monitor, resume);
+  return context->crowded && context->detach
+             ? system.spawn<caf::detached>(coordinator, context, monitor, resume)
+             : system.spawn(coordinator, context, monitor, resume);
 }
 
 } // namespace triage

@@ -17,6 +17,8 @@ using coordinator_actor = caf::typed_actor<
     caf::reacts_to<failure_notice>,
     // A lease is fulfilled; also means that the worker wants the next one.
     caf::reacts_to<train_result>,
+    // So much of the gradient that a lease asks for is final.
+    caf::reacts_to<gradient_part>,
     // The sampler delivers what was asked for.
     caf::reacts_to<drawn_batches>,
     // The sampler hands over its state for a checkpoint.
@@ -36,7 +38,7 @@ using coordinator_actor = caf::typed_actor<
 
 /// Where a worker gets its orders from: the coordinator, or what stands for it on a node.
 using work_source_actor = caf::typed_actor<caf::reacts_to<join_request>, caf::reacts_to<failure_notice>,
-                                           caf::reacts_to<train_result>>;
+                                           caf::reacts_to<train_result>, caf::reacts_to<gradient_part>>;
 
 /// Turns batches into gradients.
 using worker_actor = caf::typed_actor<

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/blob.hpp"
 #include "core/exchange.hpp"
 #include "sampling/selector.hpp"
 
@@ -19,8 +20,10 @@ struct lease {
   std::uint64_t id = 0;
   std::uint64_t base_version = 0;
   shared_batch batch;
-  double granted_at = 0.0;  ///< on the run's clock
-  bool called_late = false; ///< somebody was told already
+  double granted_at = 0.0;    ///< on the run's clock
+  bool called_late = false;   ///< somebody was told already
+  blob early = {};            ///< the gradient on its way, as far as it is known
+  std::size_t final_from = 0; ///< the first element of it that is final
 };
 
 struct member {

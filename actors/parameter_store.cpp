@@ -10,13 +10,19 @@ constexpr std::size_t slice_floats = 4096;
 constexpr std::size_t smallest_shared = 65536; ///< below, waking a thread costs more than it saves
 } // namespace
 
+void weigh(std::span<const contribution> contributions, std::vector<weighted_gradient>& out) {
+  double total = 0.0;
+  for (const auto& c : contributions)
+    total += c.samples;
+  for (const auto& c : contributions)
+    out.push_back(
+        {c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
+}
+
 parameter_store::parameter_store(const parameter_layout& layout, const optimizer& rule,
                                  std::optional<double> clipping, std::size_t lanes)
     : layout_(layout), rule_(rule), clipping_(clipping), pool_(layout.size()),
-      decay_mask_(layout.trained_size()), lanes_(std::max<std::size_t>(lanes, 1)), threads_(lanes_.size()) {
-  for (const auto& p : layout.tensors())
-    if (p.trained && p.decayed)
-      std::fill_n(decay_mask_.begin() + static_cast<std::ptrdiff_t>(p.offset), p.size, 1.0F);
+      decay_ranges_(layout.decay_ranges()), lanes_(std::max<std::size_t>(lanes, 1)), threads_(lanes_.size()) {
   for (std::size_t i = 0; i < rule.moments().size(); ++i)
     moments_.emplace_back(layout.trained_size());
   for (auto& l : lanes_)
@@ -31,38 +37,44 @@ void parameter_store::initialise(std::uint64_t seed) {
   version_ = 0;
 }
 
-void parameter_store::weigh(std::span<const contribution> contributions) {
-  double total = 0.0;
-  for (const auto& c : contributions)
-    total += c.samples;
-  weighted_.clear();
-  for (const auto& c : contributions)
-    weighted_.push_back(
-        {c.gradient.data(), contributions.size() == 1 ? 1.0F : static_cast<float>(c.samples / total)});
-}
-
 std::span<const float> parameter_store::mean_slice(lane& l, std::size_t begin, std::size_t size) const {
   if (weighted_.size() == 1)
     return {weighted_[0].values + begin, size};
+  if (!ahead_.mean.empty() && begin >= ahead_.from)
+    return ahead_.mean.subspan(begin, size);
   l.mean.resize(std::max(l.mean.size(), size));
   const std::span<float> mean(l.mean.data(), size);
-  add_up(weighted_, begin, mean);
+  find_mean(begin, mean);
   return mean;
+}
+
+void parameter_store::find_mean(std::size_t begin, std::span<float> out) const {
+  const std::size_t known = ahead_.mean.empty() ? layout_.size() : ahead_.from;
+  const std::size_t unknown = begin < known ? std::min(known - begin, out.size()) : 0;
+  add_up(weighted_, begin, out.first(unknown));
+  const auto rest = ahead_.mean.subspan(ahead_.mean.empty() ? 0 : begin + unknown, out.size() - unknown);
+  std::copy(rest.begin(), rest.end(), out.begin() + static_cast<std::ptrdiff_t>(unknown));
 }
 
 void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> gradient,
                             const update_figures& figures) {
-  const std::size_t size = gradient.size();
-  for (std::size_t m = 0; m < moments_.size(); ++m)
-    l.moments[m] = moments_[m].values().subspan(begin, size);
-  rule_.apply({.parameters = current_.view().subspan(begin, size),
-               .next = figures.next.subspan(begin, size),
-               .gradient = gradient,
-               .gradient_scale = figures.scale,
-               .moments = l.moments,
-               .decay_mask = std::span<const float>(decay_mask_).subspan(begin, size),
-               .learning_rate = figures.learning_rate,
-               .step = static_cast<std::int64_t>(version_)});
+  const std::size_t end = begin + gradient.size();
+  auto range = std::upper_bound(decay_ranges_.begin(), decay_ranges_.end(), begin,
+                                [](std::size_t at, const auto& r) { return at < r.end; });
+  for (std::size_t at = begin; at < end; ++range) {
+    const std::size_t size = std::min(range->end, end) - at;
+    for (std::size_t m = 0; m < moments_.size(); ++m)
+      l.moments[m] = moments_[m].values().subspan(at, size);
+    rule_.apply({.parameters = figures.parameters.subspan(at, size),
+                 .next = figures.next.subspan(at, size),
+                 .gradient = gradient.subspan(at - begin, size),
+                 .gradient_scale = figures.scale,
+                 .moments = l.moments,
+                 .decays = range->decays,
+                 .learning_rate = figures.learning_rate,
+                 .step = static_cast<std::int64_t>(version_)});
+    at += size;
+  }
 }
 
 void parameter_store::each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work) {
@@ -81,18 +93,24 @@ void parameter_store::each_slice(const std::function<void(lane&, std::size_t, st
   });
 }
 
-void parameter_store::merge(std::span<const contribution> contributions, double learning_rate) {
-  weigh(contributions);
-  mutable_blob next = pool_.acquire();
+void parameter_store::merge(std::span<const contribution> contributions, double learning_rate,
+                            const summed_ahead& ahead) {
+  weighted_.clear();
+  weigh(contributions, weighted_);
+  ahead_ = ahead;
   ++version_;
-  update_figures figures{next.values(), 1.0F, learning_rate};
+  mutable_blob next = pool_.reclaim(current_);
+  if (next.size() == 0)
+    next = pool_.acquire();
+  update_figures figures{current_.empty() ? next.view() : current_.view(), next.values(), 1.0F,
+                         learning_rate};
   if (clipping_) {
     // The norm of the whole must be known before the first element changes.
     std::span<const float> gradient(weighted_[0].values, layout_.trained_size());
     if (weighted_.size() > 1) {
       mean_.resize(gradient.size());
       each_slice([&](lane&, std::size_t begin, std::size_t size) {
-        add_up(weighted_, begin, std::span(mean_).subspan(begin, size));
+        find_mean(begin, std::span(mean_).subspan(begin, size));
       });
       gradient = mean_;
     }
@@ -108,15 +126,21 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
       apply(l, begin, mean_slice(l, begin, size), figures);
     });
   }
+  move_statistics(figures);
+  ahead_ = {};
+  current_ = std::move(next).freeze();
+}
+
+void parameter_store::move_statistics(const update_figures& figures) {
+  ahead_ = {};
   for (const auto& p : layout_.tensors())
     if (!p.trained) {
       const auto observed = mean_slice(lanes_[0], p.offset, p.size);
       for (std::size_t i = 0; i < p.size; ++i) {
-        const float old = current_.data()[p.offset + i];
-        next.values()[p.offset + i] = old + static_cast<float>(p.averaging) * (observed[i] - old);
+        const float old = figures.parameters[p.offset + i];
+        figures.next[p.offset + i] = old + static_cast<float>(p.averaging) * (observed[i] - old);
       }
     }
-  current_ = std::move(next).freeze();
 }
 
 saved_state parameter_store::save_moments() const {

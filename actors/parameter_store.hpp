@@ -19,8 +19,19 @@ struct contribution {
   double samples = 0.0;
 };
 
-/// Owns the parameters, the optimizer's moments and the version, which counts merges. Each merge writes a new
-/// block, so snapshots handed out before stay valid and unchanged. Owned by one thread.
+/// The shares that contributions have in their mean, by samples.
+void weigh(std::span<const contribution> contributions, std::vector<weighted_gradient>& out);
+
+/// The mean of a merge's contributions, as far as it is known: from an element to the end of the trained
+/// prefix.
+struct summed_ahead {
+  std::span<const float> mean; ///< as long as the trained prefix; empty: nothing is known
+  std::size_t from = 0;
+};
+
+/// Owns the parameters, the optimizer's moments and the version, which counts merges. Snapshots handed out
+/// stay valid and unchanged: a merge writes a new block, and only where nobody holds the present one any more
+/// it changes that in place, which moves a third less memory. Owned by one thread.
 class parameter_store {
 public:
   /// Borrows layout and rule, which must outlive it. `lanes`: threads that share a merge of several
@@ -36,7 +47,8 @@ public:
 
   /// One optimizer step with the mean of the contributions, weighted by samples. Statistics (batch_norm) move
   /// towards the observed values. Precondition: at least one contribution, all finite.
-  void merge(std::span<const contribution> contributions, double learning_rate);
+  void merge(std::span<const contribution> contributions, double learning_rate,
+             const summed_ahead& ahead = {});
 
   /// Moments and version; the parameters themselves are saved by the layout.
   [[nodiscard]] saved_state save_moments() const;
@@ -44,11 +56,11 @@ public:
 
 private:
   struct update_figures {
+    std::span<const float> parameters;
     std::span<float> next;
     float scale;
     double learning_rate;
   };
-  void weigh(std::span<const contribution> contributions);
   /// What a thread needs for its slices.
   struct lane {
     std::vector<float> mean;
@@ -56,6 +68,9 @@ private:
   };
   /// A slice of the mean gradient; valid until the lane's next one.
   std::span<const float> mean_slice(lane& l, std::size_t begin, std::size_t size) const;
+  void find_mean(std::size_t begin, std::span<float> out) const;
+  /// The means of the statistics, which are not in what was summed ahead.
+  void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
   /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when there is something to
   /// share.
@@ -69,8 +84,9 @@ private:
   std::uint64_t version_ = 0;
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
-  std::vector<float> decay_mask_;
+  std::vector<parameter_layout::decay_range> decay_ranges_;
   std::vector<weighted_gradient> weighted_;
+  summed_ahead ahead_;      ///< of the present merge
   std::vector<float> mean_; ///< of the whole, when several gradients are clipped
   std::vector<lane> lanes_;
   fork_join threads_;

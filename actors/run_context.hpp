@@ -19,6 +19,11 @@ struct run_context {
   /// Actors that compute or block, except workers, own a thread each. Tests pass false: then the
   /// deterministic scheduler runs everything.
   bool detach = true;
+  /// Workers hand over what is final of a gradient while they compute the rest: worth its messages where the
+  /// gradient travels, and where whoever merges has time meanwhile.
+  bool gradient_parts = false;
+  /// More workers than cores: the coordinator owns a thread, so that its parameters stay with one core.
+  bool crowded = false;
   std::string checkpoint_directory;     ///< empty: checkpoints are not written (tests)
   std::shared_ptr<class cluster> nodes; ///< null: nobody may join
 };

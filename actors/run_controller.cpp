@@ -11,7 +11,6 @@ namespace triage {
 namespace {
 
 constexpr double report_interval_seconds = 0.25;
-constexpr int bad_results_tolerated = 3;
 
 /// A merge of several gradients may use the cores of the workers who sent them.
 std::size_t merge_lanes(std::int64_t workers) {
@@ -26,7 +25,8 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
     : setup_(std::move(setup)), clock_(source), effects_(effects),
       store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping,
              merge_lanes(setup_->config.workers)),
-      training_time_(source), evaluations_(setup_->config.evaluate_every_epochs),
+      sum_(setup_->net->parameters().trained_size()), training_time_(source),
+      evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
@@ -72,31 +72,6 @@ void run_controller::member_lost(std::uint64_t member, const std::string& reason
   lose(member, reason);
   merge_arrived();
   advance();
-}
-
-void run_controller::result_arrived(const train_result& result) {
-  const auto done = ledger_.settle(result.member, result.lease);
-  if (!done)
-    return; // late or repeated: the lease was given up, its batch belongs to somebody else
-  member& from = *ledger_.find(result.member);
-  from.idle_since = clock_.now();
-  from.busy_seconds += result.busy_seconds;
-  from.samples += done->batch->ids.size();
-  from.lag = store_.version() - done->base_version;
-  order_deadline_.add(from.idle_since - done->granted_at);
-  if (result.finite) {
-    from.bad_results = 0;
-    meter_.add(result, done->batch->ids.size(), store_.version(), setup_->loss->has_accuracy());
-    arrived_.push_back({result.member, {result.gradient, static_cast<double>(done->batch->ids.size())}});
-    // Before anything that may ask for the sampler's state: it must include these scores.
-    if (!result.scores.empty() || !result.losses.empty())
-      effects_.record_byproducts(done->batch, result.scores, result.losses, result.base_version);
-  } else {
-    reject(result, *done);
-  }
-  merge_arrived();
-  advance();
-  report_if_due();
 }
 
 void run_controller::batches_arrived(std::vector<shared_batch> batches) {
@@ -217,51 +192,14 @@ void run_controller::request_batches() {
   if (have >= full)
     return;
   batches_requested_ += full - have;
-  effects_.draw(full - have, progress(samples_dispatched_).fraction(), current());
-}
-
-void run_controller::merge_arrived() {
-  if (arrived_.empty() || !setup_->exchange->merge_now(ledger_.view(draining())))
-    return;
-  // In the order of the members, not of arrival: the sum does not depend on who was faster.
-  std::sort(arrived_.begin(), arrived_.end(),
-            [](const auto& a, const auto& b) { return a.member < b.member; });
-  merging_.clear();
-  std::uint64_t samples = 0;
-  for (auto& a : arrived_) {
-    samples += static_cast<std::uint64_t>(a.gradient.samples);
-    merging_.push_back(std::move(a.gradient));
-  }
-  arrived_.clear();
-  const double factor = setup_->learning_schedule->factor(progress(samples_merged_));
-  store_.merge(merging_, setup_->rule->learning_rate() * factor);
-  samples_merged_ += samples;
-  merging_.clear();
-}
-
-void run_controller::reject(const train_result& result, const lease& done) {
-  meter_.count_dropped();
-  member& m = *ledger_.find(result.member);
-  const auto& suspects = result.suspects;
-  effects_.warn(fmt::format("{} returned a result that is not finite at step {} (lease {}){}; it was dropped",
-                            m.name, store_.version(), done.id,
-                            suspects.empty() ? "" : fmt::format(", samples {}", fmt::join(suspects, ", "))));
-  if (++m.bad_results < bad_results_tolerated)
-    return;
-  const bool last = ledger_.members().size() == 1;
-  if (last) {
-    diverged_ = true;
-    problem_ = fmt::format(
-        "training diverged at step {}: {} returned {} results in a row that are not finite; a lower "
-        "optimizer.learning_rate, gradient_clipping or a longer warm-up usually helps",
-        store_.version(), m.name, bad_results_tolerated);
-  }
-  effects_.quarantine(m.id);
-  lose(m.id, fmt::format("{} results in a row were not finite", bad_results_tolerated));
+  // Parameters that nobody will measure with are not held: the next merge may then change them in place.
+  effects_.draw(full - have, progress(samples_dispatched_).fraction(),
+                setup_->uses_estimators ? current() : snapshot{store_.version(), {}});
 }
 
 void run_controller::lose(std::uint64_t id, const std::string& reason) {
   const std::string name = ledger_.find(id)->name;
+  sum_.clear();
   if (auto lost = ledger_.remove(id)) {
     samples_dispatched_ -= lost->batch->ids.size();
     stock_.push_front(std::move(lost->batch));

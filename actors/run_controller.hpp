@@ -2,6 +2,7 @@
 
 #include "actors/member_ledger.hpp"
 #include "actors/parameter_store.hpp"
+#include "actors/round_sum.hpp"
 #include "actors/run_effects.hpp"
 #include "actors/run_meter.hpp"
 #include "actors/run_records.hpp"
@@ -46,6 +47,7 @@ public:
   /// The number that the next member will get.
   [[nodiscard]] std::uint64_t next_member() const { return ledger_.next_member(); }
   void member_lost(std::uint64_t member, const std::string& reason);
+  void part_arrived(const gradient_part& part);
   void result_arrived(const train_result& result);
   void batches_arrived(std::vector<shared_batch> batches);
   void evaluation_arrived(const evaluation_figures& figures);
@@ -75,6 +77,7 @@ private:
   [[nodiscard]] bool enough_members() const;
   void dispatch();
   void request_batches();
+  void sum_ahead();
   void merge_arrived();
   void reject(const train_result& result, const lease& done);
   void lose(std::uint64_t member, const std::string& reason);
@@ -100,6 +103,8 @@ private:
   run_effects& effects_;
   parameter_store store_;
   member_ledger ledger_;
+  round_sum sum_;
+  std::vector<round_sum::part> parts_;
   stopwatch training_time_;
   run_meter meter_;
   cadence evaluations_;

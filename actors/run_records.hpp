@@ -29,6 +29,16 @@ struct train_order {
   shared_batch batch;
 };
 
+/// A worker on the way to its answer: the elements [begin, end) of its gradient are final and finite, and may
+/// be read. Parts of an order come in falling order, from the end of the trained prefix.
+struct gradient_part {
+  std::uint64_t member = 0;
+  std::uint64_t lease = 0;
+  blob gradient; ///< an early look at the block that the result will carry
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 /// A worker's answer to a train order.
 struct train_result {
   std::uint64_t member = 0;

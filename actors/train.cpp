@@ -9,6 +9,7 @@
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
+#include <thread>
 
 namespace triage {
 
@@ -47,6 +48,10 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   context->setup = setup;
   context->time = std::make_shared<steady_clock>();
   context->tracing = !options.trace_file.empty();
+  context->crowded =
+      setup->config.workers > static_cast<std::int64_t>(std::thread::hardware_concurrency());
+  // With a core for each worker there is nobody who could sum while they compute.
+  context->gradient_parts = setup->exchange->merges_rounds() && context->crowded;
   if (!options.run_directory.empty())
     context->checkpoint_directory = options.run_directory + "/checkpoints";
   if (options.listen) {

@@ -37,17 +37,24 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
     self->send(coordinator, join_request{name});
   return {
       [self](const welcome& m) { self->state.member = m.member; },
-      [self, coordinator, give_up](const train_order& order) {
+      [self, coordinator, give_up](train_order& order) {
         auto& state = self->state;
         const clock& time = *state.context->time;
         train_result result;
+        batch_trainer::part_sink parts;
+        if (state.context->gradient_parts)
+          parts = [&](gradient_part part) {
+            part.member = state.member;
+            self->send(coordinator, std::move(part));
+          };
         const double begin = time.now();
         const auto problem = guarded([&] {
           const auto span = state.lane.span("gradient", order.base.version);
-          result = state.trainer->train(order);
+          result = state.trainer->train(order, parts);
         });
         if (!problem.empty())
           return give_up(problem);
+        order.base = {}; // whoever merges may then write these parameters in place
         result.member = state.member;
         result.busy_seconds = time.now() - begin;
         self->send(coordinator, std::move(result));

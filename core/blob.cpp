@@ -1,13 +1,10 @@
 #include "core/blob.hpp"
 
+#include "core/float_memory.hpp"
+
 #include <algorithm>
-#include <new>
 
 namespace triage {
-
-namespace {
-constexpr std::align_val_t alignment{64};
-}
 
 blob::blob(const blob& other) noexcept : block_(other.block_) {
   if (block_ != nullptr)
@@ -16,7 +13,7 @@ blob::blob(const blob& other) noexcept : block_(other.block_) {
 
 blob::~blob() {
   if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    ::operator delete(block_->values, alignment);
+    free_floats(block_->values, block_->size);
     delete block_;
   }
 }
@@ -30,15 +27,20 @@ blob blob::copy_of(std::span<const float> values) {
 mutable_blob::mutable_blob(std::size_t floats) {
   block_.block_ = new blob::block;
   block_.block_->size = floats;
-  block_.block_->values =
-      static_cast<float*>(::operator new(std::max<std::size_t>(floats, 1) * sizeof(float), alignment));
-  std::fill_n(block_.block_->values, floats, 0.0F);
+  block_.block_->values = allocate_floats(floats);
 }
 
 std::span<float> mutable_blob::values() {
   if (block_.block_ == nullptr)
     return {};
   return {block_.block_->values, block_.block_->size};
+}
+
+mutable_blob blob_pool::reclaim(blob& last) {
+  // The pool's reference and the caller's. Others can only come from these two, and both are here.
+  if (last.block_ == nullptr || last.block_->references.load(std::memory_order_acquire) != 2)
+    return {};
+  return mutable_blob(std::exchange(last, {}));
 }
 
 mutable_blob blob_pool::acquire() {

@@ -60,6 +60,9 @@ public:
   [[nodiscard]] std::span<float> values();
   [[nodiscard]] std::span<const float> view() const { return block_.view(); }
   [[nodiscard]] blob freeze() && { return std::move(block_); }
+  /// The block for readers of what is final already, while the rest is still being written. The holder tells
+  /// them which part that is, by something that orders memory (a message), and does not touch it again.
+  [[nodiscard]] blob early_look() const { return block_; }
 
 private:
   friend class blob_pool;
@@ -75,7 +78,11 @@ public:
 
   /// A block that nobody else holds. Its contents are unspecified (zero when new).
   [[nodiscard]] mutable_blob acquire();
+  /// The same block, to be written again in place, if `last` is the only copy outside of the pool; an empty
+  /// one, and `last` unchanged, if anybody else may read it.
+  [[nodiscard]] mutable_blob reclaim(blob& last);
   [[nodiscard]] std::size_t blocks() const { return blocks_.size(); }
+  [[nodiscard]] std::size_t block_size() const { return floats_; }
 
 private:
   std::size_t floats_;

@@ -36,6 +36,8 @@ public:
   [[nodiscard]] virtual bool merge_now(const cluster_view& view) const = 0;
   /// Whether the run may pause here (evaluation, checkpoint) without cutting a round in two.
   [[nodiscard]] virtual bool at_boundary(const cluster_view& view) const = 0;
+  /// Whether a merge takes the gradients of everybody, so that a sum of them may begin before all are there.
+  [[nodiscard]] virtual bool merges_rounds() const { return false; }
   /// The largest lead of one member over the slowest that it permits; no bound: the largest uint64.
   [[nodiscard]] virtual std::uint64_t lag_bound() const = 0;
 };

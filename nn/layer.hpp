@@ -42,14 +42,29 @@ struct sample_gradients {
   std::span<const float> direction; ///< a whole flat block, laid out like a gradient
 };
 
+/// Who is told, in a backward pass, how much of the gradient is final.
+class gradient_observer {
+public:
+  virtual ~gradient_observer() = default;
+  /// Everything from element `offset` to the end of the trained prefix is. Offsets only fall.
+  virtual void final_from(std::size_t offset) = 0;
+};
+
+/// An observer, and where the trained values of each layer begin.
+struct gradient_watch {
+  gradient_observer& observer;
+  std::span<const std::size_t> offsets;
+};
+
 /// What changes from pass to pass.
 struct pass {
   std::span<const float> parameters; ///< the whole flat block
   std::span<float> gradient;         ///< the whole flat block; empty: not wanted
   bool training = false;
-  rng* random = nullptr;               ///< for dropout; null: nothing is dropped
-  stage_profile* profile = nullptr;    ///< filled by the outermost chain when not null
-  sample_gradients* samples = nullptr; ///< null: not wanted; see stage_request::sample_gradients
+  rng* random = nullptr;                 ///< for dropout; null: nothing is dropped
+  stage_profile* profile = nullptr;      ///< filled by the outermost chain when not null
+  sample_gradients* samples = nullptr;   ///< null: not wanted; see stage_request::sample_gradients
+  const gradient_watch* watch = nullptr; ///< told by the outermost chain when not null
 };
 
 /// Where a stage finds its tensors, in its layouts. Fixed for the life of the stage.
@@ -192,10 +207,12 @@ private:
     std::unique_ptr<triage::stage> stage;
     bool wants_input_gradient = false;
     std::string name;
+    std::optional<std::size_t> trained_layer = std::nullopt; ///< its layer, if that has trained values
   };
   template <bool Forward>
   void run_profiled(const pass& p);
   void backward_links(const pass& p, std::size_t begin, std::size_t end);
+  static void report(const pass& p, const link& done);
   kernel_engine& engine_;
   bool training_;
   std::vector<link> links_;

@@ -24,9 +24,13 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
   net->input_ = input;
   net->output_width_ = output_width;
   net->layers_ = chain.take();
-  for (std::size_t i = 0; i < net->layers_.size(); ++i)
+  std::vector<std::size_t> first_tensors;
+  for (std::size_t i = 0; i < net->layers_.size(); ++i) {
+    first_tensors.push_back(net->parameters_.tensors().size());
     net->layers_[i]->declare(net->parameters_, fmt::format("{}.{}.", i, net->layers_[i]->type()), batch_hint);
+  }
   net->parameters_.finish();
+  net->trained_offsets_ = net->find_trained_offsets(first_tensors);
   constexpr std::size_t most = std::size_t{1} << 31U;
   if (net->parameters_.size() > most)
     return json_error(place, model,
@@ -34,6 +38,17 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
   for (const auto& l : net->layers_)
     l->locate(net->parameters_);
   return std::shared_ptr<const network>(std::move(net));
+}
+
+std::vector<std::size_t> network::find_trained_offsets(const std::vector<std::size_t>& first_tensors) const {
+  const auto& tensors = parameters_.tensors();
+  std::vector<std::size_t> offsets;
+  for (const std::size_t first : first_tensors) {
+    const auto at = std::find_if(tensors.begin() + static_cast<std::ptrdiff_t>(first), tensors.end(),
+                                 [](const auto& t) { return t.trained; });
+    offsets.push_back(at == tensors.end() ? parameters_.trained_size() : at->offset);
+  }
+  return offsets;
 }
 
 std::string network::missing_sample_gradients() const {

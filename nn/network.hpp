@@ -8,6 +8,7 @@
 #include "nn/parameters.hpp"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ public:
   [[nodiscard]] std::int64_t output_width() const { return output_width_; }
   [[nodiscard]] const parameter_layout& parameters() const { return parameters_; }
   [[nodiscard]] const std::vector<std::unique_ptr<layer>>& layers() const { return layers_; }
+  /// For each layer, where in the block its trained values begin, or would if it had any.
+  [[nodiscard]] std::span<const std::size_t> trained_offsets() const { return trained_offsets_; }
   /// Whether the last layer is dense: its input then is the signal `last_input_norm`.
   [[nodiscard]] bool ends_in_dense() const;
   /// The first layer without gradients of single samples ("2: batch_norm"), or empty.
@@ -42,10 +45,14 @@ public:
 
 private:
   network() = default;
+  [[nodiscard]] std::vector<std::size_t>
+  find_trained_offsets(const std::vector<std::size_t>& first_tensors) const;
+
   sample_shape input_;
   std::int64_t output_width_ = 0;
   parameter_layout parameters_;
   std::vector<std::unique_ptr<layer>> layers_;
+  std::vector<std::size_t> trained_offsets_;
 };
 
 } // namespace triage

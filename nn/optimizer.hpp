@@ -19,7 +19,8 @@ struct parameter_update {
   std::span<const float> gradient;   ///< mean over the contributions
   float gradient_scale = 1.0F;       ///< multiplies the gradient first (clipping)
   std::span<const std::span<float>> moments;
-  std::span<const float> decay_mask; ///< 1 where weight decay applies, 0 elsewhere; empty: nowhere
+  bool decays =
+      false; ///< whether weight decay applies, to all of the slice; see parameter_layout::decay_ranges
   double learning_rate = 0.0;
   std::int64_t step = 0; ///< 1 for the first update: for bias correction
 };

@@ -80,6 +80,18 @@ std::size_t parameter_layout::trained_values() const {
   return total;
 }
 
+std::vector<parameter_layout::decay_range> parameter_layout::decay_ranges() const {
+  std::vector<decay_range> ranges;
+  for (const auto& t : tensors_) {
+    if (!t.trained)
+      continue;
+    if (ranges.empty() || ranges.back().decays != t.decayed)
+      ranges.push_back({t.offset, t.offset, t.decayed});
+    ranges.back().end = t.offset + aligned(t.size);
+  }
+  return ranges;
+}
+
 void parameter_layout::initialise(std::span<float> block, std::uint64_t seed) const {
   std::vector<float> plain;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {

@@ -60,6 +60,14 @@ public:
   /// Fills the whole block: a stream of its own for each tensor, so that one does not depend on the others;
   /// gaps become zero.
   void initialise(std::span<float> block, std::uint64_t seed) const;
+  /// The trained prefix, cut where weight decay begins or ends to apply.
+  struct decay_range {
+    std::size_t begin;
+    std::size_t end;
+    bool decays;
+  };
+  [[nodiscard]] std::vector<decay_range> decay_ranges() const;
+
   /// Writes zeros between the tensors.
   void clear_gaps(std::span<float> block) const;
 

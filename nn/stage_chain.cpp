@@ -80,7 +80,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
       before = compiled.get();
     if (l->has_parameters())
       last_trained_ = links_.size();
-    links_.push_back({std::move(compiled), gradient, std::string(l->type())});
+    links_.push_back({std::move(compiled), gradient, std::string(l->type()),
+                      l->has_parameters() ? std::optional(i) : std::nullopt});
     gradient = gradient || l->has_parameters();
   }
   if (outgoing && !(output_layout_ == *outgoing))
@@ -141,6 +142,7 @@ void stage_chain::run_profiled(const pass& p) {
   }
   pass inner = p;
   inner.profile = nullptr;
+  inner.watch = nullptr;
   for (std::size_t k = 0; k < links_.size(); ++k) {
     const std::size_t i = Forward ? k : links_.size() - 1 - k;
     if (links_[i].stage->is_view())
@@ -149,6 +151,8 @@ void stage_chain::run_profiled(const pass& p) {
     Forward ? links_[i].stage->forward(inner) : links_[i].stage->backward(inner);
     auto& entry = profile.entries[i];
     (Forward ? entry.forward_seconds : entry.backward_seconds) += profile.time.now() - begin;
+    if (!Forward)
+      report(p, links_[i]);
   }
 }
 
@@ -167,9 +171,18 @@ void stage_chain::backward(const pass& p) {
 }
 
 void stage_chain::backward_links(const pass& p, std::size_t begin, std::size_t end) {
+  pass inner = p;
+  inner.watch = nullptr;
   for (std::size_t i = end; i-- > begin;)
-    if (!links_[i].stage->is_view())
-      links_[i].stage->backward(p);
+    if (!links_[i].stage->is_view()) {
+      links_[i].stage->backward(inner);
+      report(p, links_[i]);
+    }
+}
+
+void stage_chain::report(const pass& p, const link& done) {
+  if (p.watch != nullptr && done.trained_layer)
+    p.watch->observer.final_from(p.watch->offsets[*done.trained_layer]);
 }
 
 void stage_chain::backward_last(const pass& p) {

@@ -187,12 +187,17 @@ std::span<const float> workspace::infer(std::span<const float> parameters, std::
 sample_signals workspace::train(std::span<const float> parameters, std::int64_t batch,
                                 const batch_targets& targets, std::span<const float> weights,
                                 const loss_function& loss, signal_set wanted, rng& random,
-                                std::span<float> gradient, std::span<const float> direction) {
+                                std::span<float> gradient, std::span<const float> direction,
+                                gradient_observer* observer) {
   program& p = state_->get(batch, purpose_of_training(wanted));
   const float share = 1.0F / static_cast<float>(batch);
   const auto factor = [&](std::size_t i) { return weights.empty() ? share : weights[i] * share; };
-  return state_->run_backward(p, {parameters, gradient, true, &random, state_->profile}, targets, loss,
-                              wanted, direction, factor);
+  pass now{parameters, gradient, true, &random, state_->profile};
+  if (observer == nullptr)
+    return state_->run_backward(p, now, targets, loss, wanted, direction, factor);
+  const gradient_watch watch{*observer, state_->net->trained_offsets()};
+  now.watch = &watch;
+  return state_->run_backward(p, now, targets, loss, wanted, direction, factor);
 }
 
 sample_signals workspace::measure_gradients(std::span<const float> parameters, std::int64_t batch,

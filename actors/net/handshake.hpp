@@ -8,7 +8,7 @@
 namespace triage {
 
 /// Raised with every change of the wire format.
-constexpr std::uint32_t wire_protocol = 1;
+constexpr std::uint32_t wire_protocol = 2;
 
 /// Why somebody connects.
 enum class peer_role : std::uint8_t {

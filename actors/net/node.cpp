@@ -166,6 +166,7 @@ private:
     context->setup = setup.take();
     context->time = std::make_shared<steady_clock>();
     context->tracing = welcome.tracing;
+    context->gradient_parts = true; // they travel while the rest is computed
     context_ = context;
     description_ = welcome.description;
     return {};
@@ -178,8 +179,7 @@ private:
     caf::actor_system system(config);
     caf::scoped_actor self(system);
     session->begin(context_->setup);
-    const auto proxy =
-        spawn_coordinator_proxy(system, session, float_format_of(context_->setup->config.wire_format));
+    const auto proxy = spawn_coordinator_proxy(system, session, context_->setup);
     auto context = std::make_shared<run_context>(*context_);
     context->tracing = welcome.tracing;
     std::vector<caf::actor> members;

@@ -28,8 +28,8 @@ struct remote_node::control_handler final : link_handler {
 
 struct remote_node::tensor_handler final : link_handler {
   explicit tensor_handler(std::shared_ptr<remote_node> n) : node(std::move(n)) {}
-  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t>) override {
-    return node->place(header);
+  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return node->place(header, head);
   }
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     return node->tensor_frame(header, head);
@@ -121,6 +121,7 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     at->second.order_size = order.batch->ids.size();
     at->second.lease = order.lease;
     at->second.version = order.base.version;
+    at->second.final_from = self->run_->context->setup->net->parameters().trained_size();
     self->send_snapshot(order.base);
     self->send_direction(order.batch->direction);
     self->tensor_->send(to_frame(number, order));
@@ -158,13 +159,54 @@ void remote_node::send_dismissed(slot_number number) {
 
 // -- receiving ----------------------------------------------------------------------------------------------
 
-result<std::span<float>> remote_node::place(const frame_header& header) {
-  const bool expected = header.kind == frame_kind::train_result || header.kind == frame_kind::scores;
-  if (!expected || header.bulk_floats != run_->context->setup->net->parameters().size())
-    return run_error(fmt::format("it sent {} floats where none or {} were expected", header.bulk_floats,
-                                 run_->context->setup->net->parameters().size()));
+/// Floats go to the gradient of the order that is out, at their place in it; those that belong to nothing any
+/// more go where nobody looks.
+result<std::span<float>> remote_node::place(const frame_header& header, std::span<const std::uint8_t> head) {
+  if (header.kind == frame_kind::gradient_part || header.kind == frame_kind::train_result)
+    return place_gradient(header, head);
+  if (header.kind != frame_kind::scores || header.bulk_floats != pool_.block_size())
+    return run_error(fmt::format("it sent {} floats that nobody expected", header.bulk_floats));
+  return place_nowhere(header.bulk_floats);
+}
+
+result<std::span<float>> remote_node::place_nowhere(std::size_t floats) {
+  if (floats > pool_.block_size())
+    return run_error(
+        fmt::format("it sent {} floats, where at most {} are expected", floats, pool_.block_size()));
   incoming_ = pool_.acquire();
-  return incoming_.values();
+  return incoming_.values().first(floats);
+}
+
+result<std::span<float>> remote_node::place_gradient(const frame_header& header,
+                                                     std::span<const std::uint8_t> head) {
+  const auto about = read_slot_and_lease(head);
+  if (!about.ok())
+    return about.error();
+  const auto known = find(about->first, slot_role::worker);
+  if (!known.ok())
+    return known.error();
+  slot* const s = *known;
+  if (s == nullptr)
+    return place_nowhere(header.bulk_floats);
+  if (!s->expects(about->second))
+    return run_error("it sent a result that does not fit its order");
+  if (s->gradient.size() == 0)
+    s->gradient = pool_.acquire();
+  const std::size_t trained = run_->context->setup->net->parameters().trained_size();
+  if (header.kind == frame_kind::train_result) {
+    // Either all of it, or what the parts before it have left.
+    const std::size_t begin = s->final_from == trained ? 0 : trained;
+    if (header.bulk_floats != pool_.block_size() - begin)
+      return run_error(fmt::format("it sent {} floats where {} were expected", header.bulk_floats,
+                                   pool_.block_size() - begin));
+    return s->gradient.values().subspan(begin);
+  }
+  const auto part = read_gradient_part(head);
+  if (!part.ok())
+    return part.error();
+  if (header.bulk_floats > s->final_from || part->begin != s->final_from - header.bulk_floats)
+    return run_error("it sent a part of a gradient that does not fit the one before");
+  return s->gradient.values().subspan(part->begin, header.bulk_floats);
 }
 
 result<void> remote_node::control_frame(const frame_header& header, std::span<const std::uint8_t> head) {
@@ -202,7 +244,9 @@ result<void> remote_node::tensor_frame(const frame_header& header, std::span<con
   case frame_kind::join:
     return take_join(head);
   case frame_kind::train_result:
-    return take_result(header.bulk_floats > 0, head);
+    return take_result(header, head);
+  case frame_kind::gradient_part:
+    return take_part(header, head);
   case frame_kind::scores:
     return take_scores(header.bulk_floats > 0, head);
   case frame_kind::failure: {
@@ -242,7 +286,25 @@ result<remote_node::slot*> remote_node::find(slot_number number, slot_role role)
   return &at->second;
 }
 
-result<void> remote_node::take_result(bool has_gradient, std::span<const std::uint8_t> head) {
+result<void> remote_node::take_part(const frame_header& header, std::span<const std::uint8_t> head) {
+  const auto m = read_gradient_part(head);
+  if (!m.ok())
+    return m.error();
+  const auto known = find(m->slot, slot_role::worker);
+  if (!known.ok())
+    return known.error();
+  slot* const s = *known;
+  if (s == nullptr)
+    return {};
+  if (!s->expects(m->lease) || header.bulk_floats == 0)
+    return run_error("it sent a result that does not fit its order");
+  s->final_from = m->begin;
+  caf::anon_send(s->actor, gradient_part{0, m->lease, s->gradient.early_look(), m->begin,
+                                         m->begin + header.bulk_floats});
+  return {};
+}
+
+result<void> remote_node::take_result(const frame_header& header, std::span<const std::uint8_t> head) {
   auto m = read_train_result(head, run_->context->setup->data.train.size);
   if (!m.ok())
     return m.error();
@@ -253,12 +315,16 @@ result<void> remote_node::take_result(bool has_gradient, std::span<const std::ui
   if (s == nullptr)
     return {};
   auto& r = m->result;
+  const std::size_t trained = run_->context->setup->net->parameters().trained_size();
+  const bool whole = header.bulk_floats == pool_.block_size() ||
+                     (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained);
   const auto fits = [&](std::size_t n) { return n == 0 || n == s->order_size; };
-  if (s->order_size == 0 || r.lease != s->lease || !fits(r.scores.size()) || !fits(r.losses.size()) ||
-      !has_gradient || r.correct > s->order_size)
+  if (!s->expects(r.lease) || !fits(r.scores.size()) || !fits(r.losses.size()) || !(whole || !r.finite) ||
+      r.correct > s->order_size)
     return run_error("it sent a result that does not fit its order");
   r.base_version = s->version;
-  r.gradient = std::move(incoming_).freeze();
+  r.gradient = std::move(s->gradient).freeze();
+  s->gradient = {};
   s->order_size = 0;
   caf::anon_send(s->actor, std::move(r));
   return {};

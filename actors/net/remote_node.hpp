@@ -78,15 +78,23 @@ private:
     std::size_t order_size = 0; ///< points of the order that is out; 0: none
     std::uint64_t lease = 0;
     std::uint64_t version = 0;
+    mutable_blob gradient = {}; ///< of the order that is out, as far as it has arrived
+    std::size_t final_from = 0; ///< its first element that has arrived
+    [[nodiscard]] bool expects(std::uint64_t of_lease) const { return order_size > 0 && lease == of_lease; }
   };
 
   void send_snapshot(const snapshot& at);
   void send_direction(const blob& direction);
-  [[nodiscard]] result<std::span<float>> place(const frame_header& header);
+  [[nodiscard]] result<std::span<float>> place(const frame_header& header,
+                                               std::span<const std::uint8_t> head);
+  [[nodiscard]] result<std::span<float>> place_gradient(const frame_header& header,
+                                                        std::span<const std::uint8_t> head);
+  [[nodiscard]] result<std::span<float>> place_nowhere(std::size_t floats);
   [[nodiscard]] result<void> control_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> tensor_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_join(std::span<const std::uint8_t> head);
-  [[nodiscard]] result<void> take_result(bool has_gradient, std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_part(const frame_header& header, std::span<const std::uint8_t> head);
+  [[nodiscard]] result<void> take_result(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_scores(bool has_gradient, std::span<const std::uint8_t> head);
   [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
   void link_closed(const std::string& reason);
@@ -102,7 +110,7 @@ private:
   bool over_ = false;
   std::map<slot_number, slot> slots_;
   blob_pool pool_;
-  mutable_blob incoming_;
+  mutable_blob incoming_; ///< what belongs to no slot's gradient
   std::optional<std::uint64_t> sent_version_;
   blob sent_parameters_;
   blob sent_direction_;

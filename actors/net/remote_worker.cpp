@@ -10,8 +10,8 @@ namespace triage {
 
 namespace {
 
-using remote_worker_actor = worker_actor::extend<caf::reacts_to<train_result>, caf::reacts_to<remote_gone>,
-                                                 caf::reacts_to<remote_leaving>>;
+using remote_worker_actor = worker_actor::extend<caf::reacts_to<gradient_part>, caf::reacts_to<train_result>,
+                                                 caf::reacts_to<remote_gone>, caf::reacts_to<remote_leaving>>;
 using remote_estimator_actor =
     estimator_actor::extend<caf::reacts_to<measured_scores>, caf::reacts_to<remote_gone>,
                             caf::reacts_to<remote_leaving>>;
@@ -31,6 +31,8 @@ struct remote_state {
 struct remote_worker_state : remote_state {
   static inline const char* name = "remote worker";
   std::uint64_t member = 0;
+  std::size_t trained_size = 0;
+  std::size_t checked_from = 0; ///< of the present gradient: from here to trained_size all is finite
 };
 
 struct remote_estimator_state : remote_state {
@@ -42,9 +44,10 @@ constexpr const char* left_as_asked = "its node was told to leave";
 remote_worker_actor::behavior_type
 remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
               std::shared_ptr<remote_node> node, slot_number slot, coordinator_actor coordinator,
-              std::string name) {
+              std::string name, std::size_t trained_size) {
   self->state.node = std::move(node);
   self->state.slot = slot;
+  self->state.trained_size = trained_size;
   const auto give_up = [self, coordinator, name](const std::string& reason) {
     self->send(coordinator, failure_notice{name, reason});
     self->quit();
@@ -61,13 +64,27 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
         if (self->state.leaving)
           return give_up(left_as_asked); // the order returns to the coordinator with the lease
         self->state.busy = true;
+        self->state.checked_from = self->state.trained_size;
         self->state.node->send_train_order(self->state.slot, order);
+      },
+      [self, coordinator](const gradient_part& part) {
+        auto& s = self->state;
+        // Here, in parallel with the other nodes' parts; what is not finite is left for the result to find.
+        if (part.end != s.checked_from ||
+            !all_finite(part.gradient.view().subspan(part.begin, part.end - part.begin)))
+          return;
+        s.checked_from = part.begin;
+        gradient_part out = part;
+        out.member = s.member;
+        self->send(coordinator, std::move(out));
       },
       [self, coordinator, give_up](const train_result& r) {
         train_result out = r;
         out.member = self->state.member;
         // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
-        out.finite = r.finite && all_finite(r.gradient.view());
+        const auto& s = self->state;
+        out.finite = r.finite && all_finite(r.gradient.view().first(s.checked_from)) &&
+                     all_finite(r.gradient.view().subspan(s.trained_size));
         self->state.busy = false;
         self->send(coordinator, std::move(out));
         if (self->state.leaving)
@@ -111,8 +128,9 @@ remote_estimator(remote_estimator_actor::stateful_pointer<remote_estimator_state
 
 caf::actor spawn_remote_worker(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,
                                const std::string& name) {
-  return caf::actor_cast<caf::actor>(
-      run.system.spawn(remote_worker, std::move(node), slot, run.coordinator, name));
+  return caf::actor_cast<caf::actor>(run.system.spawn(remote_worker, std::move(node), slot, run.coordinator,
+                                                      name,
+                                                      run.context->setup->net->parameters().trained_size()));
 }
 
 caf::actor spawn_remote_estimator(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,

@@ -104,11 +104,37 @@ result<received_train_order> read_train_order(std::span<const std::uint8_t> head
   return m;
 }
 
-frame to_frame(slot_number slot, const train_result& r, float_format format) {
+frame to_frame(slot_number slot, const gradient_part& part, float_format format) {
+  return frame(frame_kind::gradient_part,
+               wire_writer().number(slot).number(part.lease).number<std::uint64_t>(part.begin).take(),
+               part.gradient, part.begin, part.end - part.begin, format);
+}
+
+result<std::pair<slot_number, std::uint64_t>> read_slot_and_lease(std::span<const std::uint8_t> head) {
+  wire_reader in(head);
+  const auto slot = in.number<slot_number>();
+  const auto lease = in.number<std::uint64_t>();
+  if (!in.good())
+    return senseless("a gradient");
+  return std::pair{slot, lease};
+}
+
+result<received_gradient_part> read_gradient_part(std::span<const std::uint8_t> head) {
+  wire_reader in(head);
+  received_gradient_part m;
+  m.slot = in.number<slot_number>();
+  m.lease = in.number<std::uint64_t>();
+  m.begin = in.number<std::uint64_t>();
+  if (!in.complete())
+    return senseless("a part of a gradient");
+  return m;
+}
+
+frame to_frame(slot_number slot, const train_result& r, float_format format, std::size_t begin) {
   wire_writer out;
   out.number(slot).number(r.lease).number(r.base_version).number(r.loss_sum).number(r.correct);
   out.numbers(r.scores).numbers(r.losses).number(r.busy_seconds).flag(r.finite).numbers(r.suspects);
-  return frame(frame_kind::train_result, out.take(), r.gradient, format);
+  return frame(frame_kind::train_result, out.take(), r.gradient, begin, r.gradient.size() - begin, format);
 }
 
 result<received_train_result> read_train_result(std::span<const std::uint8_t> head, std::size_t points) {

@@ -47,8 +47,22 @@ struct received_train_order {
 [[nodiscard]] result<received_train_order> read_train_order(std::span<const std::uint8_t> head,
                                                             std::size_t points);
 
-/// The result with its gradient behind it.
-[[nodiscard]] frame to_frame(slot_number slot, const train_result& r, float_format format);
+/// Where in the block its floats, which travel behind, belong.
+[[nodiscard]] frame to_frame(slot_number slot, const gradient_part& part, float_format format);
+/// What both of the frames that carry a gradient begin with.
+[[nodiscard]] result<std::pair<slot_number, std::uint64_t>>
+read_slot_and_lease(std::span<const std::uint8_t> head);
+struct received_gradient_part {
+  slot_number slot = 0;
+  std::uint64_t lease = 0;
+  std::uint64_t begin = 0;
+};
+[[nodiscard]] result<received_gradient_part> read_gradient_part(std::span<const std::uint8_t> head);
+
+/// The result with its gradient behind it, from element `begin` on: what lies before that went ahead in
+/// parts.
+[[nodiscard]] frame to_frame(slot_number slot, const train_result& r, float_format format,
+                             std::size_t begin = 0);
 struct received_train_result {
   slot_number slot = 0;
   train_result result; ///< without the gradient

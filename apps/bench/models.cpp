@@ -59,6 +59,18 @@ const bench_model& find_bench_model(const std::string& name) {
   return *at;
 }
 
+std::string emulated_model(double milliseconds, int layers, int parameters) {
+  // Layers lie within each other: the forward pass of all begins at once, and each waits, on the way back,
+  // until so much time has passed since then.
+  std::string text = "model=[";
+  for (int i = 0; i < layers; ++i) {
+    const double way_back = static_cast<double>(layers - i) / layers;
+    text += fmt::format(R"({{"type":"synthetic_wait","milliseconds":{:.4f},"parameters":{}}},)",
+                        milliseconds * (1.0 + 2.0 * way_back) / 3.0, parameters / layers);
+  }
+  return text + R"({"type":"dense","units":10}])";
+}
+
 std::shared_ptr<const run_setup> make_bench_setup(const std::string& model, std::int64_t batch_size,
                                                   const std::vector<std::string>& overrides) {
   const std::string text = fmt::format(R"({{"schema_version": 1, "name": "bench",{},

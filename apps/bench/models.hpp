@@ -24,4 +24,10 @@ struct bench_model {
 make_bench_setup(const std::string& model, std::int64_t batch_size,
                  const std::vector<std::string>& overrides = {});
 
+/// The override that makes a run's model one of emulated compute: `layers` synthetic_wait layers that share
+/// `parameters` values evenly, and a dense one of ten outputs. A step takes `milliseconds`, a third of it
+/// forward; each layer's gradient is final when its share of the way back is over. With one layer all of the
+/// gradient is final at the end, the worst case for whoever merges.
+[[nodiscard]] std::string emulated_model(double milliseconds, int layers, int parameters = 500000);
+
 } // namespace triage

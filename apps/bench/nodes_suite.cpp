@@ -48,10 +48,7 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
           "mlp", 64,
           {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
            "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes), "evaluation.every_epochs=0",
-           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{},"parameters":500000}},
-                                 {{"type":"dense","units":10}}])",
-                       step_ms),
-           fmt::format("network.wire_format={}", format)});
+           emulated_model(step_ms, 8), fmt::format("network.wire_format={}", format)});
       series share;
       for (int round = 0; round < options.rounds; ++round)
         share.values.push_back(run_with_nodes(setup, nodes).samples_per_second / ideal);

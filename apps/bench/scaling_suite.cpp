@@ -43,24 +43,25 @@ void emulate_members(const bench_options& options, bench_report& report) {
   struct subject {
     int members;
     double milliseconds;
+    const char* policy;
+    int layers;
   };
-  for (const auto& s : {subject{32, 20.0}, subject{128, 100.0}})
-    for (const char* policy : {"bsp", "asp"}) {
-      const double ideal = s.members * 1e3 / s.milliseconds; // samples a second, at one sample a batch
-      const double steps = std::max(3.0 * options.seconds * ideal, 8.0 * s.members);
-      const auto setup = make_bench_setup(
-          "mlp", 1,
-          {fmt::format("duration.epochs={:.4f}", steps / 20000.0),
-           fmt::format("runtime.workers={}", s.members), exchange(policy),
-           fmt::format(R"(model=[{{"type":"synthetic_wait","milliseconds":{},"parameters":500000}},
-                                 {{"type":"dense","units":10}}])",
-                       s.milliseconds)});
-      series share;
-      for (int round = 0; round < options.rounds; ++round)
-        share.values.push_back(run_rate(setup) / ideal);
-      report.add({fmt::format("{} members, {} ms, {}: share of ideal", s.members, s.milliseconds, policy), "",
-                  share, 0.95});
-    }
+  for (const auto& s :
+       {subject{32, 20.0, "bsp", 8}, subject{32, 20.0, "bsp", 1}, subject{32, 20.0, "asp", 8},
+        subject{128, 100.0, "bsp", 8}, subject{128, 100.0, "bsp", 1}, subject{128, 100.0, "asp", 8}}) {
+    const double ideal = s.members * 1e3 / s.milliseconds; // samples a second, at one sample a batch
+    const double steps = std::max(3.0 * options.seconds * ideal, 8.0 * s.members);
+    const auto setup = make_bench_setup("mlp", 1,
+                                        {fmt::format("duration.epochs={:.4f}", steps / 20000.0),
+                                         fmt::format("runtime.workers={}", s.members), exchange(s.policy),
+                                         emulated_model(s.milliseconds, s.layers)});
+    series share;
+    for (int round = 0; round < options.rounds; ++round)
+      share.values.push_back(run_rate(setup) / ideal);
+    report.add({fmt::format("{} members, {} ms, {}, {}: share of ideal", s.members, s.milliseconds, s.policy,
+                            s.layers == 1 ? "1 layer" : fmt::format("{} layers", s.layers)),
+                "", share, 0.95});
+  }
 }
 
 } // namespace

@@ -20,6 +20,7 @@ public:
     return !view.any_computing() && std::all_of(view.members.begin(), view.members.end(),
                                                 [&](const auto& m) { return m.clock == round; });
   }
+  [[nodiscard]] bool merges_rounds() const override { return true; }
   [[nodiscard]] std::uint64_t lag_bound() const override { return 1; }
 };
 

@@ -1,5 +1,7 @@
 #include "nn/kernels/engine.hpp"
 
+#include "core/float_memory.hpp"
+
 #include <new>
 #include <omp.h>
 
@@ -67,15 +69,11 @@ kernel make_reorder(kernel_engine& owner, const dnnl::memory::desc& from, const 
   return k;
 }
 
-void float_buffer::aligned_delete::operator()(float* p) const {
-  ::operator delete[](p, alignment);
+void float_buffer::release::operator()(float* p) const {
+  free_floats(p, floats);
 }
 
 float_buffer::float_buffer(std::size_t floats)
-    : data_(
-          static_cast<float*>(::operator new[](std::max<std::size_t>(floats, 1) * sizeof(float), alignment))),
-      size_(floats) {
-  std::fill_n(data_.get(), floats, 0.0F);
-}
+    : data_(allocate_floats(floats), release{floats}), size_(floats) {}
 
 } // namespace triage

@@ -84,10 +84,13 @@ public:
   [[nodiscard]] std::size_t size() const { return size_; }
 
 private:
-  struct aligned_delete {
+  struct release {
+    release() : floats(0) {}
+    explicit release(std::size_t count) : floats(count) {}
+    std::size_t floats;
     void operator()(float* p) const;
   };
-  std::unique_ptr<float[], aligned_delete> data_;
+  std::unique_ptr<float[], release> data_;
   std::size_t size_ = 0;
 };
 

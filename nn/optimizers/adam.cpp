@@ -30,17 +30,17 @@ TRIAGE_INLINE void adam_loop(const update_pass p, const adam_terms a) {
     a.square[i] = square;
     float w = p.parameters[i];
     if constexpr (Decays && Decoupled)
-      w -= a.shrink * p.mask[i] * w;
+      w -= a.shrink * w;
     p.next[i] = w - a.rate * mean / (std::sqrt(square) * a.correction + a.epsilon);
   }
 }
 
 TRIAGE_MULTIVERSION void adam_pass(const update_pass& p, const adam_terms& a) {
-  p.mask == nullptr ? adam_loop<false, false>(p, a) : adam_loop<true, false>(p, a);
+  p.decays() ? adam_loop<true, false>(p, a) : adam_loop<false, false>(p, a);
 }
 
 TRIAGE_MULTIVERSION void adamw_pass(const update_pass& p, const adam_terms& a) {
-  p.mask == nullptr ? adam_loop<false, true>(p, a) : adam_loop<true, true>(p, a);
+  p.decays() ? adam_loop<true, true>(p, a) : adam_loop<false, true>(p, a);
 }
 
 /// w <- w - rate m^ / (sqrt(v^) + epsilon) with bias-corrected running means m of the gradient and v of its

@@ -50,7 +50,7 @@ TRIAGE_INLINE void rmsprop_with(const update_pass& p, const rmsprop_terms& t) {
 }
 
 TRIAGE_MULTIVERSION void rmsprop_pass(const update_pass& p, const rmsprop_terms& t) {
-  p.mask == nullptr ? rmsprop_with<false>(p, t) : rmsprop_with<true>(p, t);
+  p.decays() ? rmsprop_with<true>(p, t) : rmsprop_with<false>(p, t);
 }
 
 /// w <- w - rate g / (sqrt(v) + epsilon), v the running mean of g^2 (less the squared mean of g when

@@ -31,11 +31,11 @@ TRIAGE_INLINE void momentum_loop(const update_pass p, const momentum_terms m, fl
 }
 
 TRIAGE_MULTIVERSION void plain_pass(const update_pass& p, float rate) {
-  p.mask == nullptr ? plain_loop<false>(p, rate) : plain_loop<true>(p, rate);
+  p.decays() ? plain_loop<true>(p, rate) : plain_loop<false>(p, rate);
 }
 
 TRIAGE_MULTIVERSION void momentum_pass(const update_pass& p, const momentum_terms& m, float rate) {
-  p.mask == nullptr ? momentum_loop<false>(p, m, rate) : momentum_loop<true>(p, m, rate);
+  p.decays() ? momentum_loop<true>(p, m, rate) : momentum_loop<false>(p, m, rate);
 }
 
 /// v <- momentum v + d, w <- w - rate v, or with Nesterov w <- w - rate (d + momentum v); d is the gradient

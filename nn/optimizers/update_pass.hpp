@@ -12,21 +12,21 @@ struct update_pass {
   const float* parameters;
   float* next;
   const float* gradient;
-  const float* mask; ///< null when nothing decays
   std::size_t size;
   float scale;
-  float decay;
+  float decay; ///< 0 when nothing decays
 
   update_pass(const parameter_update& u, double weight_decay)
       : parameters(u.parameters.data()), next(u.next.data()), gradient(u.gradient.data()),
-        mask(weight_decay > 0.0 && !u.decay_mask.empty() ? u.decay_mask.data() : nullptr),
-        size(u.parameters.size()), scale(u.gradient_scale), decay(static_cast<float>(weight_decay)) {}
+        size(u.parameters.size()), scale(u.gradient_scale),
+        decay(u.decays ? static_cast<float>(weight_decay) : 0.0F) {}
 
-  /// Element i of the gradient, scaled, plus decay * parameter where it decays (`Decays`: mask is not null).
+  [[nodiscard]] bool decays() const { return decay > 0.0F; }
+  /// Element i of the gradient, scaled, plus decay * parameter where it decays (`Decays`: decays()).
   template <bool Decays>
   TRIAGE_INLINE float gradient_at(std::size_t i) const {
     if constexpr (Decays)
-      return gradient[i] * scale + (decay * mask[i]) * parameters[i];
+      return gradient[i] * scale + decay * parameters[i];
     else
       return gradient[i] * scale;
   }

@@ -1,5 +1,7 @@
 #include "core/blob.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <thread>
 
@@ -53,4 +55,40 @@ TEST_CASE("a pool's blocks may be released on other threads") {
     }
   }
   CHECK(pool.blocks() <= 3);
+}
+
+TEST_CASE("a pool takes a block back from its last reader, and from nobody else") {
+  blob_pool pool(8);
+  blob last = pool.acquire().freeze();
+  const float* const where = last.data();
+  blob reader = last;
+  CHECK(pool.reclaim(last).size() == 0);
+  CHECK(last.data() == where);
+  reader = blob();
+  mutable_blob again = pool.reclaim(last);
+  CHECK(last.empty());
+  REQUIRE(again.size() == 8);
+  CHECK(again.values().data() == where);
+  CHECK(pool.acquire().values().data() != where); // it is in use
+  CHECK(pool.blocks() == 2);
+  blob nothing;
+  CHECK(pool.reclaim(nothing).size() == 0);
+}
+
+TEST_CASE("an early look sees what is written later") {
+  mutable_blob writing(4);
+  const blob look = writing.early_look();
+  writing.values()[2] = 3.0F;
+  CHECK(look.view()[2] == 3.0F);
+  CHECK(std::move(writing).freeze().data() == look.data());
+}
+
+TEST_CASE("blocks of every size are zero and aligned, also on huge pages") {
+  for (const std::size_t floats : {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{524287},
+                                   std::size_t{524288}, std::size_t{1200000}}) {
+    mutable_blob block(floats);
+    CHECK(reinterpret_cast<std::uintptr_t>(block.view().data()) % 64 == 0);
+    CHECK(std::all_of(block.view().begin(), block.view().end(), [](float x) { return x == 0.0F; }));
+    std::fill(block.values().begin(), block.values().end(), 1.0F);
+  }
 }

@@ -160,26 +160,30 @@ TEST_CASE("ten optimizer steps give PyTorch's losses, and then its outputs in in
     workspace w(c.net);
     const auto& layout = c.net->parameters();
     const std::size_t trained = layout.trained_size();
-    std::vector<float> mask(trained);
-    for (const auto& t : layout.tensors())
-      if (t.trained && t.decayed)
-        std::fill_n(mask.begin() + static_cast<std::ptrdiff_t>(t.offset), t.size, 1.0F);
     std::vector<std::vector<float>> moments(c.rule->moments().size(), std::vector<float>(trained));
-    const std::vector<std::span<float>> spans(moments.begin(), moments.end());
     std::vector<float> gradient(layout.size());
     std::int64_t step = 0;
     for (const auto& expected : at(c.data, "losses").as_array()) {
       CAPTURE(step);
       c.fill_input(w);
       CHECK(c.mean_loss(c.train(w, gradient).loss) == doctest::Approx(expected.as_number()).epsilon(1e-4));
-      c.rule->apply({.parameters = std::span(c.parameters).first(trained),
-                     .next = std::span(c.parameters).first(trained),
-                     .gradient = std::span(gradient).first(trained),
-                     .gradient_scale = 1.0F,
-                     .moments = spans,
-                     .decay_mask = mask,
-                     .learning_rate = c.rule->learning_rate(),
-                     .step = ++step});
+      ++step;
+      for (const auto& range : layout.decay_ranges()) {
+        const auto slice = [&](std::vector<float>& v) {
+          return std::span(v).subspan(range.begin, range.end - range.begin);
+        };
+        std::vector<std::span<float>> spans;
+        for (auto& m : moments)
+          spans.push_back(slice(m));
+        c.rule->apply({.parameters = slice(c.parameters),
+                       .next = slice(c.parameters),
+                       .gradient = slice(gradient),
+                       .gradient_scale = 1.0F,
+                       .moments = spans,
+                       .decays = range.decays,
+                       .learning_rate = c.rule->learning_rate(),
+                       .step = step});
+      }
       for (const auto& t : layout.tensors())
         for (std::size_t i = t.offset; !t.trained && i < t.offset + t.size; ++i)
           c.parameters[i] += static_cast<float>(t.averaging) * (gradient[i] - c.parameters[i]);

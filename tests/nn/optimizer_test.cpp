@@ -36,7 +36,6 @@ void compare(std::string_view description, const recursion& next) {
   std::vector<std::vector<double>> states(n, std::vector<double>(3, 0.0));
   std::vector<std::vector<float>> moments(rule->moments().size(), std::vector<float>(n));
   const std::vector<std::span<float>> spans(moments.begin(), moments.end());
-  const std::vector<float> mask(n, 1.0F);
   for (int step = 1; step <= 200; ++step) {
     std::vector<float> g(n);
     for (float& x : g)
@@ -46,7 +45,7 @@ void compare(std::string_view description, const recursion& next) {
                  .gradient = g,
                  .gradient_scale = 0.5F,
                  .moments = spans,
-                 .decay_mask = mask,
+                 .decays = true,
                  .learning_rate = rule->learning_rate(),
                  .step = step});
     for (std::size_t i = 0; i < n; ++i)
@@ -117,13 +116,8 @@ TEST_CASE("first steps by hand") {
   std::vector<float> v{0.0F};
   const std::vector<std::span<float>> moments{m, v};
   optimizer_from(R"({"type": "adam"})")
-      ->apply({.parameters = w,
-               .next = w,
-               .gradient = g,
-               .moments = moments,
-               .decay_mask = {},
-               .learning_rate = 0.1,
-               .step = 1});
+      ->apply(
+          {.parameters = w, .next = w, .gradient = g, .moments = moments, .learning_rate = 0.1, .step = 1});
   CHECK(static_cast<double>(w[0]) ==
         doctest::Approx(0.9)); // the first step of Adam has the length of the rate
   CHECK(static_cast<double>(m[0]) == doctest::Approx(0.2));

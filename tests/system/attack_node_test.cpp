@@ -91,9 +91,21 @@ std::vector<misdeed> misdeeds() {
     return spoiled([=](train_result& r) { r.gradient = blob::copy_of(std::vector<float>(size, 0.0F)); });
   };
   return {
-      {"a gradient too short", resized(10), "it sent 10 floats where none or"},
-      {"a gradient too long", resized(5'000'000), "it sent 5000000 floats where none or"},
+      {"a gradient too short", resized(10), "it sent 10 floats where"},
+      {"a gradient too long", resized(5'000'000), "it sent 5000000 floats where"},
       {"no gradient", spoiled([](train_result& r) { r.gradient = blob(); }), unfit},
+      {"a part that leaves a gap",
+       [](fake_node& n, const auto& o) {
+         const auto r = n.result_for(o);
+         n.tensor->send(to_frame(0, gradient_part{0, r.lease, r.gradient, 0, 16}, float_format::float32));
+       },
+       "does not fit the one before"},
+      {"a part of another lease",
+       [](fake_node& n, const auto& o) {
+         const auto r = n.result_for(o);
+         n.tensor->send(to_frame(0, gradient_part{0, r.lease + 1, r.gradient, 0, 16}, float_format::float32));
+       },
+       unfit},
       {"another lease", spoiled([](train_result& r) { ++r.lease; }), unfit},
       {"too many scores", spoiled([](train_result& r) { r.scores.assign(1000, 1.0F); }), unfit},
       {"too few losses", spoiled([](train_result& r) { r.losses.assign(1, 1.0F); }), unfit},
@@ -118,7 +130,7 @@ std::vector<misdeed> misdeeds() {
        "it sent a frame that does not belong on its tensor link"},
       {"parameters of its own",
        [](fake_node& n, const auto&) { n.tensor->send(floats_frame(n.gradient_size)); },
-       "floats where none or"},
+       "floats that nobody expected"},
       {"floats on the control link", [](fake_node& n, const auto&) { n.control.send(floats_frame(1)); },
        "it sent floats on its control link"},
       {"one number twice", [](fake_node& n, const auto&) { n.join(0, slot_role::worker); },

@@ -112,6 +112,23 @@ TEST_CASE("wire messages: results arrive as sent, every bit of scores and losses
   CHECK(same_bits(got.losses, awkward_floats));
   CHECK(header_of(to_frame(5, r, float_format::float16)).bulk_bytes() == 2 * awkward_floats.size());
 
+  // In parts: each says where it belongs, and the result carries the rest.
+  const auto part = to_frame(5, gradient_part{0, r.lease, r.gradient, 2, 6}, float_format::float32);
+  CHECK(header_of(part).kind == frame_kind::gradient_part);
+  CHECK(header_of(part).bulk_floats == 4);
+  CHECK(std::memcmp(part.bulk().data(), awkward_floats.data() + 2, 16) == 0);
+  const auto place = read_gradient_part(head_of(part));
+  REQUIRE(place.ok());
+  CHECK((place->slot == 5 && place->lease == r.lease && place->begin == 2));
+  check_only_whole(head_of(part), read_gradient_part);
+  const auto rest = to_frame(5, r, float_format::float32, 6);
+  CHECK(header_of(rest).bulk_floats == awkward_floats.size() - 6);
+  for (const auto& gradient : {part, rest, f}) {
+    const auto about = read_slot_and_lease(head_of(gradient));
+    REQUIRE(about.ok());
+    CHECK((about->first == 5 && about->second == r.lease));
+  }
+
   auto m = some_scores();
   m.gradient = {1.0F, 2.0F};
   const auto scores = to_frame(7, m, float_format::float32);

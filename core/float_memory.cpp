@@ -1,0 +1,41 @@
+#include "core/float_memory.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <sys/mman.h>
+
+namespace triage {
+
+namespace {
+
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t huge_page = std::size_t{2} << 20U;
+
+std::align_val_t alignment_of(std::size_t bytes) {
+  return std::align_val_t{bytes >= huge_page ? huge_page : cache_line};
+}
+
+std::size_t bytes_of(std::size_t count) {
+  return std::max<std::size_t>(count, 1) * sizeof(float);
+}
+
+} // namespace
+
+float* allocate_floats(std::size_t count) {
+  if (count > std::numeric_limits<std::size_t>::max() / (2 * sizeof(float)))
+    throw std::bad_alloc();
+  const std::size_t bytes = bytes_of(count);
+  auto* const memory = static_cast<float*>(::operator new(bytes, alignment_of(bytes)));
+  // Only whole huge pages: the end of the block shall not take two megabytes more than it needs.
+  if (bytes >= huge_page)
+    (void)madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+  std::fill_n(memory, count, 0.0F);
+  return memory;
+}
+
+void free_floats(float* memory, std::size_t count) noexcept {
+  ::operator delete(memory, alignment_of(bytes_of(count)));
+}
+
+} // namespace triage
