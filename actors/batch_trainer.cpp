@@ -104,7 +104,7 @@ train_result batch_trainer::train(const train_order& order, const part_sink& par
   train_result out;
   out.lease = order.lease;
   out.base_version = order.base.version;
-  if (setup_->config.ledger)
+  if (setup_->wants_losses)
     out.losses.assign(signals.loss.begin(), signals.loss.end());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     out.loss_sum += static_cast<double>(signals.loss[i]);

@@ -48,7 +48,7 @@ struct drawn_batches {
 struct byproducts {
   shared_batch batch;
   std::vector<float> scores; ///< empty when the sampling needs none
-  std::vector<float> losses; ///< empty when nobody keeps a ledger
+  std::vector<float> losses; ///< empty when nobody wants them
   std::uint64_t version = 0;
 };
 

@@ -48,7 +48,7 @@ struct train_result {
   double loss_sum = 0.0;     ///< unweighted, over the batch
   std::uint64_t correct = 0; ///< right predictions among the batch
   std::vector<float> scores; ///< by-products, one per point; empty when the sampling needs none
-  std::vector<float> losses; ///< one per point, unweighted; empty when nobody keeps a ledger
+  std::vector<float> losses; ///< one per point, unweighted; empty when nobody wants them
   double busy_seconds = 0.0;
   bool finite = true;                  ///< false: the loss or the gradient holds NaN or infinity
   std::vector<std::uint32_t> suspects; ///< up to five points whose loss is not finite

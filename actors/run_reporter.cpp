@@ -100,6 +100,8 @@ void run_reporter::progress(const progress_report& report, const sampling_status
     record.set("predicted_gain", optional_number(f.selector.predicted_gain));
     record.set("measured_gain", f.measured_gain ? json_value(f.measured_gain->value) : json_value());
     record.set("gate_worth", optional_number(f.gate_worth));
+    record.set("suspect_share", optional_number(f.suspect_share));
+    record.set("doubt_persistence", optional_number(f.doubt_persistence));
     record.set("samples_prioritized", json_value(f.samples_prioritized));
   }
   write(std::move(record));

@@ -181,6 +181,7 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
   setup->uses_estimators = sampling->selector->uses_priorities() && sampling->refresh->uses_estimators();
+  setup->wants_losses = c.ledger || sampling->options.guard.enabled();
   setup->point_score = std::move(sampling->score);
   setup->probe = draw_probe(train.size, static_cast<std::size_t>(c.probe_size), setup->seed());
   if (auto fits = check_target(*setup); !fits.ok())

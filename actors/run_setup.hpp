@@ -42,6 +42,7 @@ struct run_setup {
   std::unique_ptr<const exchange_policy> exchange;
   std::unique_ptr<const score> point_score; ///< null when the sampling needs no scores
   bool uses_estimators = false;             ///< the sampling has work for them
+  bool wants_losses = false;                ///< of each point trained: for the ledger or the noise guard
   std::vector<std::uint32_t> probe;         ///< training points that train_loss is measured on
   run_extensions extensions;
 

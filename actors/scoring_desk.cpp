@@ -12,7 +12,7 @@ constexpr double fewest_seconds = 0.5; ///< of each way before their speeds are 
 
 scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
     : source_(setup.new_sampling(), setup.data.train.size, static_cast<std::size_t>(setup.config.batch_size),
-              setup.seed()),
+              setup.seed(), {setup.data.train.labels, static_cast<std::size_t>(setup.data.train.classes)}),
       time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
@@ -103,6 +103,7 @@ void scoring_desk::take_byproducts(const drawn_batch& batch, std::span<const flo
   version_ = std::max(version_, version);
   if (!scores.empty())
     source_.record_byproducts(batch, scores, version);
+  source_.observe_losses(batch, losses);
   if (ledger_)
     ledger_->trained(batch.ids, losses);
 }

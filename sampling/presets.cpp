@@ -9,7 +9,11 @@ std::span<const sampling_preset> sampling_presets() {
   static constexpr std::array presets = {
       sampling_preset{"auto", "what wins in our own races, with the gate on",
                       R"({"type": "pps_epoch", "score": "auto", "estimator": "byproduct", "step_gain_max": 3,
-              "weights": {"type": "ht", "beta": 0.5}, "gate": {"mode": "gain"}})"},
+              "weights": {"type": "ht", "beta": 0.5}, "gate": {"mode": "gain"}, "guard": {"mode": "pass_over"}})"},
+      sampling_preset{"auto_balanced", "auto, with rare classes as often as others, for balanced accuracy",
+                      R"({"type": "pps_epoch", "score": "auto", "estimator": "byproduct", "alpha": 0.5,
+              "class_balance": 1, "pi_max": 8, "weights": "none", "warm_epochs": 0.5, "tail_uniform_fraction": 0,
+              "gate": {"mode": "off"}})"},
       sampling_preset{"pps", "inclusion in proportion to the score, unbiased; scores fall off while training",
                       R"({"type": "pps_epoch", "estimator": "byproduct"})"},
       sampling_preset{"random_subset", "the control: a random part of each pass, whatever the scores",

@@ -29,6 +29,9 @@ result<void> check_together(const sampling_description& d, const json_place& pla
   if (d.options.gate.enabled() && !d.selector->unbiased() && !d.selector->gated_by_default())
     return refuse("/gate", "a gate needs a selector whose weights make it unbiased, so that its gain can be "
                            "stated; use {\"mode\": \"off\"}");
+  if (d.options.guard.may_pass_over() && d.selector->candidates(1, 1000) == 0)
+    return refuse("/guard/mode", "this selector chooses among all points, of which none can be passed over; "
+                                 "use \"close\", or a selector that has candidates, like pps_epoch");
   return {};
 }
 
@@ -65,6 +68,8 @@ void sampling_options::visit(option_visitor& v) {
           mean_gradient_rule);
   v.group({.name = "gate", .doc = "whether prioritising pays, decided while the run goes on"},
           [this](option_visitor& g) { gate.visit(g); });
+  v.group({.name = "guard", .doc = "whether labels are noisy, and what follows from that"},
+          [this](option_visitor& g) { guard.visit(g); });
 }
 
 result<sampling_description> make_sampling(const json_value& given, const json_place& place,

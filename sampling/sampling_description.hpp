@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sampling/gate.hpp"
+#include "sampling/noise_guard.hpp"
 #include "sampling/refresh_policy.hpp"
 #include "sampling/score.hpp"
 #include "sampling/selector.hpp"
@@ -22,6 +23,7 @@ struct sampling_options {
   double floor = 1e-6;
   std::string mean_gradient_rule = "mean";
   triage::gate gate;
+  noise_guard guard;
   void visit(option_visitor& v);
 };
 

@@ -10,13 +10,15 @@ constexpr std::size_t ahead = 16; ///< points of a batch lie anywhere in the tab
 }
 
 sampling_source::sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
-                                 std::uint64_t seed)
+                                 std::uint64_t seed, const point_classes& classes)
     : description_(std::move(description)),
       priorities_(points, description_.options.floor, description_.selector->uses_ages(),
                   std::move(description_.history)),
       batch_size_(batch_size), random_(seed, rng_purpose::sampling) {
+  description_.options.guard.start(points, classes);
   order_.start(points);
   description_.selector->start(points);
+  description_.selector->know_classes(classes);
   description_.refresh->start(points);
   direction_.set_rule(description_.options.mean_gradient_rule);
 }
@@ -30,6 +32,8 @@ sampling_progress sampling_source::progress(double run_fraction) const {
 void sampling_source::look_at_gate(std::uint64_t version) {
   auto& gate = description_.options.gate;
   const double epochs = progress(0.0).epochs;
+  if (description_.options.guard.due(epochs))
+    description_.options.guard.look(epochs);
   if (!gate.due(epochs))
     return;
   const priority_view view(priorities_, version);
@@ -45,6 +49,8 @@ std::string sampling_source::reason_for_uniform(double run_fraction) {
   const double tail = 1.0 - *o.tail_uniform_fraction;
   if (run_fraction >= tail)
     return "uniform tail";
+  if (o.guard.closes())
+    return "guarded";
   if (!o.gate.open())
     return "gated off";
   if (o.anneal_fraction > 0.0) {
@@ -85,6 +91,14 @@ void sampling_source::fill_pools() {
   }
 }
 
+void sampling_source::pass_over_suspects(std::vector<std::uint32_t>& ids) {
+  const auto& guard = description_.options.guard;
+  if (!guard.passes_over())
+    return;
+  std::erase_if(ids,
+                [&](auto id) { return guard.suspect(id) && random_.uniform() >= guard.revisit_share(); });
+}
+
 /// A stretch of the order as it is: of a pool that has already been taken from it, or of one batch.
 void sampling_source::keep_order(const std::string& phase) {
   phase_ = phase;
@@ -99,6 +113,7 @@ void sampling_source::keep_order(const std::string& phase) {
     plan_.ids.assign(ids.begin(), ids.end());
     ends_pass_ = order_.left() == 0;
   }
+  pass_over_suspects(plan_.ids);
   plan_.weights.assign(plan_.ids.size(), 1.0F);
 }
 
@@ -124,12 +139,15 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
     if (description_.refresh->pools_ahead().value_or(0) > 0)
       fill_pools();
   }
+  const bool among_all = pool.ids.empty();
+  pass_over_suspects(pool.ids);
   direction_.commit(priorities_.size());
   plan_.clear();
   next_ = 0;
-  const priority_view view(priorities_, version);
-  selector.plan({pool.ids, view, p, batch_size_}, random_, plan_);
   ends_pass_ = pool.ends_pass;
+  const priority_view view(priorities_, version);
+  if (among_all || !pool.ids.empty())
+    selector.plan({pool.ids, view, p, batch_size_}, random_, plan_);
   // A plan that keeps everything as it is, is the uniform order.
   planned_by_priority_ =
       plan_.ids.size() != pool.ids.size() ||
@@ -203,6 +221,18 @@ void sampling_source::record_byproducts(const drawn_batch& batch, std::span<cons
     gain_.add(batch.frequencies, scores);
 }
 
+void sampling_source::observe_losses(const drawn_batch& batch, std::span<const float> losses) {
+  description_.options.guard.observe(batch.ids, losses);
+}
+
+std::string sampling_source::take_remark() {
+  auto& o = description_.options;
+  auto remark = o.guard.take_reason();
+  if (auto gated = o.gate.take_reason(); !gated.empty())
+    remark += (remark.empty() ? "" : "; ") + gated;
+  return remark;
+}
+
 refresh_request sampling_source::refresh_state(std::uint64_t version, double versions_per_epoch) const {
   return {priorities_, version, versions_per_epoch, samples_drawn_, samples_measured_};
 }
@@ -261,6 +291,8 @@ sampling_figures sampling_source::figures(std::uint64_t version) const {
   f.samples_prioritized = samples_prioritized_;
   f.measured_gain = gain_.gain();
   f.gate_worth = description_.options.gate.worth();
+  f.suspect_share = description_.options.guard.suspect_share();
+  f.doubt_persistence = description_.options.guard.persistence();
   if (f.prioritized) {
     f.staleness = priorities_.staleness(version);
     f.effective_sample_share = priorities_.effective_sample_share();

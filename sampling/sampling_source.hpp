@@ -26,6 +26,8 @@ struct sampling_figures {
   std::optional<estimate>
       measured_gain;                ///< absent where frequencies are not known, and until there is enough
   std::optional<double> gate_worth; ///< gain times speed of the last look
+  std::optional<double> suspect_share;
+  std::optional<double> doubt_persistence;
 };
 
 /// Points for an estimator to measure.
@@ -43,7 +45,7 @@ struct refresh_order {
 class sampling_source {
 public:
   sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
-                  std::uint64_t seed);
+                  std::uint64_t seed, const point_classes& classes = {});
 
   /// How many estimators are there to measure; without any, plans never wait.
   void set_estimators(std::size_t count) { estimators_ = count; }
@@ -53,6 +55,8 @@ public:
   [[nodiscard]] bool draw(double run_fraction, std::uint64_t version, drawn_batch& out);
   /// Scores that fell off while training a batch with the parameters of `version`.
   void record_byproducts(const drawn_batch& batch, std::span<const float> scores, std::uint64_t version);
+  /// The losses that fell off while training a batch, for the noise guard.
+  void observe_losses(const drawn_batch& batch, std::span<const float> losses);
   /// Measurements at one parameter version.
   void record(std::span<const std::uint32_t> ids, std::span<const float> scores, std::uint64_t version);
 
@@ -66,8 +70,8 @@ public:
 
   /// Samples/s while prioritising over samples/s while not, for a gate that wants to know.
   void observe_speed(double ratio) { speed_ = ratio; }
-  /// Why the gate changed its mind since the last call; mostly empty.
-  [[nodiscard]] std::string take_remark() { return description_.options.gate.take_reason(); }
+  /// Why the gate or the noise guard changed its mind since the last call; mostly empty.
+  [[nodiscard]] std::string take_remark();
 
   [[nodiscard]] sampling_figures figures(std::uint64_t version) const;
   [[nodiscard]] const priority_table& priorities() const { return priorities_; }
@@ -85,6 +89,8 @@ private:
   [[nodiscard]] std::string reason_for_uniform(double run_fraction);
   bool make_plan(double run_fraction, std::uint64_t version);
   void keep_order(const std::string& phase);
+  /// Takes out those that the noise guard suspects, but for a few.
+  void pass_over_suspects(std::vector<std::uint32_t>& ids);
   [[nodiscard]] bool take_candidates(candidate_pools::pool& out);
   void fill_pools();
   [[nodiscard]] refresh_request refresh_state(std::uint64_t version, double versions_per_epoch) const;

@@ -63,6 +63,7 @@ saved_state sampling_source::save() const {
   state.put_all("refresh", description_.refresh->save());
   state.put_all("pools", pools_.save());
   state.put_all("gate", description_.options.gate.save());
+  state.put_all("guard", description_.options.guard.save());
   state.put_all("gain", gain_.save());
   state.put_all("direction", direction_.save());
   return state;
@@ -86,7 +87,8 @@ result<void> sampling_source::load(const saved_state& state) {
         order_.load(state.below("order")), priorities_.load(state.below("priorities")),
         description_.selector->load(state.below("selector")),
         description_.refresh->load(state.below("refresh")), pools_.load(state.below("pools"), points),
-        description_.options.gate.load(state.below("gate")), gain_.load(state.below("gain")),
+        description_.options.gate.load(state.below("gate")),
+        description_.options.guard.load(state.below("guard")), gain_.load(state.below("gain")),
         direction_.load(state.below("direction"))})
     if (!loaded.ok())
       return loaded;

@@ -5,6 +5,7 @@
 #include "core/registry.hpp"
 #include "core/rng.hpp"
 #include "core/saved_state.hpp"
+#include "sampling/point_classes.hpp"
 #include "sampling/priority_view.hpp"
 
 #include <memory>
@@ -84,6 +85,8 @@ public:
   [[nodiscard]] virtual result<void> prepare(const json_place&) { return {}; }
   /// Called once, before the first plan and before load.
   virtual void start(std::size_t) {}
+  /// Called once, after `start`: the classes of the points, where there are any. They outlive the selector.
+  virtual void know_classes(const point_classes&) {}
   /// How many candidates of the shuffled order the next plan wants to see, at most; 0: it chooses among all
   /// points. Constant from `start` on.
   [[nodiscard]] virtual std::size_t candidates(std::size_t batch_size, std::size_t points) const = 0;

@@ -19,6 +19,12 @@ class pps_epoch : public selector {
 public:
   void visit(option_visitor& v) override {
     v.field({.name = "alpha", .doc = "exponent on the score", .min = 0.0, .max = 10.0}, alpha_);
+    v.field({.name = "class_balance",
+             .doc = "how much points of rare classes are preferred: exponent on the average size of a class "
+                    "over that of the point's; 0: not at all, 1: every class as often. Needs a larger pi_max",
+             .min = 0.0,
+             .max = 4.0},
+            class_balance_);
     v.field(
         {.name = "kappa",
          .doc = "share of the points that a plan keeps; null: the smallest that stays in the noise budget",
@@ -65,6 +71,15 @@ public:
     return {};
   }
 
+  void know_classes(const point_classes& classes) override {
+    if (class_balance_ == 0.0 || !classes.known())
+      return;
+    classes_ = classes;
+    factors_ = classes.shares();
+    for (double& f : factors_)
+      f = f > 0.0 ? std::pow(static_cast<double>(factors_.size()) * f, -class_balance_) : 1.0;
+  }
+
   [[nodiscard]] std::size_t candidates(std::size_t, std::size_t points) const override {
     const std::size_t block = (points + blocks() - 1) / blocks();
     return std::clamp<std::size_t>(block, 1, largest_block);
@@ -92,9 +107,12 @@ public:
       strengths_[i] = certain ? -1.0 : 0.0;
     }
     winsorise(sizes_, winsor_quantile_, scratch_);
-    for (std::size_t i = 0; i < ids.size(); ++i)
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const double rarity = factors_.empty() ? 1.0 : factors_[classes_.of(ids[i])];
       if (strengths_[i] == 0.0)
-        strengths_[i] = alpha_ == 1.0 ? sizes_[i] : std::pow(sizes_[i], alpha_);
+        strengths_[i] = rarity * (alpha_ == 1.0 ? sizes_[i] : std::pow(sizes_[i], alpha_));
+      sizes_[i] *= rarity;
+    }
     const inclusion_rule rule = this->rule();
     plan_inclusion(strengths_, sizes_, rule, plan_);
     figures_ = {plan_.kappa, plan_.gain, ""};
@@ -145,6 +163,7 @@ private:
   [[nodiscard]] std::size_t blocks() const { return static_cast<std::size_t>(blocks_); }
 
   double alpha_ = 1.0;
+  double class_balance_ = 0.0;
   std::optional<double> kappa_;
   double kappa_min_ = 0.3;
   double pi_min_ = 0.1;
@@ -157,6 +176,8 @@ private:
   double step_gain_max_ = 1.0;
   std::int64_t blocks_ = 4;
 
+  point_classes classes_;
+  std::vector<double> factors_; ///< of each class; empty: classes do not matter
   std::unique_ptr<weight_policy> policy_;
   selector_figures figures_;
   inclusion_plan plan_;
