@@ -38,16 +38,23 @@ std::ptrdiff_t choose(const std::deque<caf::resumable*>& jobs, const std::string
 }
 
 /// The largest mailbox of each kind of actor over a whole run in which the actors called `starved` come last.
-mailbox_sizes largest_mailboxes(const std::string& policy, const std::string& starved) {
+mailbox_sizes largest_mailboxes(const std::string& policy, const std::string& starved,
+                                const std::vector<std::string>& more = {}, bool gradient_parts = false) {
   deterministic_system d;
-  const auto setup = small_run(
-      {"duration.epochs=3", "runtime.workers=" + std::to_string(workers),
-       "runtime.estimators=" + std::to_string(estimators), "runtime.exchange={\"policy\":\"" + policy + "\"}",
-       "checkpoint.every_epochs=0.1",
-       R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2},"warm_epochs":0.5})"});
+  std::vector<std::string> options = {
+      "duration.epochs=3",
+      "runtime.workers=" + std::to_string(workers),
+      "runtime.estimators=" + std::to_string(estimators),
+      "runtime.exchange={\"policy\":\"" + policy + "\"}",
+      "checkpoint.every_epochs=0.1",
+      R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2},"warm_epochs":0.5})"};
+  options.insert(options.end(), more.begin(), more.end());
+  const auto setup = small_run(options);
   auto log = std::make_shared<heard>();
   const auto monitor = d.track(d.system.spawn(fake_monitor, log));
-  d.track(spawn_coordinator(d.system, context_for(setup), monitor, std::nullopt));
+  const auto context = context_for(setup);
+  context->gradient_parts = gradient_parts;
+  d.track(spawn_coordinator(d.system, context, monitor, std::nullopt));
   mailbox_sizes most;
   rng random(11, 3);
   while (d.scheduler.has_job()) {
@@ -87,4 +94,17 @@ TEST_CASE("mailboxes: however late an actor gets its turn, its mailbox stays wit
       if (starved == "checkpointer")
         CHECK(most.at(starved) == 2);
     }
+}
+
+TEST_CASE("mailboxes: gradients in parts add no more messages than they have parts") {
+  // The layer before the last one is large enough for a part of its own, the rest is the second.
+  constexpr std::size_t parts = 2;
+  const std::vector<std::string> wide = {
+      "duration.epochs=1", R"(data={"format":"synthetic","kind":"blobs","features":300,"classes":4})",
+      R"(model=[{"type":"dense","units":300},{"type":"dense","units":300},{"type":"dense","units":4}])"};
+  const auto whole = largest_mailboxes("bsp", "coordinator", wide);
+  const auto in_parts = largest_mailboxes("bsp", "coordinator", wide, true);
+  CHECK(whole.at("coordinator") <= 3 * workers + 5);
+  CHECK(in_parts.at("coordinator") <= (3 + parts) * workers + 5);
+  CHECK(in_parts.at("coordinator") >= (1 + parts) * workers);
 }

@@ -77,7 +77,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("fork join: all lanes are at work at the same time") {
+TEST_CASE("fork join: all lanes can be at work at the same time") {
   // Each lane waits for all the others within one piece of work: a pool that ran them one after the other
   // would never come back.
   for (const std::size_t lanes : {2U, 3U, 6U}) {
@@ -85,7 +85,7 @@ TEST_CASE("fork join: all lanes are at work at the same time") {
     std::barrier meeting(static_cast<std::ptrdiff_t>(lanes));
     std::atomic<int> met{0};
     for (int round = 0; round < 50; ++round)
-      pool.run([&](std::size_t) {
+      pool.run(lanes, [&](std::size_t, std::size_t) {
         meeting.arrive_and_wait();
         ++met;
       });
@@ -102,8 +102,8 @@ TEST_CASE("fork join: what the caller wrote before a round is seen by all lanes,
   for (std::uint64_t round = 0; round < 500; ++round) {
     factor = round % 3 + 1;
     expected = expected * factor % 1000003;
-    pool.run([&](std::size_t lane) {
-      for (std::size_t i = lane; i < values.size(); i += 4)
+    pool.run(4, [&](std::size_t, std::size_t piece) {
+      for (std::size_t i = piece; i < values.size(); i += 4)
         values[i] = values[i] * factor % 1000003;
     });
     REQUIRE(std::all_of(values.begin(), values.end(), [&](auto v) { return v == expected; }));
@@ -115,9 +115,9 @@ TEST_CASE("fork join: pools of the same caller do not get into each other's way"
   std::vector<int> counts(6);
   // Each lane of one pool owns a pool: a lane is an ordinary thread.
   for (int round = 0; round < 20; ++round)
-    outer.run([&](std::size_t lane) {
+    outer.run(2, [&](std::size_t, std::size_t piece) {
       fork_join inner(3);
-      inner.run([&](std::size_t part) { ++counts[3 * lane + part]; });
+      inner.run(3, [&](std::size_t, std::size_t part) { ++counts[3 * piece + part]; });
     });
   CHECK(counts == std::vector<int>(6, 20));
 }
