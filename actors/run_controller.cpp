@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::size_t most_checkpoints_in_hand = 2; // one is being written, one waits for it
 
-/// A merge of several gradients may use the cores of the workers who sent them.
+/// A merge of several gradients may use the cores of the workers who sent them, or all where none is here.
 std::size_t merge_lanes(std::int64_t workers) {
-  return std::min(static_cast<std::size_t>(workers),
-                  std::max<std::size_t>(std::thread::hardware_concurrency(), 1));
+  const std::size_t cores = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+  return workers == 0 ? cores : std::min(static_cast<std::size_t>(workers), cores);
 }
 
 } // namespace

@@ -94,7 +94,9 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
 coordinator_proxy_actor spawn_coordinator_proxy(caf::actor_system& system,
                                                 std::shared_ptr<coordinator_session> session,
                                                 std::shared_ptr<const run_setup> setup) {
-  return system.spawn(coordinator_proxy, std::move(session), std::move(setup));
+  // On a thread of its own: the scheduler's are the workers', and what these have finished shall leave while
+  // they go on.
+  return system.spawn<caf::detached>(coordinator_proxy, std::move(session), std::move(setup));
 }
 
 } // namespace triage
