@@ -20,7 +20,7 @@ struct estimator_state {
 
 estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_pointer<estimator_state> self,
                                                   shared_context context, score_source_actor sampler,
-                                                  report_sink_actor monitor, std::string name) {
+                                                  report_sink_actor monitor, const std::string& name) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, name);
   const auto give_up = [self, sampler, name](const std::string& reason) {

@@ -54,7 +54,7 @@ run_reporter::run_reporter(report_options options, logger& log) : options_(std::
     metrics_ = std::make_unique<metrics_writer>(options_.directory + "/metrics.jsonl");
 }
 
-void run_reporter::write(json_value record) {
+void run_reporter::write(const json_value& record) {
   if (!metrics_)
     return;
   if (auto written = metrics_->write(record); !written.ok())
@@ -104,7 +104,7 @@ void run_reporter::progress(const progress_report& report, const sampling_status
     record.set("doubt_persistence", optional_number(f.doubt_persistence));
     record.set("samples_prioritized", json_value(f.samples_prioritized));
   }
-  write(std::move(record));
+  write(record);
   if (!options_.progress)
     return;
   const std::string line = progress_line(report, sampling);
@@ -131,7 +131,7 @@ void run_reporter::evaluation(const progress_report& report, const evaluation_fi
   const json_value measured = triage::to_json(figures);
   for (const auto& [name, value] : measured.as_object())
     record.set(name, value);
-  write(std::move(record));
+  write(record);
   if (!options_.progress)
     return;
   end_progress_line();
@@ -152,7 +152,7 @@ void run_reporter::evaluation(const progress_report& report, const evaluation_fi
 
 void run_reporter::members(json_value record) {
   record.set("event", json_value("members"));
-  write(std::move(record));
+  write(record);
 }
 
 void run_reporter::warning(const std::string& source, const std::string& text) {
@@ -179,7 +179,7 @@ void run_reporter::finished(const run_summary& summary) {
         !written.ok())
       warning("monitor", written.error().message);
   record.set("event", json_value("finished"));
-  write(std::move(record));
+  write(record);
 }
 
 } // namespace triage

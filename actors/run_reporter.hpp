@@ -48,7 +48,7 @@ public:
                                                  const sampling_status& sampling);
 
 private:
-  void write(json_value record);
+  void write(const json_value& record);
   void end_progress_line();
 
   report_options options_;

@@ -21,7 +21,7 @@ struct worker_state {
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, shared_context context,
                                    work_source_actor coordinator, report_sink_actor monitor,
-                                   std::string name) {
+                                   const std::string& name) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, name);
   const auto give_up = [self, coordinator, name](const std::string& reason) {

@@ -28,7 +28,7 @@ public:
     socket_.async_read_some(to, std::move(done));
   }
   void write(std::vector<boost::asio::const_buffer> from, handler done) override {
-    boost::asio::async_write(socket_, std::move(from), std::move(done));
+    boost::asio::async_write(socket_, from, std::move(done));
   }
   void close() override { close_socket(socket_); }
   std::string peer_name() override { return {}; }
@@ -51,7 +51,7 @@ public:
     stream_.async_read_some(to, std::move(done));
   }
   void write(std::vector<boost::asio::const_buffer> from, handler done) override {
-    boost::asio::async_write(stream_, std::move(from), std::move(done));
+    boost::asio::async_write(stream_, from, std::move(done));
   }
   /// Without TLS's farewell: the frames say when a run is over, and a farewell can be waited for in vain.
   void close() override { close_socket(stream_.next_layer()); }

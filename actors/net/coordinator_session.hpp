@@ -58,10 +58,11 @@ public:
   /// Closes when everything sent has left.
   void close_when_sent();
 
-  void join(slot_number slot, const std::string& name, const worker_actor& worker);
-  void join(slot_number slot, const std::string& name, const estimator_actor& estimator);
-  void send(frame tensor_frame);
-  void send_control(frame control_frame);
+  void join(slot_number number, const std::string& name, const worker_actor& worker);
+  void join(slot_number number, const std::string& name, const estimator_actor& estimator);
+  /// On the tensor link, and on the control link.
+  void send(frame f);
+  void send_control(frame f);
   /// The coordinator's clock minus ours.
   [[nodiscard]] double clock_offset() const;
 

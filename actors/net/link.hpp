@@ -105,7 +105,7 @@ private:
   std::optional<std::string> close_reason_; ///< when everything has left
   std::optional<link_emulator> emulator_;
   struct delayed {
-    double arrival;
+    double arrival = 0.0;
     frame what;
   };
   std::deque<delayed> travelling_;

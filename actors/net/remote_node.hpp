@@ -49,11 +49,11 @@ public:
   /// Says that the run is over; the node closes. `final`: it will not be resumed.
   void finish(bool final);
 
-  void send_train_order(slot_number slot, const train_order& order);
-  void send_score_order(slot_number slot, const score_order& order);
-  void send_joined(slot_number slot, std::uint64_t member);
+  void send_train_order(slot_number number, const train_order& order);
+  void send_score_order(slot_number number, const score_order& order);
+  void send_joined(slot_number number, std::uint64_t member);
   /// Its actor here has ended: the one over there shall too.
-  void send_dismissed(slot_number slot);
+  void send_dismissed(slot_number number);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint64_t instance() const { return instance_; }
@@ -73,7 +73,7 @@ private:
   struct control_handler;
   struct tensor_handler;
   struct slot {
-    slot_role role;
+    slot_role role = slot_role::worker;
     caf::actor actor;
     std::size_t order_size = 0; ///< points of the order that is out; 0: none
     std::uint64_t lease = 0;

@@ -44,7 +44,7 @@ constexpr const char* left_as_asked = "its node was told to leave";
 remote_worker_actor::behavior_type
 remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
               std::shared_ptr<remote_node> node, slot_number slot, coordinator_actor coordinator,
-              std::string name, std::size_t trained_size) {
+              const std::string& name, std::size_t trained_size) {
   self->state.node = std::move(node);
   self->state.slot = slot;
   self->state.trained_size = trained_size;
@@ -102,7 +102,7 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
 remote_estimator_actor::behavior_type
 remote_estimator(remote_estimator_actor::stateful_pointer<remote_estimator_state> self,
                  std::shared_ptr<remote_node> node, slot_number slot, sampler_actor sampler,
-                 std::string name) {
+                 const std::string& name) {
   self->state.node = std::move(node);
   self->state.slot = slot;
   const auto give_up = [self, sampler, name](const std::string& reason) {
