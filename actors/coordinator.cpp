@@ -22,6 +22,8 @@ namespace {
 constexpr std::chrono::milliseconds watch_interval{250};
 constexpr std::uint64_t ticks_between_reports = 20;
 constexpr std::chrono::seconds status_patience{2};
+/// With the figures of an evaluation: a sampler may be busy with a plan of many millions of points.
+constexpr std::chrono::seconds figures_patience{60};
 
 struct coordinator_state : run_effects {
   static inline const char* name = "coordinator";
@@ -64,7 +66,7 @@ struct coordinator_state : run_effects {
       self->send(monitor, evaluation_report{progress, figures, sampling});
     };
     // A sampler that is gone ends the run; its last evaluation is worth reporting without its figures.
-    self->request(sampler, caf::infinite, sampling_status_request{}).then(send, [send](const caf::error&) {
+    self->request(sampler, figures_patience, sampling_status_request{}).then(send, [send](const caf::error&) {
       send({});
     });
   }

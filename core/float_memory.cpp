@@ -1,19 +1,19 @@
 #include "core/float_memory.hpp"
 
+#include "core/large_allocator.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <new>
-#include <sys/mman.h>
 
 namespace triage {
 
 namespace {
 
 constexpr std::size_t cache_line = 64;
-constexpr std::size_t huge_page = std::size_t{2} << 20U;
 
 std::align_val_t alignment_of(std::size_t bytes) {
-  return std::align_val_t{bytes >= huge_page ? huge_page : cache_line};
+  return std::align_val_t{bytes >= large_page ? large_page : cache_line};
 }
 
 std::size_t bytes_of(std::size_t count) {
@@ -27,9 +27,7 @@ float* allocate_floats(std::size_t count) {
     throw std::bad_alloc();
   const std::size_t bytes = bytes_of(count);
   auto* const memory = static_cast<float*>(::operator new(bytes, alignment_of(bytes)));
-  // Only whole huge pages: the end of the block shall not take two megabytes more than it needs.
-  if (bytes >= huge_page)
-    (void)madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+  ask_for_large_pages(memory, bytes);
   std::fill_n(memory, count, 0.0F);
   return memory;
 }

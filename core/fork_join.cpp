@@ -28,25 +28,22 @@ void fork_join::run(std::size_t pieces, const piece_of_work& work) {
     work_ = &work;
     pieces_ = pieces;
     next_ = 0;
-    ++round_;
   }
   if (pieces > 1)
     begin_.notify_all();
   take_pieces(0);
   std::unique_lock guard(lock_);
-  // Nobody enters any more: what this round refers to ends with this call.
+  // No piece is left, so nobody enters any more; what this round refers to ends with this call.
   end_.wait(guard, [&] { return busy_ == 0; });
   work_ = nullptr;
 }
 
 void fork_join::serve(std::size_t lane) {
-  std::uint64_t seen = 0;
   std::unique_lock guard(lock_);
   for (;;) {
-    begin_.wait(guard, [&] { return closing_ || (round_ != seen && work_ != nullptr); });
+    begin_.wait(guard, [&] { return closing_ || (work_ != nullptr && next_ < pieces_); });
     if (closing_)
       return;
-    seen = round_;
     ++busy_;
     guard.unlock();
     take_pieces(lane);

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -38,8 +37,7 @@ private:
   const piece_of_work* work_ = nullptr; ///< null between rounds
   std::size_t pieces_ = 0;
   std::atomic<std::size_t> next_{0};
-  std::uint64_t round_ = 0;
-  std::size_t busy_ = 0; ///< threads that take part in the present round
+  std::size_t busy_ = 0; ///< threads beside the caller's that hold pieces
   bool closing_ = false;
   std::vector<std::thread> threads_;
 };

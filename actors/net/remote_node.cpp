@@ -42,6 +42,7 @@ remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_conte
                          std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots)
     : run_(std::move(run)), context_(context), name_(std::move(name)), instance_(instance),
       control_(std::move(control)), most_slots_(most_slots),
+      trained_size_(run_->context->setup->net->parameters().trained_size()),
       pool_(run_->context->setup->net->parameters().size()) {}
 
 void remote_node::begin(std::function<void(const std::string&)> ended) {
@@ -121,7 +122,7 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     at->second.order_size = order.batch->ids.size();
     at->second.lease = order.lease;
     at->second.version = order.base.version;
-    at->second.final_from = self->run_->context->setup->net->parameters().trained_size();
+    at->second.final_from = self->trained_size_;
     self->send_snapshot(order.base);
     self->send_direction(order.batch->direction);
     self->tensor_->send(to_frame(number, order));
@@ -192,10 +193,9 @@ result<std::span<float>> remote_node::place_gradient(const frame_header& header,
     return run_error("it sent a result that does not fit its order");
   if (s->gradient.size() == 0)
     s->gradient = pool_.acquire();
-  const std::size_t trained = run_->context->setup->net->parameters().trained_size();
   if (header.kind == frame_kind::train_result) {
     // Either all of it, or what the parts before it have left.
-    const std::size_t begin = s->final_from == trained ? 0 : trained;
+    const std::size_t begin = s->final_from == trained_size_ ? 0 : trained_size_;
     if (header.bulk_floats != pool_.block_size() - begin)
       return run_error(fmt::format("it sent {} floats where {} were expected", header.bulk_floats,
                                    pool_.block_size() - begin));
@@ -315,9 +315,8 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   if (s == nullptr)
     return {};
   auto& r = m->result;
-  const std::size_t trained = run_->context->setup->net->parameters().trained_size();
   const bool whole = header.bulk_floats == pool_.block_size() ||
-                     (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained);
+                     (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained_size_);
   const auto fits = [&](std::size_t n) { return n == 0 || n == s->order_size; };
   if (!s->expects(r.lease) || !fits(r.scores.size()) || !fits(r.losses.size()) || !(whole || !r.finite) ||
       r.correct > s->order_size)

@@ -109,6 +109,7 @@ private:
   std::function<void(const std::string&)> ended_;
   bool over_ = false;
   std::map<slot_number, slot> slots_;
+  std::size_t trained_size_;
   blob_pool pool_;
   mutable_blob incoming_; ///< what belongs to no slot's gradient
   std::optional<std::uint64_t> sent_version_;

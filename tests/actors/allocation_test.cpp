@@ -1,67 +1,5 @@
 #include "run_support.hpp"
-
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-// Replaces the allocation functions of the whole test program and counts on all threads.
-
-namespace {
-
-std::atomic<std::uint64_t> calls{0};
-std::atomic<std::uint64_t> bytes{0};
-
-void* allocate(std::size_t n, std::size_t alignment) {
-  calls.fetch_add(1, std::memory_order_relaxed);
-  bytes.fetch_add(n, std::memory_order_relaxed);
-  const std::size_t whole = (std::max<std::size_t>(n, 1) + alignment - 1) / alignment * alignment;
-  void* const p = std::aligned_alloc(alignment, whole);
-  if (p == nullptr)
-    throw std::bad_alloc();
-  return p;
-}
-
-constexpr std::size_t usual = alignof(std::max_align_t);
-
-} // namespace
-
-void* operator new(std::size_t n) {
-  return allocate(n, usual);
-}
-void* operator new[](std::size_t n) {
-  return allocate(n, usual);
-}
-void* operator new(std::size_t n, std::align_val_t a) {
-  return allocate(n, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t n, std::align_val_t a) {
-  return allocate(n, static_cast<std::size_t>(a));
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::align_val_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::align_val_t) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
-  std::free(p);
-}
+#include "tests/support/allocation_count.hpp"
 
 using namespace triage;
 using namespace triage::test;
@@ -86,12 +24,11 @@ per_step steady_state(const std::vector<std::string>& overrides) {
     all.insert(all.end(), {"duration.epochs=" + std::to_string(epochs), "data.train_size=4096",
                            "evaluation.every_epochs=0", "checkpoint.every_epochs=0", "runtime.estimators=0"});
     const auto setup = small_run(all);
-    const auto calls_before = calls.load();
-    const auto bytes_before = bytes.load();
+    const auto before = process_allocations::now();
     const auto outcome = run(setup);
     REQUIRE(outcome.summary.status == run_status::finished);
-    return counted{static_cast<double>(calls.load() - calls_before),
-                   static_cast<double>(bytes.load() - bytes_before),
+    const auto after = process_allocations::now();
+    return counted{after.calls - before.calls, after.bytes - before.bytes,
                    static_cast<double>(outcome.summary.steps)};
   };
   const auto a = count(short_epochs);

@@ -1,6 +1,6 @@
 #include "nn/augmentation.hpp"
 
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <algorithm>

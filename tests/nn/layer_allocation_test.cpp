@@ -2,7 +2,7 @@
 #include "nn/kernels/row_norms.hpp"
 #include "nn/kernels/sample_convolution.hpp"
 #include "nn/workspace.hpp"
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <cmath>

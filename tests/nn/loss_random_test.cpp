@@ -1,7 +1,7 @@
 #include "nn/loss.hpp"
 
 #include "core/rng.hpp"
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "nn/kernels/sample_convolution.hpp"
 #include "nn/workspace.hpp"
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <cmath>

@@ -42,13 +42,6 @@ double measured_ratio(selector& chosen, const priority_table& table, int plans) 
   return uniform * (weights / count) * (weights / count) / (squares / count);
 }
 
-priority_table table_of(const std::vector<float>& scores) {
-  priority_table table(scores.size());
-  for (std::uint32_t id = 0; id < scores.size(); ++id)
-    table.record(id, scores[id], 1);
-  return table;
-}
-
 } // namespace
 
 TEST_CASE("gain: what selectors promise is the measured ratio of second moments, within 10 %") {

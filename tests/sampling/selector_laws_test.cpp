@@ -14,44 +14,6 @@ namespace {
 
 constexpr std::size_t points = 200;
 
-priority_table table_of(const std::vector<float>& scores) {
-  priority_table table(scores.size());
-  for (std::uint32_t id = 0; id < scores.size(); ++id)
-    table.record(id, scores[id], 1);
-  return table;
-}
-
-/// How often each point is chosen over many plans.
-std::vector<double> count_visits(selector& chosen, const priority_table& table, int plans, std::size_t batch,
-                                 sampling_progress progress = {}) {
-  for (std::uint32_t id = 0; id < table.size(); ++id)
-    if (table.seen(id))
-      chosen.priority_changed(id, table.value(id));
-  const priority_view view(table, 1);
-  std::vector<double> counts(table.size(), 0.0);
-  auto ids = numbers_below(table.size());
-  rng random(17, 5);
-  const auto wanted = chosen.candidates(batch, table.size());
-  for (int k = 0; k < plans; ++k) {
-    shuffle(ids, random);
-    selection_plan plan;
-    chosen.plan({std::span(ids).first(wanted), view, progress, batch}, random, plan);
-    for (const auto id : plan.ids)
-      counts[id] += 1.0;
-  }
-  return counts;
-}
-
-/// Rank of each point from 0 for the largest score.
-std::vector<std::size_t> ranks_of(const std::vector<float>& scores) {
-  auto ids = numbers_below(scores.size());
-  std::sort(ids.begin(), ids.end(), [&](auto a, auto b) { return scores[a] > scores[b]; });
-  std::vector<std::size_t> rank(scores.size());
-  for (std::size_t r = 0; r < ids.size(); ++r)
-    rank[ids[r]] = r;
-  return rank;
-}
-
 } // namespace
 
 TEST_CASE(

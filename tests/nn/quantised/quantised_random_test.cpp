@@ -1,7 +1,7 @@
 #include "nn/quantised/quantise.hpp"
 #include "nn/quantised_network.hpp"
 #include "nn/workspace.hpp"
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <algorithm>

@@ -15,4 +15,11 @@ public:
   [[nodiscard]] std::ptrdiff_t kept() const;
 };
 
+/// What all threads have allocated since the program began.
+struct process_allocations {
+  double calls = 0.0;
+  double bytes = 0.0;
+  [[nodiscard]] static process_allocations now();
+};
+
 } // namespace triage

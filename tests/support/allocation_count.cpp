@@ -1,6 +1,8 @@
-#include "tests/nn/allocation_count.hpp"
+#include "tests/support/allocation_count.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -12,9 +14,14 @@ thread_local std::size_t largest_since = 0;
 thread_local std::ptrdiff_t balance = 0;
 thread_local std::ptrdiff_t balance_before = 0;
 
+std::atomic<std::uint64_t> all_calls{0};
+std::atomic<std::uint64_t> all_bytes{0};
+
 void* allocate(std::size_t bytes, std::size_t alignment) {
   largest_since = std::max(largest_since, bytes);
   ++balance;
+  all_calls.fetch_add(1, std::memory_order_relaxed);
+  all_bytes.fetch_add(bytes, std::memory_order_relaxed);
   const std::size_t whole = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
   void* const p = std::aligned_alloc(alignment, whole);
   if (p == nullptr)
@@ -83,6 +90,10 @@ std::size_t allocation_count::largest() const {
 
 std::ptrdiff_t allocation_count::kept() const {
   return balance - balance_before;
+}
+
+process_allocations process_allocations::now() {
+  return {static_cast<double>(all_calls.load()), static_cast<double>(all_bytes.load())};
 }
 
 } // namespace triage
