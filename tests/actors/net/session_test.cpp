@@ -44,6 +44,7 @@ struct session_stage {
   std::shared_ptr<triage::link> tensor;
   std::shared_ptr<coordinator_session> session;
   late_value<session_end> ended;
+  late_value<bool> closed;
   std::vector<caf::actor> actors;
 
   session_stage() {
@@ -82,6 +83,8 @@ struct session_stage {
       heard_control->wait_until_closed();
     if (tensor)
       heard_tensor->wait_until_closed();
+    if (control) // it was opened: whatever ended it, the last word is that its links are closed
+      CHECK(closed.wait());
     net.io.stop();
     session.reset();
     for (const auto& a : actors)
@@ -94,7 +97,8 @@ struct session_stage {
                    [this](const session_end& e) {
                      world.told.add("ended: " + e.reason);
                      ended.set(e);
-                   }});
+                   },
+                   [this] { closed.set(true); }});
     control = control_opened.wait();
   }
   void welcome_it() {
@@ -289,8 +293,11 @@ TEST_CASE("session: nobody at the address is a reason to try again") {
   options.coordinator = {"127.0.0.1", 1}; // a port that nobody has
   auto other = std::make_shared<coordinator_session>(s.net.io.context(), options);
   late_value<session_end> end;
-  other->open({[](const welcome_message&) {}, [&](const session_end& e) { end.set(e); }});
+  late_value<bool> closed;
+  other->open(
+      {[](const welcome_message&) {}, [&](const session_end& e) { end.set(e); }, [&] { closed.set(true); }});
   const auto e = end.wait();
+  CHECK(closed.wait());
   CHECK(e.what == session_end::kind::lost);
   CHECK(e.again);
   CHECK(e.reason.find("127.0.0.1:1") != std::string::npos);
