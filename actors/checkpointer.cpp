@@ -19,16 +19,17 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
   self->monitor(coordinator);
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   return {
-      [self, context, coordinator](const checkpoint_order& order) {
+      [self, context, coordinator](checkpoint_order& order) {
         checkpoint_outcome out;
         std::string refused;
         if (!context->checkpoint_directory.empty())
           out.problem = guarded([&] {
-            const auto written = write_checkpoint(
-                context->checkpoint_directory,
-                {static_cast<std::int64_t>(order.at.version),
-                 read_model(context->setup->net->parameters(), order.at.parameters.view()), order.state},
-                context->setup->config.checkpoint_keep);
+            const auto written =
+                write_checkpoint(context->checkpoint_directory,
+                                 {static_cast<std::int64_t>(order.at.version),
+                                  read_model(context->setup->net->parameters(), order.at.parameters.view()),
+                                  std::move(order.state)},
+                                 context->setup->config.checkpoint_keep);
             if (written.ok())
               out.path = *written;
             else

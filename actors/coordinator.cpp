@@ -259,7 +259,7 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       },
       [self](const gradient_part& m) { self->state.controller->part_arrived(m); },
       [self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); },
-      [self](const sampler_report& m) { self->state.controller->sampler_state_arrived(m); },
+      [self](sampler_report& m) { self->state.controller->sampler_state_arrived(std::move(m)); },
       [self](const evaluation_outcome& m) {
         auto& controller = *self->state.controller;
         if (m.problem.empty())

@@ -76,6 +76,7 @@ evaluation_figures model_evaluator::evaluate(std::span<const float> parameters) 
     out.validation_accuracy = validation.accuracy;
     out.validation_balanced_accuracy = validation.balanced_accuracy;
   }
+  workspace_.give_back_memory();
   return out;
 }
 

@@ -24,6 +24,7 @@ class model_evaluator {
 public:
   explicit model_evaluator(std::shared_ptr<const run_setup> setup);
 
+  /// Holds memory for activations only meanwhile: evaluations are rare.
   [[nodiscard]] evaluation_figures evaluate(std::span<const float> parameters);
   /// Over the points `ids` of a set; over all of it when `ids` is empty.
   [[nodiscard]] set_figures measure(std::span<const float> parameters, const dataset& set,

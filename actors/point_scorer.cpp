@@ -79,7 +79,9 @@ void point_scorer::prepare_bytes(const snapshot& at, std::span<const std::uint32
   next_calibration_ = loads_ + std::min(loads_, longest_calibration_interval) - 1;
   const auto probe = ids.first(std::min(ids.size(), floats_.capacity()));
   std::vector<float> exact(probe.size());
+  floats_.watch_ranges(true);
   measure_floats(at, probe, exact);
+  floats_.watch_ranges(false);
   bytes_->calibrate(floats_);
   bytes_->load(at.parameters.view());
   std::vector<float> rough(probe.size());

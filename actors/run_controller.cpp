@@ -90,7 +90,7 @@ void run_controller::evaluation_arrived(const evaluation_figures& figures) {
   collect_or_continue();
 }
 
-void run_controller::sampler_state_arrived(const sampler_report& report) {
+void run_controller::sampler_state_arrived(sampler_report report) {
   if (phase_ != phase::collecting)
     return;
   samples_scored_ = report.samples_scored;
@@ -100,7 +100,7 @@ void run_controller::sampler_state_arrived(const sampler_report& report) {
   if (diverged_)
     return finish(); // only the totals were wanted
   saved_state state = save();
-  state.put_all("sampler", report.state);
+  state.put_all("sampler", std::move(report.state));
   effects_.save_checkpoint(current(), std::move(state));
   ++checkpoints_in_hand_;
   if (ending() || checkpoints_in_hand_ == most_checkpoints_in_hand)

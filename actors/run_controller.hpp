@@ -51,7 +51,7 @@ public:
   void result_arrived(const train_result& result);
   void batches_arrived(std::vector<shared_batch> batches);
   void evaluation_arrived(const evaluation_figures& figures);
-  void sampler_state_arrived(const sampler_report& report);
+  void sampler_state_arrived(sampler_report report);
   /// `problem` is empty when the checkpoint was written to `path`.
   void checkpoint_done(const std::string& path, const std::string& problem);
   /// A part that the run cannot do without has failed. `can_save`: the sampler can still hand over its state.

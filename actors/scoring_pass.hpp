@@ -27,8 +27,9 @@ public:
   [[nodiscard]] sample_signals run_backward(std::span<const float> parameters,
                                             std::span<const std::uint32_t> ids, signal_set wanted,
                                             std::span<const float> direction, std::span<float> gradient);
-  /// See workspace::input_ranges.
-  [[nodiscard]] std::vector<float> ranges() const { return workspace_.input_ranges(); }
+  /// See workspace::watch_input_ranges.
+  void watch_ranges(bool on) { workspace_.watch_input_ranges(on); }
+  [[nodiscard]] const std::vector<float>& ranges() const { return workspace_.input_ranges(); }
   /// The standardised samples of the last pass.
   [[nodiscard]] std::span<const float> samples() {
     return workspace_.input(static_cast<std::int64_t>(capacity_));
@@ -53,7 +54,7 @@ public:
   make(std::shared_ptr<const run_setup> setup);
 
   [[nodiscard]] std::size_t capacity() const { return static_cast<std::size_t>(net_->batch()); }
-  /// Takes ranges from the last float pass.
+  /// Takes ranges from the last float pass that watched them.
   void calibrate(float_scoring_pass& reference);
   void load(std::span<const float> parameters);
   [[nodiscard]] sample_signals run(std::span<const std::uint32_t> ids, signal_set wanted);

@@ -26,10 +26,11 @@ struct checkpoint_content {
 /// rename make the checkpoint visible under its name. A crash at any point leaves a healthy checkpoint where
 /// there was one; a failure (full disk) is an error that says what to do, and what was written is removed.
 /// A checkpoint of the same step is first set aside under the name `step-<12 digits>.old`, which readers
-/// know. One writer at a time. `before_step`, for tests, is called before each operation and stops the write
-/// by returning false, as a crash would: nothing is tidied up then.
-[[nodiscard]] result<std::string> write_checkpoint(const std::string& directory,
-                                                   const checkpoint_content& content, std::int64_t keep,
+/// know. One writer at a time. Holds each array once, and once more as the bytes of its file. `before_step`,
+/// for tests, is called before each operation and stops the write by returning false, as a crash would:
+/// nothing is tidied up then.
+[[nodiscard]] result<std::string> write_checkpoint(const std::string& directory, checkpoint_content content,
+                                                   std::int64_t keep,
                                                    const std::function<bool(const char*)>& before_step = {});
 
 /// Reads and verifies one checkpoint. Whatever is wrong is an error of kind data that names the file or the

@@ -54,32 +54,35 @@ struct encoded_checkpoint {
   std::string manifest;
 };
 
-/// Refuses what could not be read back.
-result<std::string> encode_tensors(const std::vector<stored_tensor>& tensors, const std::string& file) {
+struct encoded_file {
+  std::string bytes;
+  tensor_file_record record;
+};
+
+/// Refuses what could not be read back. The tensors are gone afterwards.
+result<encoded_file> encode_tensors(std::vector<stored_tensor> tensors, const std::string& file) {
   if (auto fits = check_storable(tensors, file); !fits.ok())
     return fits.error();
   std::string bytes = encode_safetensors(tensors);
   if (const auto header = decode_safetensors_header(bytes, file); !header.ok())
     return header.error();
-  return bytes;
+  auto record = describe_tensor_file(bytes, tensors);
+  return encoded_file{std::move(bytes), std::move(record)};
 }
 
-result<encoded_checkpoint> encode(const checkpoint_content& content, const std::string& target) {
+result<encoded_checkpoint> encode(checkpoint_content content, const std::string& target) {
   if (content.step < 0)
     return run_error(fmt::format("{}: the step of a checkpoint is not negative", target));
-  const auto model = to_stored(content.model);
-  const auto state = to_stored(content.state);
-  auto model_bytes = encode_tensors(model, target + "/" + checkpoint_files::model);
-  if (!model_bytes.ok())
-    return model_bytes.error();
-  auto state_bytes = encode_tensors(state, target + "/" + checkpoint_files::state);
-  if (!state_bytes.ok())
-    return state_bytes.error();
-  std::string manifest = encode_manifest(
-      {content.step, describe_tensor_file(*model_bytes, model), describe_tensor_file(*state_bytes, state)});
+  auto model = encode_tensors(to_stored(std::move(content.model)), target + "/" + checkpoint_files::model);
+  if (!model.ok())
+    return model.error();
+  auto state = encode_tensors(to_stored(std::move(content.state)), target + "/" + checkpoint_files::state);
+  if (!state.ok())
+    return state.error();
+  std::string manifest = encode_manifest({content.step, model->record, state->record});
   if (const auto json = parse_json(manifest, target + "/" + checkpoint_files::manifest); !json.ok())
     return json.error();
-  return encoded_checkpoint{model_bytes.take(), state_bytes.take(), std::move(manifest)};
+  return encoded_checkpoint{std::move(model->bytes), std::move(state->bytes), std::move(manifest)};
 }
 
 /// The directory, its hidden places and the names of one step in it.
@@ -192,10 +195,11 @@ private:
 
 } // namespace
 
-result<std::string> write_checkpoint(const std::string& directory, const checkpoint_content& content,
+result<std::string> write_checkpoint(const std::string& directory, checkpoint_content content,
                                      std::int64_t keep, const std::function<bool(const char*)>& before_step) {
   const place at(directory, content.step);
-  const auto encoded = encode(content, at.target());
+  const std::int64_t number = content.step;
+  const auto encoded = encode(std::move(content), at.target());
   if (!encoded.ok())
     return encoded.error();
   const auto write = [&](const char* name, std::string_view bytes) {
@@ -218,7 +222,7 @@ result<std::string> write_checkpoint(const std::string& directory, const checkpo
     return at.target();
   if (!step.crashed)
     at.restore();
-  return with_context(step.outcome.error(), fmt::format("checkpoint of step {}", content.step));
+  return with_context(step.outcome.error(), fmt::format("checkpoint of step {}", number));
 }
 
 } // namespace triage

@@ -1,6 +1,7 @@
 #include "core/data_split.hpp"
 
 #include "core/hash.hpp"
+#include "core/large_allocator.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -58,6 +59,8 @@ void move_out(std::vector<T>& from, std::vector<T>& to, const std::vector<std::u
     }
   }
   from.resize(write * width);
+  // Not shrink_to_fit: for a moment it would hold the data twice.
+  give_back_pages(from.data() + from.size(), from.data() + from.capacity());
 }
 
 void add_to(sha256& hash, const dataset& set) {

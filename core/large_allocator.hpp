@@ -15,6 +15,10 @@ inline constexpr std::size_t large_array = 8 * large_page;
 /// more than a few megabytes otherwise pays for a page walk each time. A wish: nothing depends on it.
 void ask_for_large_pages(void* begin, std::size_t bytes);
 
+/// Gives the whole pages between the two addresses back to the operating system: what an array holds behind
+/// its end. Their contents are lost, their addresses stay valid.
+void give_back_pages(void* begin, void* end);
+
 /// For arrays that are accessed at random and may be very large.
 template <class T>
 struct large_allocator {

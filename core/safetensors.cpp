@@ -214,19 +214,19 @@ result<std::vector<stored_tensor>> decode_safetensors(std::string_view bytes, co
   return out;
 }
 
-std::vector<stored_tensor> to_stored(const std::vector<named_tensor>& tensors) {
+std::vector<stored_tensor> to_stored(std::vector<named_tensor> tensors) {
   std::vector<stored_tensor> out;
   out.reserve(tensors.size());
-  for (const auto& t : tensors)
-    out.push_back({t.name, t.shape, t.values});
+  for (auto& t : tensors)
+    out.push_back({std::move(t.name), std::move(t.shape), std::move(t.values)});
   return out;
 }
 
-std::vector<stored_tensor> to_stored(const saved_state& state) {
+std::vector<stored_tensor> to_stored(saved_state state) {
   std::vector<stored_tensor> out;
-  for (const auto& e : state.entries()) {
+  for (auto& e : std::move(state).entries()) {
     const auto n = std::visit([](const auto& v) { return static_cast<std::int64_t>(v.size()); }, e.data);
-    out.push_back({e.name, {n}, e.data});
+    out.push_back({std::move(e.name), {n}, std::move(e.data)});
   }
   return out;
 }

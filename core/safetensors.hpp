@@ -52,7 +52,7 @@ struct tensor_info {
 /// "F32", "F64", "I32", "U32", "I64", "U64" or "U8".
 [[nodiscard]] std::string_view dtype_of(const saved_state::values& values);
 
-[[nodiscard]] std::vector<stored_tensor> to_stored(const std::vector<named_tensor>& tensors);
-[[nodiscard]] std::vector<stored_tensor> to_stored(const saved_state& state);
+[[nodiscard]] std::vector<stored_tensor> to_stored(std::vector<named_tensor> tensors);
+[[nodiscard]] std::vector<stored_tensor> to_stored(saved_state state);
 
 } // namespace triage

@@ -17,9 +17,9 @@ void saved_state::put_text(std::string_view name, std::string_view text) {
   put(name, std::vector<std::uint8_t>(text.begin(), text.end()));
 }
 
-void saved_state::put_all(std::string_view prefix, const saved_state& other) {
-  for (const auto& e : other.entries_)
-    put(fmt::format("{}/{}", prefix, e.name), e.data);
+void saved_state::put_all(std::string_view prefix, saved_state other) {
+  for (auto& e : other.entries_)
+    put(fmt::format("{}/{}", prefix, e.name), std::move(e.data));
 }
 
 const saved_state::values* saved_state::find(std::string_view name) const {

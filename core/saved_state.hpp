@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -26,7 +27,7 @@ public:
   void put(std::string_view name, values data);
   void put_text(std::string_view name, std::string_view text);
   /// Adds all entries of `other` as `prefix`/name.
-  void put_all(std::string_view prefix, const saved_state& other);
+  void put_all(std::string_view prefix, saved_state other);
 
   [[nodiscard]] const values* find(std::string_view name) const;
   /// The array of that name and type, or an error that names it ("the checkpoint has no …").
@@ -53,7 +54,8 @@ public:
   /// The entries below `prefix`, without it.
   [[nodiscard]] saved_state below(std::string_view prefix) const;
 
-  [[nodiscard]] const std::vector<entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<entry>& entries() const& { return entries_; }
+  [[nodiscard]] std::vector<entry> entries() && { return std::move(entries_); }
 
 private:
   [[nodiscard]] static error missing(std::string_view name);

@@ -65,9 +65,12 @@ struct pass {
   stage_profile* profile = nullptr;      ///< filled by the outermost chain when not null
   sample_gradients* samples = nullptr;   ///< null: not wanted; see stage_request::sample_gradients
   const gradient_watch* watch = nullptr; ///< told by the outermost chain when not null
+  /// Receives, in a forward pass, the largest value in the input of each layer of the outermost chain.
+  std::vector<float>* input_ranges = nullptr;
 };
 
-/// Where a stage finds its tensors, in its layouts. Fixed for the life of the stage.
+/// Where a stage finds its tensors, in its layouts. What it writes it writes whole, padding included (zero):
+/// the memory holds whatever was computed there before.
 struct stage_buffers {
   const float* input = nullptr;
   float* output = nullptr;
@@ -96,13 +99,12 @@ public:
   /// The next stage has taken the derivative over.
   virtual void omit_relu_derivative() {}
 
-  /// Whether backward looks at what forward has read, and at what it has written. Where neither a stage nor
-  /// the next one does so, the gradient between them takes the place of the activation. Asked after all
-  /// stages of a chain were made.
+  /// Whether backward looks at what forward has read, and at what it has written. The memory of activations
+  /// that nobody looks at again is used for other things. Asked after all stages of a chain were made.
   [[nodiscard]] virtual bool backward_reads_input() const { return true; }
   [[nodiscard]] virtual bool backward_reads_output() const { return true; }
 
-  /// Called once, before the first pass.
+  /// Called before the first pass, and again whenever memory has moved.
   virtual void bind(const stage_buffers& buffers) { buffers_ = buffers; }
   virtual void forward(const pass& p) = 0;
   /// Writes (not adds) the parameter gradients into p.gradient, and the input gradient unless it is not
@@ -176,61 +178,5 @@ using layer_table = registry_table<layer_factory>;
 /// Errors name the layer by index, type and JSON pointer, and the shape that came in.
 [[nodiscard]] result<std::vector<std::unique_ptr<layer>>>
 make_layers(const json_value& array, const json_place& place, const sample_shape& input, layer_table extra);
-
-/// A chain of stages compiled from a chain of layers, with layout conversions in between where needed, and
-/// the buffers between them. Used by workspaces and by layers that contain layers.
-class stage_chain {
-public:
-  /// Compiles for `request`; the chain's input has the layout request.incoming, and its output the layout
-  /// `outgoing`, or, without one, whichever its last stage produces.
-  stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request,
-              const std::optional<tensor_layout>& outgoing);
-  /// The same with a plain output.
-  stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request);
-
-  [[nodiscard]] const tensor_layout& output_layout() const { return output_layout_; }
-  /// Binds the ends: input and (when wanted) input gradient are the caller's, the output and its gradient are
-  /// owned by the chain unless the chain is empty or only views.
-  void bind(const float* input, float* input_gradient);
-  [[nodiscard]] float* output() { return output_; }
-  /// Where the gradient of the output goes before backward.
-  [[nodiscard]] float* output_gradient() { return output_gradient_; }
-  void forward(const pass& p);
-  void backward(const pass& p);
-  /// The same in two parts: down to the last layer with parameters, and from there on.
-  void backward_last(const pass& p);
-  void backward_rest(const pass& p);
-  /// The input of the stage compiled from layer `index`, in that stage's layout.
-  [[nodiscard]] const float* input_of(std::size_t index) const { return inputs_[index]; }
-  /// The whole of it, padding included.
-  [[nodiscard]] std::span<const float> whole_input_of(std::size_t index) const {
-    return {inputs_[index], links_[link_of_layer_[index]].stage->input_layout().floats()};
-  }
-  [[nodiscard]] std::size_t bytes() const;
-
-private:
-  struct link {
-    std::unique_ptr<triage::stage> stage;
-    bool wants_input_gradient = false;
-    std::string name;
-    std::optional<std::size_t> trained_layer = std::nullopt; ///< its layer, if that has trained values
-  };
-  template <bool Forward>
-  void run_profiled(const pass& p);
-  void backward_links(const pass& p, std::size_t begin, std::size_t end);
-  [[nodiscard]] bool gradient_replaces_output(std::size_t index) const;
-  static void report(const pass& p, const link& done);
-  kernel_engine& engine_;
-  bool training_;
-  std::vector<link> links_;
-  std::vector<std::size_t> link_of_layer_;
-  std::size_t last_trained_ = 0; ///< the link of the last layer with parameters
-  std::vector<const float*> inputs_;
-  std::vector<float_buffer> buffers_;
-  tensor_layout input_layout_;
-  tensor_layout output_layout_;
-  float* output_ = nullptr;
-  float* output_gradient_ = nullptr;
-};
 
 } // namespace triage

@@ -1,7 +1,7 @@
-#include "nn/layer.hpp"
+#include "nn/stage_chain.hpp"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 namespace triage {
 
@@ -48,24 +48,31 @@ public:
 
 } // namespace
 
+void stage_chain::add(std::unique_ptr<stage> compiled, bool gradient, std::string name,
+                      const scratch_meter& meter) {
+  links_.push_back({std::move(compiled), gradient, std::move(name)});
+  links_.back().scratch_bytes = meter.bytes();
+}
+
 stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request,
                          const std::optional<tensor_layout>& outgoing)
-    : engine_(request.engine), training_(request.training), input_layout_(request.incoming),
-      output_layout_(request.incoming) {
+    : engine_(request.engine), training_(request.training), output_layout_(request.incoming) {
   bool gradient = request.input_gradient;
   stage* before = nullptr; // what wrote the memory that the next stage reads
   const auto convert = [&](const tensor_layout& to) {
+    const scratch_meter meter(engine_);
     const stage_request r{engine_,  request.batch, output_layout_,          training_,
                           gradient, false,         request.sample_gradients};
-    links_.push_back({std::make_unique<reorder_stage>(r, to), gradient, "reorder"});
+    add(std::make_unique<reorder_stage>(r, to), gradient, "reorder", meter);
     output_layout_ = to;
     before = links_.back().stage.get();
   };
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& l = layers[i];
+    const scratch_meter meter(engine_);
     if (l->is_relu() && before != nullptr && before->applies_next_relu()) {
       link_of_layer_.push_back(links_.size());
-      links_.push_back({std::make_unique<done_stage>(output_layout_), gradient, std::string(l->type())});
+      add(std::make_unique<done_stage>(output_layout_), gradient, std::string(l->type()), meter);
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
@@ -82,43 +89,94 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
       before = compiled.get();
     if (l->has_parameters())
       last_trained_ = links_.size();
-    links_.push_back({std::move(compiled), gradient, std::string(l->type()),
-                      l->has_parameters() ? std::optional(i) : std::nullopt});
+    add(std::move(compiled), gradient, std::string(l->type()), meter);
+    if (l->has_parameters())
+      links_.back().trained_layer = i;
     gradient = gradient || l->has_parameters();
   }
   if (outgoing && !(output_layout_ == *outgoing))
     convert(*outgoing);
 }
 
-bool stage_chain::gradient_replaces_output(std::size_t index) const {
-  const auto next = std::find_if(links_.begin() + static_cast<std::ptrdiff_t>(index) + 1, links_.end(),
-                                 [](const auto& l) { return !l.stage->is_view(); });
-  return next != links_.end() && !links_[index].stage->backward_reads_output() &&
-         !next->stage->backward_reads_input();
+// -- memory -------------------------------------------------------------------------------------------------
+
+/// Outputs are needed until the next stage has read them, and until the backward passes have that look back.
+void stage_chain::plan_outputs() {
+  std::optional<std::size_t> at; // what the next link reads; the caller's input at first
+  const auto needed_until = [&](std::size_t step) {
+    if (at)
+      pieces_[*at].last = std::max(pieces_[*at].last, step);
+  };
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    link& l = links_[i];
+    if (!link_of_layer_.empty() && link_of_layer_.back() == i)
+      needed_until(last_step()); // signals look at the input of the last layer
+    if (l.stage->is_view())
+      continue;
+    needed_until(training_ && l.stage->backward_reads_input() ? backward_step(i) : i);
+    l.output_piece = pieces_.size();
+    pieces_.push_back({l.stage->output_layout().floats(), i,
+                       training_ && l.stage->backward_reads_output() ? backward_step(i) : i});
+    at = l.output_piece;
+  }
+  needed_until(last_step());
+}
+
+/// The gradient of an output is written by the link behind (or the loss), and read by the link that wrote it.
+void stage_chain::plan_gradients() {
+  std::size_t written = links_.size();
+  for (std::size_t i = links_.size(); i-- > 0;)
+    if (link& l = links_[i]; !l.stage->is_view()) {
+      l.gradient_piece = pieces_.size();
+      pieces_.push_back({l.stage->output_layout().floats(), written, backward_step(i)});
+      written = backward_step(i);
+    }
+}
+
+void stage_chain::plan_scratch() {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const std::size_t floats = (links_[i].scratch_bytes + sizeof(float) - 1) / sizeof(float);
+    links_[i].forward_scratch = pieces_.size();
+    pieces_.push_back({floats, i, i});
+    links_[i].backward_scratch = pieces_.size();
+    pieces_.push_back({training_ ? floats : 0, backward_step(i), backward_step(i)});
+  }
+}
+
+void stage_chain::plan(bool with_scratch) {
+  pieces_.clear();
+  plan_outputs();
+  if (training_)
+    plan_gradients();
+  if (with_scratch)
+    plan_scratch();
+}
+
+std::size_t stage_chain::memory_floats() {
+  plan(true);
+  return place_pieces(pieces_);
 }
 
 void stage_chain::bind(const float* input, float* input_gradient) {
-  // Outputs live until the backward pass; gradients only from one stage to the one before, so two buffers do.
-  std::array<std::size_t, 2> widest{};
-  std::size_t turn = 0;
-  for (std::size_t i = 0; i < links_.size(); ++i)
-    if (training_ && !links_[i].stage->is_view() && !gradient_replaces_output(i)) {
-      std::size_t& size = widest.at(turn++ % 2);
-      size = std::max(size, links_[i].stage->output_layout().floats());
-    }
-  std::array<float*, 2> gradients{};
-  for (std::size_t i = 0; i < 2; ++i)
-    if (widest.at(i) > 0) {
-      buffers_.emplace_back(widest.at(i));
-      gradients.at(i) = buffers_.back().data();
-    }
+  plan(false);
+  lent_ = nullptr;
+  const std::size_t floats = place_pieces(pieces_);
+  if (own_memory_.size() == 0)
+    own_memory_ = float_buffer(floats);
+  bind_links(input, input_gradient, own_memory_.data());
+}
+
+void stage_chain::bind(const float* input, float* input_gradient, float* memory) {
+  lent_ = memory;
+  bind_links(input, input_gradient, memory);
+}
+
+void stage_chain::bind_links(const float* input, float* input_gradient, float* memory) {
+  const auto place = [&](std::size_t piece) { return memory + pieces_[piece].offset; };
   const float* at = input;
   float* gradient_at = input_gradient;
-  turn = 0;
-  std::vector<const float*> link_inputs;
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    auto& l = links_[i];
-    link_inputs.push_back(at);
+  for (auto& l : links_) {
+    l.input = at;
     stage_buffers b;
     b.input = at;
     b.input_gradient = l.wants_input_gradient ? gradient_at : nullptr;
@@ -126,10 +184,8 @@ void stage_chain::bind(const float* input, float* input_gradient) {
       b.output = const_cast<float*>(at); // a view passes its input on; it is never written through
       b.output_gradient = gradient_at;
     } else {
-      buffers_.emplace_back(l.stage->output_layout().floats());
-      b.output = buffers_.back().data();
-      if (training_)
-        b.output_gradient = gradient_replaces_output(i) ? b.output : gradients.at(turn++ % 2);
+      b.output = place(l.output_piece);
+      b.output_gradient = training_ ? place(l.gradient_piece) : nullptr;
     }
     l.stage->bind(b);
     at = b.output;
@@ -137,15 +193,26 @@ void stage_chain::bind(const float* input, float* input_gradient) {
   }
   output_ = const_cast<float*>(at);
   output_gradient_ = gradient_at;
-  inputs_.clear();
-  for (const auto position : link_of_layer_)
-    inputs_.push_back(link_inputs[position]);
 }
 
 stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request)
     : stage_chain(layers, request,
                   layers.empty() ? request.incoming
                                  : tensor_layout::plain(request.batch, layers.back()->output_shape())) {}
+
+// -- passes -------------------------------------------------------------------------------------------------
+
+void stage_chain::run_forward(const link& l, const pass& p) {
+  if (lent_ != nullptr)
+    engine_.lend_scratch(lent_ + pieces_[l.forward_scratch].offset);
+  l.stage->forward(p);
+}
+
+void stage_chain::run_backward(const link& l, const pass& p) {
+  if (lent_ != nullptr)
+    engine_.lend_scratch(lent_ + pieces_[l.backward_scratch].offset);
+  l.stage->backward(p);
+}
 
 template <bool Forward>
 void stage_chain::run_profiled(const pass& p) {
@@ -163,7 +230,7 @@ void stage_chain::run_profiled(const pass& p) {
     if (links_[i].stage->is_view())
       continue;
     const double begin = profile.time.now();
-    Forward ? links_[i].stage->forward(inner) : links_[i].stage->backward(inner);
+    Forward ? run_forward(links_[i], inner) : run_backward(links_[i], inner);
     auto& entry = profile.entries[i];
     (Forward ? entry.forward_seconds : entry.backward_seconds) += profile.time.now() - begin;
     if (!Forward)
@@ -171,12 +238,29 @@ void stage_chain::run_profiled(const pass& p) {
   }
 }
 
+void stage_chain::forward_with_ranges(const pass& p) {
+  pass inner = p;
+  inner.input_ranges = nullptr;
+  p.input_ranges->clear();
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const link& l = links_[i];
+    if (std::binary_search(link_of_layer_.begin(), link_of_layer_.end(), i)) {
+      const std::span<const float> values(l.input, l.stage->input_layout().floats());
+      p.input_ranges->push_back(values.empty() ? 0.0F : *std::max_element(values.begin(), values.end()));
+    }
+    if (!l.stage->is_view())
+      run_forward(l, inner);
+  }
+}
+
 void stage_chain::forward(const pass& p) {
+  if (p.input_ranges != nullptr)
+    return forward_with_ranges(p);
   if (p.profile != nullptr)
     return run_profiled<true>(p);
-  for (auto& l : links_)
+  for (const auto& l : links_)
     if (!l.stage->is_view())
-      l.stage->forward(p);
+      run_forward(l, p);
 }
 
 void stage_chain::backward(const pass& p) {
@@ -190,7 +274,7 @@ void stage_chain::backward_links(const pass& p, std::size_t begin, std::size_t e
   inner.watch = nullptr;
   for (std::size_t i = end; i-- > begin;)
     if (!links_[i].stage->is_view()) {
-      links_[i].stage->backward(inner);
+      run_backward(links_[i], inner);
       report(p, links_[i]);
     }
 }
@@ -206,13 +290,6 @@ void stage_chain::backward_last(const pass& p) {
 
 void stage_chain::backward_rest(const pass& p) {
   backward_links(p, 0, last_trained_);
-}
-
-std::size_t stage_chain::bytes() const {
-  std::size_t total = 0;
-  for (const auto& b : buffers_)
-    total += b.size() * sizeof(float);
-  return total;
 }
 
 } // namespace triage

@@ -2,6 +2,7 @@
 
 #include "core/flush_subnormals.hpp"
 #include "nn/kernels/row_norms.hpp"
+#include "nn/stage_chain.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,13 +22,12 @@ purpose purpose_of_training(signal_set wanted) {
 
 /// A network compiled for one batch size and purpose.
 struct program {
-  program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind, const float* input)
+  program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind)
       : batch(size),
         chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()),
                              kind != purpose::inference, false, false, kind == purpose::sample_gradients}),
         loss(static_cast<std::size_t>(size)), residual(static_cast<std::size_t>(size)),
         last_input(static_cast<std::size_t>(size)) {
-    chain.bind(input, nullptr);
     if (kind == purpose::inference)
       scoring_gradient = float_buffer(static_cast<std::size_t>(size * net.output_width()));
     if (kind == purpose::sample_gradients) {
@@ -40,6 +40,8 @@ struct program {
 
   std::int64_t batch;
   stage_chain chain;
+  std::size_t memory_floats = chain.memory_floats();
+  std::uint64_t bound_to = 0;    ///< state::memory_number at the time; 0: not yet
   float_buffer scoring_gradient; ///< of the loss by the output, when only signals are wanted
   std::vector<float> loss;
   std::vector<float> residual;
@@ -54,20 +56,33 @@ struct program {
 struct workspace::state {
   explicit state(std::shared_ptr<const network> n) : net(std::move(n)) {}
 
-  float_buffer& input(std::int64_t batch) {
-    const auto [at, is_new] = inputs.try_emplace(batch);
-    if (is_new)
-      at->second = float_buffer(static_cast<std::size_t>(batch * net->input_shape().size()));
-    return at->second;
+  std::span<float> input(std::int64_t batch) {
+    const auto floats = static_cast<std::size_t>(batch * net->input_shape().size());
+    make_room(inputs, floats);
+    return {inputs.data(), floats};
+  }
+
+  void make_room(float_buffer& buffer, std::size_t floats) {
+    if (buffer.size() >= floats)
+      return;
+    ++memory_number;
+    buffer = {}; // first, so that both are never there
+    buffer = float_buffer(floats);
   }
 
   program& get(std::int64_t batch, purpose kind) {
     use_one_kernel_thread();
     auto& slot = programs[{batch, kind}];
     if (!slot)
-      slot = std::make_unique<program>(*net, engine, batch, kind, input(batch).data());
-    current = slot.get();
-    return *slot;
+      slot = std::make_unique<program>(*net, engine, batch, kind);
+    program& p = *slot;
+    make_room(memory, p.memory_floats);
+    if (p.bound_to != memory_number) {
+      p.chain.bind(input(batch).data(), nullptr, memory.data());
+      p.bound_to = memory_number;
+    }
+    current = &p;
+    return p;
   }
 
   sample_signals signals(program& p, const float* residual_rows, signal_set wanted) {
@@ -154,7 +169,12 @@ struct workspace::state {
   std::shared_ptr<const network> net;
   kernel_engine engine;
   std::map<std::pair<std::int64_t, purpose>, std::unique_ptr<program>> programs;
-  std::map<std::int64_t, float_buffer> inputs; ///< shared by the programs of a batch size
+  // Of whichever program runs; as large as the largest needs.
+  float_buffer inputs;
+  float_buffer memory;
+  std::uint64_t memory_number = 1; ///< counts the moves of the two
+  std::vector<float> input_ranges;
+  bool watches_ranges = false;
   program* current = nullptr;
   stage_profile* profile = nullptr;
 };
@@ -169,8 +189,7 @@ void workspace::prepare_training(std::int64_t batch, signal_set wanted) {
 }
 
 std::span<float> workspace::input(std::int64_t batch) {
-  float_buffer& buffer = state_->input(batch);
-  return {buffer.data(), buffer.size()};
+  return state_->input(batch);
 }
 
 std::span<const float> workspace::outputs() const {
@@ -183,7 +202,9 @@ std::span<const float> workspace::outputs() const {
 std::span<const float> workspace::infer(std::span<const float> parameters, std::int64_t batch) {
   const flush_subnormals fast;
   program& p = state_->get(batch, purpose::inference);
-  p.chain.forward({parameters, {}, false, nullptr, state_->profile});
+  pass now{parameters, {}, false, nullptr, state_->profile};
+  now.input_ranges = state_->watches_ranges ? &state_->input_ranges : nullptr;
+  p.chain.forward(now);
   return outputs();
 }
 
@@ -225,27 +246,30 @@ sample_signals workspace::measure(std::span<const float> parameters, std::int64_
   return state_->signals(p, rows.data(), wanted);
 }
 
-std::vector<float> workspace::input_ranges() const {
-  std::vector<float> ranges;
-  if (const program* p = state_->current)
-    for (std::size_t i = 0; i < state_->net->layers().size(); ++i) {
-      const auto values = p->chain.whole_input_of(i);
-      ranges.push_back(values.empty() ? 0.0F : *std::max_element(values.begin(), values.end()));
-    }
-  return ranges;
+void workspace::watch_input_ranges(bool on) {
+  state_->watches_ranges = on;
+}
+
+const std::vector<float>& workspace::input_ranges() const {
+  return state_->input_ranges;
 }
 
 void workspace::profile(stage_profile* profile) {
   state_->profile = profile;
 }
 
+void workspace::give_back_memory() {
+  ++state_->memory_number;
+  state_->inputs = {};
+  state_->memory = {};
+  state_->current = nullptr;
+}
+
 std::size_t workspace::bytes() const {
-  std::size_t total = state_->engine.scratch_bytes();
+  std::size_t floats = state_->inputs.size() + state_->memory.size();
   for (const auto& [key, p] : state_->programs)
-    total += p->chain.bytes() + p->scoring_gradient.size() * sizeof(float);
-  for (const auto& [batch, buffer] : state_->inputs)
-    total += buffer.size() * sizeof(float);
-  return total;
+    floats += p->scoring_gradient.size();
+  return floats * sizeof(float);
 }
 
 } // namespace triage

@@ -12,8 +12,9 @@
 
 namespace triage {
 
-/// Runs a network: holds compiled kernels, activations and scratch memory for the batch sizes it has seen.
-/// Belongs to one thread. Allocates only when a batch size is used for the first time.
+/// Runs a network: holds kernels compiled for the batch sizes it has seen, and one block of memory for the
+/// activations and scratch memory of any of them. Belongs to one thread. Allocates only when a batch size is
+/// used for the first time.
 class workspace {
 public:
   explicit workspace(std::shared_ptr<const network> net);
@@ -25,8 +26,8 @@ public:
   /// first pass.
   void prepare_training(std::int64_t batch, signal_set wanted = 0);
 
-  /// Where to put the batch before a pass: batch * input size floats, NCHW. Valid until the next call with
-  /// another batch size.
+  /// Where to put the batch before a pass: batch * input size floats, NCHW. One place for all batch sizes;
+  /// valid until the next call with another one.
   [[nodiscard]] std::span<float> input(std::int64_t batch);
 
   /// Inference: dropout off, batch_norm with its running statistics. Returns batch x output_width raw
@@ -58,13 +59,17 @@ public:
                                    const batch_targets& targets, const loss_function& loss, signal_set wanted,
                                    std::span<const float> direction, std::span<float> gradient);
 
-  /// For each layer, the largest value in its input in the last pass.
-  [[nodiscard]] std::vector<float> input_ranges() const;
+  /// Whether passes from now on look for the largest value in each layer's input.
+  void watch_input_ranges(bool on);
+  /// What the last watched pass has found, for each layer.
+  [[nodiscard]] const std::vector<float>& input_ranges() const;
   /// The raw outputs of the last pass.
   [[nodiscard]] std::span<const float> outputs() const;
   /// Sums the times of the stages into `profile` from now on; null: no more. Borrowed.
   void profile(stage_profile* profile);
-  /// Bytes held for activations and scratch.
+  /// Frees the memory for inputs and activations until it is needed again; kernels stay.
+  void give_back_memory();
+  /// Bytes held for inputs, activations and scratch.
   [[nodiscard]] std::size_t bytes() const;
 
 private:

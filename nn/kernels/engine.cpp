@@ -19,11 +19,12 @@ void kernel_engine::aligned_delete::operator()(std::byte* p) const {
   ::operator delete[](p, alignment);
 }
 
-void kernel_engine::reserve_scratch(std::size_t bytes) {
-  if (bytes <= scratch_bytes_)
-    return;
-  scratch_.reset(static_cast<std::byte*>(::operator new[](bytes, alignment)));
-  scratch_bytes_ = bytes;
+void* kernel_engine::own_scratch() {
+  if (needed_ > own_bytes_) {
+    own_.reset(static_cast<std::byte*>(::operator new[](needed_, alignment)));
+    own_bytes_ = needed_;
+  }
+  return own_.get();
 }
 
 void use_one_kernel_thread() {
@@ -53,7 +54,7 @@ void kernel::set_bytes(int argument, void* data) {
 }
 
 void kernel::run() {
-  // The scratch buffer may have moved since this kernel was built: another one needed more.
+  // Scratch memory lies elsewhere from run to run.
   memories_[0].set_data_handle(owner_->scratch());
   dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive_.get(), owner_->stream().get(),
                                                  static_cast<int>(arguments_.size()), arguments_.data()),

@@ -6,31 +6,54 @@
 #include <cstdint>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
 #include <vector>
 
 namespace triage {
 
-/// A oneDNN engine with its stream and one scratch buffer that all its kernels share, because they run one
-/// after the other. Belongs to one thread at a time.
+/// A oneDNN engine with its stream and the scratch memory of its kernels, which they share, because they run
+/// one after the other. Belongs to one thread at a time.
 class kernel_engine {
 public:
   kernel_engine();
 
   [[nodiscard]] const dnnl::engine& engine() const { return engine_; }
   [[nodiscard]] const dnnl::stream& stream() const { return stream_; }
-  /// Makes the scratch buffer at least this large; called while kernels are built.
-  void reserve_scratch(std::size_t bytes);
-  [[nodiscard]] void* scratch() { return scratch_.get(); }
-  [[nodiscard]] std::size_t scratch_bytes() const { return scratch_bytes_; }
+  /// A kernel that is being built needs so much.
+  void need_scratch(std::size_t bytes) { needed_ = std::max(needed_, bytes); }
+  /// Kernels that run from now on find their scratch memory there; null: in a buffer of the engine's own, as
+  /// large as the most that was ever needed.
+  void lend_scratch(void* memory) { lent_ = memory; }
+  [[nodiscard]] void* scratch() { return lent_ != nullptr ? lent_ : own_scratch(); }
 
 private:
+  friend class scratch_meter;
   struct aligned_delete {
     void operator()(std::byte* p) const;
   };
+  [[nodiscard]] void* own_scratch();
+
   dnnl::engine engine_;
   dnnl::stream stream_;
-  std::unique_ptr<std::byte[], aligned_delete> scratch_;
-  std::size_t scratch_bytes_ = 0;
+  void* lent_ = nullptr;
+  std::unique_ptr<std::byte[], aligned_delete> own_;
+  std::size_t own_bytes_ = 0;
+  std::size_t needed_ = 0;
+};
+
+/// How much scratch memory the kernels need that are built during its life. Meters may lie within each other.
+class scratch_meter {
+public:
+  explicit scratch_meter(kernel_engine& engine)
+      : engine_(engine), before_(std::exchange(engine.needed_, std::size_t{0})) {}
+  ~scratch_meter() { engine_.need_scratch(before_); }
+  scratch_meter(const scratch_meter&) = delete;
+  scratch_meter& operator=(const scratch_meter&) = delete;
+  [[nodiscard]] std::size_t bytes() const { return engine_.needed_; }
+
+private:
+  kernel_engine& engine_;
+  std::size_t before_;
 };
 
 /// oneDNN runs on as many OpenMP threads as the calling thread asks for. Every actor is one thread: call this
@@ -48,7 +71,7 @@ public:
   kernel(kernel_engine& owner, const PrimitiveDescriptor& descriptor, const dnnl::primitive& primitive)
       : owner_(&owner), primitive_(primitive) {
     const auto scratch = descriptor.scratchpad_desc();
-    owner.reserve_scratch(scratch.get_size());
+    owner.need_scratch(scratch.get_size());
     add(DNNL_ARG_SCRATCHPAD, scratch);
   }
 

@@ -51,6 +51,8 @@ public:
       backward_.run();
   }
 
+  [[nodiscard]] bool backward_reads_output() const override { return false; }
+
 private:
   kernel forward_;
   kernel backward_;

@@ -37,6 +37,7 @@ public:
   void forward(const pass& p) override;
   void backward(const pass& p) override;
   [[nodiscard]] bool applies_next_relu() const override { return rectify_; }
+  [[nodiscard]] bool backward_reads_output() const override { return false; }
 
 protected:
   /// Replaces each element (per channel and sample) by the mean over its set; elements are sums over a plane.

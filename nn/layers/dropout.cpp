@@ -57,6 +57,9 @@ public:
       drop(buffers().output_gradient, buffers().input_gradient, size_, seed_, threshold_, factor_);
   }
 
+  [[nodiscard]] bool backward_reads_input() const override { return false; }
+  [[nodiscard]] bool backward_reads_output() const override { return false; }
+
 private:
   std::size_t size_;
   bool training_;

@@ -72,6 +72,8 @@ public:
       find_input_gradient();
   }
 
+  [[nodiscard]] bool backward_reads_output() const override { return false; }
+
 private:
   void add_sample_gradients(sample_gradients& samples) const {
     for (std::size_t i = 0; i < rows_.batch; ++i) {

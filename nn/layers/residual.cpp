@@ -1,5 +1,6 @@
 #include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/stage_chain.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -46,6 +47,7 @@ public:
       add_images(dx, shortcut_gradient_.data(), false, dx, input_layout().floats());
   }
   [[nodiscard]] bool applies_next_relu() const override { return rectify_; }
+  [[nodiscard]] bool backward_reads_output() const override { return rectify_; }
 
 private:
   residual_stage(const stage_request& r, const stage_request& inner, std::unique_ptr<stage_chain> body,

@@ -1,4 +1,4 @@
-#include "nn/layer.hpp"
+#include "nn/stage_chain.hpp"
 
 #include "tests/support/json_text.hpp"
 
@@ -113,6 +113,55 @@ TEST_CASE("input gradients are asked for only behind the first layer that has so
   const stage_chain inner(chain, {engine, 1, tensor_layout::plain(1, shape), true, true});
   for (std::size_t i = 0; i < 4; ++i)
     CHECK(seen[i].input_gradient[1]);
+}
+
+TEST_CASE(
+    "without a way back a chain of any length takes the memory of its last two activations and its output") {
+  constexpr std::size_t activation = 16; // six floats, in whole cache lines
+  for (const std::size_t length : {2U, 3U, 12U}) {
+    CAPTURE(length);
+    std::vector<evidence> seen;
+    const auto chain = witnesses(seen, std::vector<bool>(length, true));
+    kernel_engine engine;
+    stage_chain forward(chain, {engine, 1, tensor_layout::plain(1, shape), false, false});
+    CHECK(forward.memory_floats() == 2 * activation + 6); // the last layer's input stays
+    stage_chain back(chain, {engine, 1, tensor_layout::plain(1, shape), true, true});
+    CHECK(back.memory_floats() > (length - 1) * activation);
+  }
+}
+
+TEST_CASE("memory that is lent and moves: the same values, whatever it held") {
+  std::vector<evidence> seen;
+  const auto chain = witnesses(seen, {true, true, true});
+  kernel_engine engine;
+  stage_chain stages(chain, {engine, 1, tensor_layout::plain(1, shape), true, true});
+  const std::vector<float> x{1, 2, 3, 4, 5, 6};
+  std::vector<float> dx(6);
+  const pass now{{}, {}, true, nullptr};
+  for (int move = 0; move < 3; ++move) {
+    float_buffer memory(stages.memory_floats());
+    std::fill_n(memory.data(), memory.size(), 1e30F);
+    stages.bind(x.data(), dx.data(), memory.data());
+    stages.forward(now);
+    CHECK(std::vector<float>(stages.output(), stages.output() + 6) == std::vector<float>{4, 5, 6, 7, 8, 9});
+    std::copy_n(x.begin(), 6, stages.output_gradient());
+    stages.backward(now);
+    CHECK(dx == std::vector<float>{8, 16, 24, 32, 40, 48});
+  }
+}
+
+TEST_CASE("the largest input value of each layer is found on the way, where it is asked for") {
+  std::vector<evidence> seen;
+  const auto chain = witnesses(seen, {true, true, true});
+  kernel_engine engine;
+  stage_chain stages(chain, {engine, 1, tensor_layout::plain(1, shape), false, false});
+  const std::vector<float> x{1, 2, 3, 9, 5, 6};
+  stages.bind(x.data(), nullptr);
+  std::vector<float> ranges{77.0F};
+  pass now;
+  now.input_ranges = &ranges;
+  stages.forward(now);
+  CHECK(ranges == std::vector<float>{9, 10, 11});
 }
 
 TEST_CASE("chains that are empty or only pass on have the caller's memory at both ends") {

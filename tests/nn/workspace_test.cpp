@@ -265,6 +265,31 @@ TEST_CASE("after the first pass of a batch size nothing large is allocated and n
   }
 }
 
+TEST_CASE("batch sizes and ways of using them share one block, which can be given back") {
+  for (const auto model : models) {
+    CAPTURE(model);
+    bench b(model);
+    b.train(16);
+    const auto expected = b.gradient;
+    const auto bytes = b.space.bytes();
+    const auto passes = [&] {
+      for (const std::int64_t batch : {16, 5, 11}) {
+        b.train(batch);
+        b.fill(b.space, batch);
+        b.space.infer(b.parameters, batch);
+      }
+    };
+    passes();
+    constexpr std::size_t outputs = 7; // of the scoring passes
+    CHECK(b.space.bytes() <= bytes + (16 + 5 + 11) * outputs * sizeof(float));
+    b.space.give_back_memory();
+    CHECK(b.space.bytes() <= (16 + 5 + 11) * outputs * sizeof(float));
+    passes();
+    b.train(16);
+    CHECK(b.gradient == expected);
+  }
+}
+
 TEST_CASE("a moved workspace goes on") {
   bench b(cnn);
   b.train(5);

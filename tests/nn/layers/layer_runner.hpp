@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/rng.hpp"
-#include "nn/layer.hpp"
+#include "nn/stage_chain.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <algorithm>

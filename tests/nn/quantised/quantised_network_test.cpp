@@ -35,6 +35,7 @@ double distance(const std::string& model, const sample_shape& input, const std::
   REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error().message));
   auto& bytes = **made;
   workspace exact(net);
+  exact.watch_input_ranges(true);
   const auto samples = exact.input(batch);
   const auto size = static_cast<std::size_t>(input.size());
   const std::size_t plane = size / static_cast<std::size_t>(input.channels);

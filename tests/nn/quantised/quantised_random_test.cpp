@@ -55,6 +55,7 @@ struct both {
     REQUIRE_MESSAGE(built.ok(), (built.ok() ? "" : built.error().message));
     net = built.take();
     exact = std::make_unique<workspace>(net);
+    exact->watch_input_ranges(true);
     parameters.resize(net->parameters().size());
     net->parameters().initialise(parameters, seed);
     auto made = quantised_network::compile(net, batch);
