@@ -1,8 +1,8 @@
 #pragma once
 
-#include "core/large_allocator.hpp"
 #include "core/rng.hpp"
 #include "core/saved_state.hpp"
+#include "sampling/computed_order.hpp"
 
 #include <cstdint>
 #include <span>
@@ -11,28 +11,32 @@
 namespace triage {
 
 /// A random order of all points, made anew for each pass over them, and a position in it. Uniform and planned
-/// selectors share it, so that a plan that keeps every point is the same sequence as no plan at all. Takes
-/// memory, four bytes a point, from the first pass on: some selectors never ask for one.
+/// selectors share it, so that a plan that keeps every point is the same sequence as no plan at all. Up to
+/// 262,144 points it is shuffled and stored, from the first pass on: some selectors never ask for one. More
+/// points do not fit the cache, where a shuffle is slow: their order is computed as it is taken.
 class epoch_order {
 public:
   void start(std::size_t points);
-  /// Reshuffles when the pass is over; call before looking at what is left.
+  /// Begins another order when the pass is over; call before looking at what is left.
   void begin_pass_if_needed(rng& random);
 
   [[nodiscard]] std::size_t left() const { return points_ - position_; }
   [[nodiscard]] std::size_t position() const { return position_; }
   [[nodiscard]] std::size_t points() const { return points_; }
-  /// The next `count` points, and moves on. Precondition: count <= left().
+  /// The next `count` points, until the next call, and moves on. Precondition: count <= left().
   std::span<const std::uint32_t> take(std::size_t count);
 
   [[nodiscard]] saved_state save() const;
   [[nodiscard]] result<void> load(const saved_state& state);
 
 private:
-  void shuffle_in_buckets(rng& random);
+  /// Whether a computed order is in use.
+  [[nodiscard]] bool computes() const { return computed_.range() > 0; }
 
   std::size_t points_ = 0;
-  large_vector<std::uint32_t> order_; ///< empty until the first pass
+  std::vector<std::uint32_t> order_; ///< empty until the first pass, and where it is computed
+  computed_order computed_;
+  std::vector<std::uint32_t> taken_; ///< of a computed order
   std::size_t position_ = 0;
 };
 

@@ -23,7 +23,7 @@ struct inclusion_plan {
   double kappa = 1.0; ///< mean probability: the share of gradient work
   double noise = 0.0; ///< v = sum s^2/pi / sum s^2 - 1
   double gain = 1.0;  ///< 1 / (kappa (1 + v)): ratio of second moments of a step, uniform to planned
-  std::vector<double> looked_at; ///< scratch memory of the search
+  std::vector<double> looked_at; ///< scratch memory of the search over many points
 };
 
 /// What a plan with these probabilities comes to.
@@ -56,8 +56,11 @@ void systematic_sample(std::span<const double> probability, rng& random, const T
   }
 }
 
-/// Lowers every value above the given quantile (0 to 1; above 16384 values, that of every k-th) to that
-/// quantile. `scratch` is reused memory.
+/// The given quantile (0 to 1) of the values; above 16384 of them, that of every k-th. Infinity for 1, and
+/// where there are no values. `scratch` is reused memory.
+[[nodiscard]] double winsor_limit(std::span<const double> values, double quantile,
+                                  std::vector<double>& scratch);
+/// Lowers every value above that quantile to it.
 void winsorise(std::span<double> values, double quantile, std::vector<double>& scratch);
 
 } // namespace triage

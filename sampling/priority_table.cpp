@@ -13,8 +13,15 @@ constexpr std::size_t summary_points = 4096;
 
 priority_table::priority_table(std::size_t points, double floor, bool track_training,
                                std::unique_ptr<predictor> history)
-    : known_(points, entry{static_cast<float>(floor), 0}), trained_(track_training ? points : 0, 0),
-      history_(std::move(history)), floor_(static_cast<float>(floor)) {
+    : points_(points), history_(std::move(history)), floor_(static_cast<float>(floor)) {
+  const entry unknown{floor_, 0};
+  if (track_training) {
+    line none{};
+    none.known.fill(unknown);
+    lines_.assign((points + points_of_line - 1) / points_of_line, none);
+  } else {
+    entries_.assign(points, unknown);
+  }
   if (history_)
     history_->start(points);
 }
@@ -25,7 +32,7 @@ bool priority_table::record(std::uint32_t id, float score, std::uint64_t version
     return false;
   }
   const auto stamp = static_cast<std::uint32_t>(version + 1);
-  entry& known = known_[id];
+  entry& known = this->known(id);
   if (stamp < known.stamp)
     return false; // a newer measurement is known
   if (history_) {
@@ -43,9 +50,10 @@ float priority_table::predicted(std::uint32_t id, std::uint64_t now, float ceili
 }
 
 float priority_table::highest() const {
-  const auto at = std::max_element(known_.begin(), known_.end(),
-                                   [](const entry& a, const entry& b) { return a.value < b.value; });
-  return at == known_.end() ? 0.0F : at->value;
+  float most = size() == 0 ? 0.0F : known(0).value;
+  for (std::uint32_t id = 0; id < size(); ++id)
+    most = std::max(most, known(id).value);
+  return most;
 }
 
 staleness_summary priority_table::staleness(std::uint64_t now) const {
@@ -54,8 +62,8 @@ staleness_summary priority_table::staleness(std::uint64_t now) const {
   std::vector<double> ages;
   std::size_t looked_at = 0;
   for (std::size_t i = 0; i < size(); i += stride, ++looked_at)
-    if (known_[i].stamp != 0)
-      ages.push_back(static_cast<double>(now) - static_cast<double>(known_[i].stamp - 1));
+    if (const entry& e = known(static_cast<std::uint32_t>(i)); e.stamp != 0)
+      ages.push_back(static_cast<double>(now) - static_cast<double>(e.stamp - 1));
   if (looked_at > 0)
     out.unseen_share = 1.0 - static_cast<double>(ages.size()) / static_cast<double>(looked_at);
   if (ages.empty())
@@ -89,14 +97,15 @@ saved_state priority_table::save() const {
   std::vector<std::uint32_t> versions;
   values.reserve(size());
   versions.reserve(size());
-  for (const auto& k : known_) {
-    values.push_back(k.value);
-    versions.push_back(k.stamp);
-  }
   std::vector<float> trained;
-  trained.reserve(trained_.size());
-  for (const auto t : trained_)
-    trained.push_back(static_cast<float>(t / ticks_per_epoch));
+  trained.reserve(tracks_training() ? size() : 0);
+  for (std::uint32_t id = 0; id < size(); ++id) {
+    const entry& e = known(id);
+    values.push_back(e.value);
+    versions.push_back(e.stamp);
+    if (tracks_training())
+      trained.push_back(static_cast<float>(trained_at(id) / ticks_per_epoch));
+  }
   state.put("values", std::move(values));
   state.put("versions", std::move(versions));
   state.put("trained_epochs", std::move(trained));
@@ -119,16 +128,18 @@ result<void> priority_table::load(const saved_state& state) {
     return trained.error();
   if (!rejected.ok())
     return rejected.error();
-  if (values->size() != size() || versions->size() != size() || trained->size() != trained_.size())
+  if (values->size() != size() || versions->size() != size() ||
+      trained->size() != (tracks_training() ? size() : 0))
     return data_error(
         fmt::format("the saved priorities are for {} points, the data has {}", values->size(), size()));
   if (history_)
     if (auto loaded = history_->load(state.below("history")); !loaded.ok())
       return loaded;
-  for (std::size_t i = 0; i < size(); ++i)
-    known_[i] = {(*values)[i], (*versions)[i]};
-  for (std::size_t i = 0; i < trained_.size(); ++i)
-    trained_[i] = ticks(static_cast<double>((*trained)[i]));
+  for (std::uint32_t id = 0; id < size(); ++id) {
+    known(id) = {(*values)[id], (*versions)[id]};
+    if (tracks_training())
+      trained_at(id) = ticks(static_cast<double>((*trained)[id]));
+  }
   rejected_ = *rejected;
   return {};
 }

@@ -27,16 +27,21 @@ public:
 
   /// A fixed stride of at most 4096 of the points that were measured; empty when that is less than half.
   [[nodiscard]] std::vector<double> sample() const {
+    std::vector<double> values;
+    sample(values);
+    return values;
+  }
+  /// The same into memory that is used again.
+  void sample(std::vector<double>& values) const {
     constexpr std::size_t most = 4096;
     const std::size_t stride = std::max<std::size_t>((size() + most - 1) / most, 1);
-    std::vector<double> values;
+    values.clear();
     std::size_t looked_at = 0;
     for (std::size_t id = 0; id < size(); id += stride, ++looked_at)
       if (seen(static_cast<std::uint32_t>(id)))
         values.push_back(static_cast<double>(weight(static_cast<std::uint32_t>(id))));
     if (2 * values.size() < looked_at)
       values.clear();
-    return values;
   }
 
 private:

@@ -130,7 +130,9 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
   }
   if (estimators_ > 0 && description_.refresh->holds_back(refresh_state(version, 1.0)))
     return false;
-  candidate_pools::pool pool;
+  candidate_pools::pool& pool = candidates_;
+  pool.ids.clear();
+  pool.ends_pass = false;
   if (selector.candidates(batch_size_, priorities_.size()) > 0) {
     if (pools_.size() == 0)
       fill_pools();
@@ -174,6 +176,7 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
     partial_by_priority_ = planned_by_priority_;
     // A batch of several plans knows its frequencies when all of them do.
     const bool known = partial_.frequencies.size() == partial_.ids.size() && !plan_.frequencies.empty();
+    partial_.reserve(batch_size_, known);
     partial_.add(plan_, next_, n, known);
     if (planned_by_priority_)
       samples_prioritized_ += n;
@@ -191,7 +194,7 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
   if (description_.selector->uses_ages())
     for (std::size_t i = 0; i < out.ids.size(); ++i) {
       if (i + ahead < out.ids.size())
-        priorities_.prefetch_trained(out.ids[i + ahead]);
+        priorities_.prefetch(out.ids[i + ahead]);
       priorities_.mark_trained(out.ids[i], epochs);
     }
   return true;

@@ -105,6 +105,7 @@ private:
   std::size_t estimators_ = 0;
   std::optional<double> speed_;
 
+  candidate_pools::pool candidates_; ///< of the present plan: memory that is used again
   // The present plan.
   selection_plan plan_;
   std::size_t next_ = 0;

@@ -59,6 +59,11 @@ struct selection_plan {
     weights.clear();
     frequencies.clear();
   }
+  void reserve(std::size_t points, bool with_frequencies) {
+    ids.reserve(points);
+    weights.reserve(points);
+    frequencies.reserve(with_frequencies ? points : 0);
+  }
   void add(std::uint32_t id, float weight) {
     ids.push_back(id);
     weights.push_back(weight);

@@ -14,12 +14,12 @@ namespace {
 constexpr std::size_t points = 10'000'000;
 constexpr std::size_t batch = 4096;
 
-std::unique_ptr<sampling_source> make_source(const char* description) {
+std::unique_ptr<sampling_source> make_source(const char* description, const point_classes& known = {}) {
   auto document = parse_json(description, "the sampler benchmark");
   auto made = make_sampling(*document, {"the sampler benchmark", ""});
   if (!made.ok())
     throw std::runtime_error(made.error().message);
-  return std::make_unique<sampling_source>(made.take(), points, batch, 1);
+  return std::make_unique<sampling_source>(made.take(), points, batch, 1, known);
 }
 
 std::vector<std::uint32_t> random_ids(rng& random) {
@@ -68,11 +68,10 @@ void measure_source(const std::string& name, const char* description, const benc
     report.add({fmt::format("{}, 10 M points: {}", name, contenders[i].name), "1/s", figures[i], 5e6});
 }
 
-/// A whole pass over the data: its plans and its shuffle are part of it.
-double plan_seconds(series& bytes) {
+/// A whole pass over the data: its plans and its order are part of it.
+double plan_seconds(const char* description, const point_classes& known, series& bytes) {
   const double before = heap();
-  const auto source =
-      make_source(R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})");
+  const auto source = make_source(description, known);
   rng random(5, rng_purpose::synthetic);
   std::vector<std::uint32_t> ids(points);
   std::vector<float> scores(points);
@@ -101,12 +100,29 @@ double plan_seconds(series& bytes) {
 
 void bench_sampler(const bench_options& options, bench_report& report) {
   measure_source("multinomial", R"({"type": "multinomial"})", options, report);
-  series plans;
-  series bytes;
-  for (int round = 0; round < std::min(options.rounds, 5); ++round)
-    plans.values.push_back(plan_seconds(bytes));
-  report.add({"pps_epoch, 10 M points: memory of a point", "bytes", bytes, 16.0, true});
-  report.add({"pps_epoch, 10 M points: plans and draws of one pass", "s", plans, 0.5, true});
+  constexpr std::size_t classes = 10;
+  std::vector<std::int32_t> labels(points);
+  for (std::size_t i = 0; i < points; ++i)
+    labels[i] = static_cast<std::int32_t>(i % classes);
+  struct subject {
+    const char* name;
+    const char* description;
+    point_classes known; ///< the noise guard needs classes
+  };
+  for (const auto& s :
+       {subject{"pps_epoch",
+                R"({"type": "pps_epoch", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})",
+                {}},
+        subject{"auto, with its noise guard",
+                R"({"type": "auto", "warm_epochs": 0, "kappa": 0.5, "gate": {"mode": "off"}})",
+                {labels, classes}}}) {
+    series plans;
+    series bytes;
+    for (int round = 0; round < std::min(options.rounds, 5); ++round)
+      plans.values.push_back(plan_seconds(s.description, s.known, bytes));
+    report.add({fmt::format("{}, 10 M points: memory of a point", s.name), "bytes", bytes, 16.0, true});
+    report.add({fmt::format("{}, 10 M points: plans and draws of one pass", s.name), "s", plans, 0.5, true});
+  }
 }
 
 } // namespace triage

@@ -86,7 +86,6 @@ public:
   }
 
   void plan(const plan_request& request, rng& random, selection_plan& out) override {
-    const auto& priorities = request.priorities;
     const auto ids = request.candidates;
     if (kappa_ && *kappa_ >= 1.0) {
       out.ids.assign(ids.begin(), ids.end());
@@ -94,24 +93,14 @@ public:
       figures_ = {1.0, 1.0, ""};
       return;
     }
-    sizes_.resize(ids.size());
-    strengths_.resize(ids.size());
-    constexpr std::size_t ahead = 32; // ids are in random order: their priorities are cold
+    look_up(request);
+    const double limit = winsor_limit(sizes_, winsor_quantile_, scratch_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (i + ahead < ids.size())
-        priorities.table().prefetch(ids[i + ahead]);
-      sizes_[i] = static_cast<double>(priorities.weight(ids[i]));
-      // A point that is passed over now may come last in the next pass: two epochs later at the most.
-      const bool certain = !priorities.seen(ids[i]) || priorities.table().epochs_since_trained(
-                                                           ids[i], request.progress.epochs) > max_age_ - 2.0;
-      strengths_[i] = certain ? -1.0 : 0.0;
-    }
-    winsorise(sizes_, winsor_quantile_, scratch_);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const double size = std::min(sizes_[i], limit);
       const double rarity = factors_.empty() ? 1.0 : factors_[classes_.of(ids[i])];
       if (strengths_[i] == 0.0)
-        strengths_[i] = rarity * (alpha_ == 1.0 ? sizes_[i] : std::pow(sizes_[i], alpha_));
-      sizes_[i] *= rarity;
+        strengths_[i] = rarity * (alpha_ == 1.0 ? size : std::pow(size, alpha_));
+      sizes_[i] = size * rarity;
     }
     const inclusion_rule rule = this->rule();
     plan_inclusion(strengths_, sizes_, rule, plan_);
@@ -142,21 +131,37 @@ public:
   [[nodiscard]] double default_tail_fraction() const override { return 0.125; }
   [[nodiscard]] bool gated_by_default() const override { return true; }
   [[nodiscard]] std::optional<double> potential_gain(const priority_view& priorities) const override {
-    auto sizes = priorities.sample();
-    if (sizes.empty())
+    priorities.sample(sizes_);
+    if (sizes_.empty())
       return std::nullopt;
-    std::vector<double> scratch;
-    winsorise(sizes, winsor_quantile_, scratch);
-    auto strengths = sizes;
-    for (double& s : strengths)
+    winsorise(sizes_, winsor_quantile_, scratch_);
+    strengths_ = sizes_;
+    for (double& s : strengths_)
       s = std::pow(s, alpha_);
-    inclusion_plan plan;
-    plan_inclusion(strengths, sizes, rule(), plan);
-    return plan.gain;
+    plan_inclusion(strengths_, sizes_, rule(), plan_);
+    return plan_.gain;
   }
   [[nodiscard]] selector_figures figures() const override { return figures_; }
 
 private:
+  /// The priorities of the candidates, and a strength of -1 for those that are certain, else 0.
+  void look_up(const plan_request& request) {
+    const auto& priorities = request.priorities;
+    const auto ids = request.candidates;
+    sizes_.resize(ids.size());
+    strengths_.resize(ids.size());
+    constexpr std::size_t ahead = 32; // ids are in random order: their priorities are cold
+    // A point that is passed over now may come last in the next pass: two epochs later at the most.
+    const double oldest = max_age_ - 2.0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + ahead < ids.size())
+        priorities.table().prefetch(ids[i + ahead]);
+      sizes_[i] = static_cast<double>(priorities.weight(ids[i]));
+      const bool certain = !priorities.seen(ids[i]) ||
+                           priorities.table().epochs_since_trained(ids[i], request.progress.epochs) > oldest;
+      strengths_[i] = certain ? -1.0 : 0.0;
+    }
+  }
   [[nodiscard]] inclusion_rule rule() const {
     return {pi_min_, pi_max_, noise_budget_, kappa_min_, kappa_.value_or(0.0)};
   }
@@ -180,10 +185,11 @@ private:
   std::vector<double> factors_; ///< of each class; empty: classes do not matter
   std::unique_ptr<weight_policy> policy_;
   selector_figures figures_;
-  inclusion_plan plan_;
-  std::vector<double> sizes_;
-  std::vector<double> strengths_;
-  std::vector<double> scratch_;
+  // Memory that is used again by every plan and look.
+  mutable inclusion_plan plan_;
+  mutable std::vector<double> sizes_;
+  mutable std::vector<double> strengths_;
+  mutable std::vector<double> scratch_;
   std::vector<double> frequencies_;
 };
 

@@ -1,4 +1,6 @@
+#include "core/checkpoint.hpp"
 #include "run_support.hpp"
+#include "sampling/sampling_source.hpp"
 #include "tests/support/allocation_count.hpp"
 
 using namespace triage;
@@ -37,6 +39,53 @@ per_step steady_state(const std::vector<std::string>& overrides) {
 }
 
 } // namespace
+
+TEST_CASE("a checkpoint whose content is handed over is copied once, into the bytes of its files") {
+  constexpr std::size_t values = 1'000'000;
+  const temporary_folder folder;
+  checkpoint_content content{1, {{"weights", {values}, std::vector<float>(values, 0.5F)}}, {}};
+  content.state.put("moments", std::vector<float>(values, 0.25F));
+  const auto before = process_allocations::now();
+  REQUIRE(write_checkpoint(folder.path("checkpoints"), std::move(content), 1).ok());
+  const double copies = (process_allocations::now().bytes - before.bytes) / (values * sizeof(float));
+  CHECK(copies >= 2.0); // one of each
+  CHECK(copies < 2.1);
+}
+
+TEST_CASE("a source that draws allocates what it hands out, and its plans and looks next to nothing") {
+  constexpr std::size_t points = 4096;
+  constexpr std::size_t batch = 64;
+  for (const std::string text : {R"({"type": "uniform"})", R"({"type": "pps_epoch", "warm_epochs": 0})",
+                                 R"({"type": "auto", "warm_epochs": 0})"}) {
+    CAPTURE(text);
+    const auto document = parse_json(text, "test");
+    REQUIRE(document.ok());
+    auto made = make_sampling(*document, {"test", ""});
+    REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : made.error().message));
+    sampling_source source(made.take(), points, batch, 1);
+    rng random(2, rng_purpose::synthetic);
+    drawn_batch drawn;
+    std::vector<float> scores(2 * batch);
+    const auto draw_points = [&](std::size_t count) {
+      std::size_t drawn_points = 0;
+      for (std::uint64_t version = 1; drawn_points < count; ++version) {
+        REQUIRE(source.draw(0.1, version, drawn));
+        for (std::size_t i = 0; i < drawn.ids.size(); ++i)
+          scores[i] = std::exp(2.0F * static_cast<float>(random.normal()));
+        source.record_byproducts(drawn, std::span(scores).first(drawn.ids.size()), version);
+        drawn_points += drawn.ids.size();
+      }
+      return static_cast<double>(drawn_points);
+    };
+    (void)draw_points(6 * points);
+    const auto before = process_allocations::now();
+    const double count = draw_points(12 * points);
+    const double bytes = (process_allocations::now().bytes - before.bytes) / count;
+    MESSAGE("sampling " << text << ": " << bytes << " bytes a point");
+    // A number, a weight and a frequency of four bytes each, in vectors that hold a batch.
+    CHECK(bytes < 16.0);
+  }
+}
 
 TEST_CASE("allocations of a step after warm-up: messages, and what plans list of each point; nothing of the "
           "model's size") {

@@ -73,3 +73,71 @@ TEST_CASE(
   state.put("order", std::vector<std::uint32_t>(60, 60));
   CHECK(!copy.load(state).ok());
 }
+
+TEST_CASE("epoch order: of very many points nothing is stored, and all else is the same") {
+  constexpr std::size_t points = 300'000;
+  rng random(1, 5);
+  epoch_order order;
+  order.start(points);
+  std::vector<std::uint32_t> before;
+  for (int pass = 0; pass < 2; ++pass) {
+    CAPTURE(pass);
+    std::vector<std::uint32_t> seen;
+    while (seen.size() < points) {
+      order.begin_pass_if_needed(random);
+      const auto ids = order.take(std::min<std::size_t>(1 + random.below(9000), order.left()));
+      seen.insert(seen.end(), ids.begin(), ids.end());
+    }
+    CHECK(order.left() == 0);
+    CHECK(std::set<std::uint32_t>(seen.begin(), seen.end()).size() == points);
+    CHECK(seen != before);
+    before = seen;
+  }
+  order.begin_pass_if_needed(random);
+  (void)order.take(1234);
+  const auto state = order.save();
+  CHECK(state.get<std::uint32_t>("order").value().empty());
+  epoch_order copy;
+  copy.start(points);
+  REQUIRE(copy.load(state).ok());
+  CHECK(copy.left() == order.left());
+  const auto rest = order.take(order.left());
+  const auto same = copy.take(copy.left());
+  CHECK(std::equal(rest.begin(), rest.end(), same.begin(), same.end()));
+
+  const auto refused = [&](std::vector<std::uint64_t> computed, std::uint64_t position, std::size_t n) {
+    saved_state bad;
+    bad.put("order", std::vector<std::uint32_t>{});
+    bad.put("position", std::vector<std::uint64_t>{position});
+    bad.put("computed", std::move(computed));
+    epoch_order other;
+    other.start(n);
+    return !other.load(bad).ok();
+  };
+  CHECK(!refused({7, 10}, 10, points));
+  CHECK(refused({7, 10}, 11, points));         // more points than places
+  CHECK(refused({7, 2 * points}, 10, points)); // no such place
+  CHECK(refused({7}, 10, points));
+  CHECK(refused({7, 10}, 10, 1000)); // so few are stored
+}
+
+TEST_CASE("epoch order: a large order that an earlier version has stored is used up, and then computed") {
+  constexpr std::uint32_t points = 270'000;
+  std::vector<std::uint32_t> stored(points);
+  for (std::uint32_t i = 0; i < points; ++i)
+    stored[i] = points - 1 - i;
+  saved_state state;
+  state.put("order", stored);
+  state.put("position", std::vector<std::uint64_t>{points - 3});
+  epoch_order order;
+  order.start(points);
+  REQUIRE(order.load(state).ok());
+  REQUIRE(order.left() == 3);
+  const auto rest = order.take(3);
+  CHECK(std::vector<std::uint32_t>(rest.begin(), rest.end()) == std::vector<std::uint32_t>{2, 1, 0});
+  rng random(1, 6);
+  order.begin_pass_if_needed(random);
+  CHECK(order.save().get<std::uint32_t>("order").value().empty());
+  const auto ids = order.take(points);
+  CHECK(std::set<std::uint32_t>(ids.begin(), ids.end()).size() == points);
+}

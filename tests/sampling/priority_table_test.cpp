@@ -128,6 +128,32 @@ TEST_CASE("priority table: times of training are kept where they are asked for, 
   CHECK(plain.epochs_since_trained(1, 4.0) == 4.0);
 }
 
+TEST_CASE("priority table: what is noted of one point leaves all others alone") {
+  for (const bool tracks : {false, true})
+    for (const std::size_t points : {1U, 5U, 6U, 7U, 61U}) {
+      CAPTURE(tracks);
+      CAPTURE(points);
+      priority_table table(points, 0.01, tracks);
+      std::vector<float> values(points, 0.01F);
+      std::vector<double> trained(points, 0.0);
+      rng random(32, points);
+      for (int i = 0; i < 2000; ++i) {
+        const auto id = static_cast<std::uint32_t>(random.below(points));
+        if (random.below(2) == 0) {
+          values[id] = 1.0F + random.uniform_float();
+          REQUIRE(table.record(id, values[id], static_cast<std::uint64_t>(i)));
+        } else {
+          trained[id] = static_cast<double>(random.below(512)) / 64.0;
+          table.mark_trained(id, trained[id]);
+        }
+        const auto other = static_cast<std::uint32_t>(random.below(points));
+        REQUIRE(table.value(other) == values[other]);
+        REQUIRE(table.epochs_since_trained(other, 9.0) == (tracks ? 9.0 - trained[other] : 9.0));
+      }
+      CHECK(table.highest() == *std::max_element(values.begin(), values.end()));
+    }
+}
+
 TEST_CASE("priority table: saved and loaded it answers and goes on alike, with every predictor") {
   constexpr std::size_t n = 20;
   for (const auto& entry : predictors()) {
