@@ -114,7 +114,7 @@ private:
   std::deque<shared_batch> stock_;
   std::size_t batches_requested_ = 0;
   struct arrival {
-    std::uint64_t member;
+    std::uint64_t member = 0;
     contribution gradient;
   };
   std::vector<arrival> arrived_;
