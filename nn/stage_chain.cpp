@@ -158,10 +158,13 @@ void stage_chain::run_profiled(const pass& p) {
   pass inner = p;
   inner.profile = nullptr;
   inner.watch = nullptr;
+  inner.arriving = nullptr;
   for (std::size_t k = 0; k < links_.size(); ++k) {
     const std::size_t i = Forward ? k : links_.size() - 1 - k;
     if (links_[i].stage->is_view())
       continue;
+    if (Forward)
+      await_parameters(p, links_[i]);
     const double begin = profile.time.now();
     Forward ? links_[i].stage->forward(inner) : links_[i].stage->backward(inner);
     auto& entry = profile.entries[i];
@@ -174,9 +177,13 @@ void stage_chain::run_profiled(const pass& p) {
 void stage_chain::forward(const pass& p) {
   if (p.profile != nullptr)
     return run_profiled<true>(p);
+  pass inner = p;
+  inner.arriving = nullptr;
   for (auto& l : links_)
-    if (!l.stage->is_view())
-      l.stage->forward(p);
+    if (!l.stage->is_view()) {
+      await_parameters(p, l);
+      l.stage->forward(inner);
+    }
 }
 
 void stage_chain::backward(const pass& p) {
@@ -193,6 +200,11 @@ void stage_chain::backward_links(const pass& p, std::size_t begin, std::size_t e
       links_[i].stage->backward(inner);
       report(p, links_[i]);
     }
+}
+
+void stage_chain::await_parameters(const pass& p, const link& next) {
+  if (p.arriving != nullptr && next.trained_layer)
+    p.arriving->gate.await(p.arriving->ends[*next.trained_layer]);
 }
 
 void stage_chain::report(const pass& p, const link& done) {

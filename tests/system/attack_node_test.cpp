@@ -33,7 +33,7 @@ public:
   }
   /// The `number`th order that comes, and how large a gradient is.
   std::optional<received_train_order> order(std::size_t number = 1) {
-    const auto parameters = tensor->told->wait_for(frame_kind::parameters);
+    const auto parameters = tensor->told->wait_for(frame_kind::parameters, 2); // the first announces them
     const auto f = tensor->told->wait_for(frame_kind::train_order, number);
     if (!f || !parameters)
       return std::nullopt;
@@ -46,7 +46,7 @@ public:
     const auto f = tensor->told->wait_for(frame_kind::score_order, number);
     if (!f)
       return std::nullopt;
-    gradient_size = tensor->told->wait_for(frame_kind::parameters)->announced_floats;
+    gradient_size = tensor->told->wait_for(frame_kind::parameters, 2)->announced_floats;
     auto read = read_score_order(f->head, points);
     REQUIRE(read.ok());
     return read.take();
