@@ -100,7 +100,11 @@ void coordinator_session::shut(const session_end& end) {
   slots_.clear();
   if (const auto ended = std::exchange(events_.ended, nullptr))
     ended(end);
-  events_ = {};
+  // behind what closes the links
+  boost::asio::post(context_, [closed = std::exchange(events_, {}).closed] {
+    if (closed)
+      closed();
+  });
 }
 
 void coordinator_session::close(const session_end& end) {

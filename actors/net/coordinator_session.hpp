@@ -45,7 +45,8 @@ class coordinator_session : public std::enable_shared_from_this<coordinator_sess
 public:
   struct events {
     std::function<void(const welcome_message&)> welcomed; ///< both links are open
-    std::function<void(const session_end&)> ended;        ///< the last one
+    std::function<void(const session_end&)> ended;        ///< how
+    std::function<void()> closed;                         ///< the last one: both links are closed
   };
   coordinator_session(boost::asio::io_context& context, session_options options)
       : context_(context), options_(std::move(options)), patience_(context) {}

@@ -30,6 +30,7 @@ struct session_news {
   std::condition_variable_any changed;
   std::optional<welcome_message> welcome;
   std::optional<session_end> end;
+  bool closed = false;
 };
 
 std::shared_ptr<coordinator_session> open_session(boost::asio::io_context& context,
@@ -44,6 +45,11 @@ std::shared_ptr<coordinator_session> open_session(boost::asio::io_context& conte
                  [news](const session_end& e) {
                    const std::lock_guard lock(news->mutex);
                    news->end = e;
+                   news->changed.notify_all();
+                 },
+                 [news] {
+                   const std::lock_guard lock(news->mutex);
+                   news->closed = true;
                    news->changed.notify_all();
                  }});
   return session;
@@ -81,6 +87,7 @@ public:
       const auto news = std::make_shared<session_news>();
       const auto session = open_session(io_.context(), session_, news);
       auto end = take_part(session, news, stop);
+      await_closed(*news);
       if (!end.ok())
         return end.error();
       if (end->what == session_end::kind::finished)
@@ -118,6 +125,13 @@ private:
     return !stop.stop_requested();
   }
 
+  /// Until then words may still be on their way, and the links refer to the session.
+  static void await_closed(session_news& news) {
+    std::unique_lock lock(news.mutex);
+    news.changed.wait(lock, [&] { return news.closed; });
+  }
+
+  /// Leaves the session closed, or about to be.
   result<session_end> take_part(const std::shared_ptr<coordinator_session>& session,
                                 const std::shared_ptr<session_news>& news, const std::stop_token& stop) {
     std::unique_lock lock(news->mutex);
@@ -125,8 +139,10 @@ private:
       session->close({session_end::kind::left, "it was told to leave", false});
       return session_end{session_end::kind::left, "it was told to leave", false};
     }
-    if (news->end)
+    if (news->end) {
+      session->close(*news->end);
       return *news->end;
+    }
     const welcome_message welcome = *news->welcome;
     lock.unlock();
     say(fmt::format("joined the run at {} as {}", to_string(options_.coordinator), welcome.name));

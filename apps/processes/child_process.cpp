@@ -1,25 +1,26 @@
 #include "apps/processes/child_process.hpp"
 
+#include "core/clock.hpp"
 #include "core/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
 namespace triage {
 
 namespace {
-
-constexpr std::chrono::milliseconds look_interval{5};
 
 /// After fork, in a program with threads: only calls that are safe in a signal handler.
 [[noreturn]] void become_child(const char* program, char* const* arguments, int output,
@@ -82,21 +83,30 @@ result<child_process> child_process::start(const child_description& what) {
   if (pid < 0)
     return run_error(
         fmt::format("a process cannot be started: {}; are there too many processes?", std::strerror(reason)));
-  return child_process(pid);
+  // not pidfd_open(): the header of glibc 2.36 declares it as a C++ function
+  child_process child(pid, static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (child.ended_ < 0)
+    return run_error(
+        fmt::format("a process cannot be watched: {}; are there too many open files?", std::strerror(errno)));
+  return child;
 }
 
-child_process::child_process(child_process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+child_process::child_process(child_process&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), ended_(std::exchange(other.ended_, -1)) {}
 
 child_process& child_process::operator=(child_process&& other) noexcept {
   std::swap(pid_, other.pid_);
+  std::swap(ended_, other.ended_);
   return *this;
 }
 
 child_process::~child_process() {
-  if (pid_ <= 0)
-    return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  if (ended_ >= 0)
+    close(ended_);
 }
 
 std::optional<int> child_process::poll() {
@@ -108,17 +118,28 @@ std::optional<int> child_process::poll() {
 }
 
 std::optional<int> child_process::wait(double seconds) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (true) {
-    if (const auto code = poll(); code || std::chrono::steady_clock::now() >= until)
-      return code;
-    std::this_thread::sleep_for(look_interval);
-  }
+  const child_process* const self = this;
+  wait_for_any({&self, 1}, seconds);
+  return poll();
 }
 
 void child_process::signal(int number) const {
   if (pid_ > 0)
     kill(pid_, number);
+}
+
+void wait_for_any(std::span<const child_process* const> children, double seconds) {
+  std::vector<pollfd> watched;
+  for (const child_process* c : children)
+    watched.push_back({.fd = c->ended_, .events = POLLIN, .revents = 0});
+  const steady_clock clock;
+  const double until = clock.now() + seconds;
+  // a signal to this process interrupts the wait, not the promise
+  for (double left = seconds; left > 0; left = until - clock.now())
+    if (::poll(watched.data(), watched.size(), static_cast<int>(std::ceil(std::min(left, 1e6) * 1e3))) !=
+            -1 ||
+        errno != EINTR)
+      return;
 }
 
 } // namespace triage

@@ -3,6 +3,7 @@
 #include "core/result.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -38,8 +39,14 @@ public:
   void signal(int number) const;
 
 private:
-  explicit child_process(pid_t pid) : pid_(pid) {}
+  friend void wait_for_any(std::span<const child_process* const> children, double seconds);
+  child_process(pid_t pid, int ended) : pid_(pid), ended_(ended) {}
+
   pid_t pid_ = -1;
+  int ended_ = -1; ///< a pidfd: readable once the child has ended
 };
+
+/// Returns when one of them has ended, and after `seconds` at the latest.
+void wait_for_any(std::span<const child_process* const> children, double seconds);
 
 } // namespace triage

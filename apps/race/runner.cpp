@@ -7,12 +7,10 @@
 #include "core/files.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
-#include <thread>
 
 namespace triage {
 
@@ -20,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::milliseconds poll_interval{10};
+constexpr double look_seconds = 0.1;    ///< between looks at whether a stop was requested
 constexpr double seconds_to_stop = 5.0; ///< what children get to end before they are killed
 
 double now() {
@@ -76,8 +74,11 @@ result<void> race_runner::run(const std::vector<planned_run>& plan) {
         --busy;
       }
     }
-    if (busy > 0)
-      std::this_thread::sleep_for(poll_interval);
+    std::vector<const child_process*> children;
+    for (const auto& s : slots_)
+      if (s.child)
+        children.push_back(&*s.child);
+    wait_for_any(children, children.empty() ? 0.0 : look_seconds);
   }
   if (passed_over > 0)
     std::fprintf(stderr, "%zu of %zu runs were done already\n", passed_over, plan.size());
@@ -125,11 +126,11 @@ void race_runner::stop_children() {
     if (s.child)
       s.child->signal(SIGTERM);
   const double deadline = now() + seconds_to_stop;
-  for (auto& s : slots_)
-    while (s.child && !s.child->poll() && now() < deadline)
-      std::this_thread::sleep_for(poll_interval);
-  for (auto& s : slots_)
+  for (auto& s : slots_) {
+    if (s.child)
+      (void)s.child->wait(std::max(0.0, deadline - now()));
     s.child.reset(); // kills
+  }
 }
 
 } // namespace triage

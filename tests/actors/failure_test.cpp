@@ -1,6 +1,5 @@
+#include "pass_through_layer.hpp"
 #include "run_support.hpp"
-
-#include "nn/layer.hpp"
 
 #include <array>
 #include <atomic>
@@ -17,44 +16,19 @@ enum class fault { none, throws_once, throws_always, nan_once, nan_in_scoring };
 std::atomic<fault> present_fault{fault::none};
 std::atomic<int> passes{0};
 
-class faulty_stage : public stage {
-public:
-  explicit faulty_stage(const stage_request& r, std::size_t values)
-      : stage(tensor_layout::plain(r.batch, {static_cast<std::int64_t>(values) / r.batch, 1, 1}),
-              tensor_layout::plain(r.batch, {static_cast<std::int64_t>(values) / r.batch, 1, 1})),
-        values_(values) {}
-  void forward(const pass& p) override {
-    std::copy_n(buffers().input, values_, buffers().output);
-    const int n = passes.fetch_add(p.training ? 1 : 0);
-    const fault f = present_fault.load();
-    if (p.training && ((f == fault::throws_once && n == 20) || f == fault::throws_always))
-      throw std::runtime_error("the faulty layer broke");
-    if (p.training && f == fault::nan_once && n == 20)
-      buffers().output[0] = std::numeric_limits<float>::quiet_NaN();
-    if (!p.training && f == fault::nan_in_scoring)
-      buffers().output[0] = std::numeric_limits<float>::quiet_NaN();
-  }
-  void backward(const pass&) override {
-    if (buffers().input_gradient != nullptr)
-      std::copy_n(buffers().output_gradient, values_, buffers().input_gradient);
-  }
-
-private:
-  std::size_t values_;
-};
-
-class faulty_layer : public layer {
-public:
-  [[nodiscard]] std::string_view type() const override { return "faulty"; }
-  result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
-  [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
-    return std::make_unique<faulty_stage>(r, static_cast<std::size_t>(r.batch * input_.size()));
-  }
-};
+void fail_as_told(const pass& p, float& value) {
+  const int n = passes.fetch_add(p.training ? 1 : 0);
+  const fault f = present_fault.load();
+  if (p.training && ((f == fault::throws_once && n == 20) || f == fault::throws_always))
+    throw std::runtime_error("the faulty layer broke");
+  if ((p.training && f == fault::nan_once && n == 20) || (!p.training && f == fault::nan_in_scoring))
+    value = std::numeric_limits<float>::quiet_NaN();
+}
 
 constexpr std::array faulty_table = {
-    registry_entry<layer_factory>{"faulty", "breaks when told to",
-                                  [] { return std::unique_ptr<layer>(std::make_unique<faulty_layer>()); }}};
+    registry_entry<layer_factory>{"faulty", "breaks when told to", []() -> std::unique_ptr<layer> {
+                                    return std::make_unique<pass_through_layer<fail_as_told>>("faulty");
+                                  }}};
 
 train_outcome run_with(fault f, std::vector<std::string> more = {}) {
   present_fault = f;

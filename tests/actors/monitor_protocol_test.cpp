@@ -54,8 +54,11 @@ std::string event_of(const json_value& record) {
   return record.find("event")->as_string();
 }
 
-/// A sampler that only knows its figures.
-sampler_actor::behavior_type fake_sampler(sampler_actor::pointer) {
+constexpr std::int64_t scored_points = 77;
+
+/// A sampler that only knows its figures. (CAF's header dereferences a null pointer for actors without
+/// arguments.)
+sampler_actor::behavior_type fake_sampler(sampler_actor::pointer, std::int64_t scored) {
   return {
       [](const draw_request&) {},
       [](const byproducts&) {},
@@ -64,9 +67,9 @@ sampler_actor::behavior_type fake_sampler(sampler_actor::pointer) {
       [](const failure_notice&) {},
       [](const pause_request&) {},
       [](const collect_request&) {},
-      [](const sampling_status_request&) {
+      [scored](const sampling_status_request&) {
         sampling_status s;
-        s.samples_scored = 77;
+        s.samples_scored = static_cast<std::uint64_t>(scored);
         s.figures.prioritized = true;
         return s;
       },
@@ -98,7 +101,7 @@ TEST_CASE("monitor: a coordinator that ends without a word is a failed run with 
   monitor_stage d;
   const auto notes = std::make_shared<coordinator_notes>();
   const auto coordinator = d.system.spawn(fake_coordinator, notes);
-  const auto sampler = d.track(d.system.spawn(fake_sampler));
+  const auto sampler = d.track(d.system.spawn(fake_sampler, scored_points));
   d.tell(d.monitor, run_started{coordinator, sampler});
   CHECK(d.told().empty());
   d.end(coordinator);
@@ -112,7 +115,7 @@ TEST_CASE("monitor: a coordinator that ends without a word is a failed run with 
 TEST_CASE("monitor: a coordinator that says its end and goes is no failure") {
   monitor_stage d;
   const auto coordinator = d.system.spawn(fake_coordinator, std::make_shared<coordinator_notes>());
-  const auto sampler = d.track(d.system.spawn(fake_sampler));
+  const auto sampler = d.track(d.system.spawn(fake_sampler, scored_points));
   d.tell(d.monitor, run_started{coordinator, sampler});
   d.self->send(d.monitor, monitor_stage::an_end(run_status::interrupted));
   d.end(coordinator);
@@ -127,7 +130,7 @@ TEST_CASE("monitor: reports become records in their order, with the sampler's fi
   p.step = 1;
   d.tell(d.monitor, p); // nobody has said who the sampler is
   const auto coordinator = d.track(d.system.spawn(fake_coordinator, std::make_shared<coordinator_notes>()));
-  const auto sampler = d.system.spawn(fake_sampler);
+  const auto sampler = d.system.spawn(fake_sampler, scored_points);
   d.tell(d.monitor, run_started{coordinator, sampler});
   p.step = 2;
   d.tell(d.monitor, p);
@@ -149,7 +152,7 @@ TEST_CASE("monitor: reports become records in their order, with the sampler's fi
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(records[i].find("step")->as_integer() == static_cast<std::int64_t>(i + 1));
   CHECK(records[0].find("samples_scored") == nullptr);
-  CHECK(records[1].find("samples_scored")->as_integer() == 77);
+  CHECK(records[1].find("samples_scored")->as_integer() == scored_points);
   CHECK(records[2].find("train_loss")->as_number() == 0.25);
   CHECK(records[4].find("samples_scored") == nullptr);
 }

@@ -5,9 +5,11 @@
 #include "apps/race/run_result.hpp"
 #include "apps/race/runner.hpp"
 #include "command_support.hpp"
+#include "core/clock.hpp"
 #include "race_support.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -232,6 +234,25 @@ TEST_CASE(
       CHECK(!moved.wait(0.005));
   }
   CHECK(kill(std::stoi(text_of(folder.path("pid"))), 0) == -1);
+}
+
+TEST_CASE("child process: whoever waits for several is woken by the first that ends, or in time") {
+  const auto sleeping = [](const char* seconds) {
+    auto child = child_process::start({.arguments = {seconds}, .program = "sleep"});
+    REQUIRE(child.ok());
+    return child.take();
+  };
+  child_process longer = sleeping("1000");
+  child_process shorter = sleeping("0.05");
+  const std::array<const child_process*, 2> both = {&longer, &shorter};
+  wait_for_any(both, 60.0);
+  CHECK(shorter.poll() == 0);
+  CHECK(!longer.poll());
+  const steady_clock clock;
+  const double begin = clock.now();
+  wait_for_any({both.data(), 1}, 0.02);
+  CHECK(clock.now() - begin >= 0.02);
+  wait_for_any({}, 0.0);
 }
 
 TEST_CASE("child process: it is pinned to its cores, and to all without any") {

@@ -17,13 +17,18 @@ thread_local std::ptrdiff_t balance_before = 0;
 std::atomic<std::uint64_t> all_calls{0};
 std::atomic<std::uint64_t> all_bytes{0};
 
-void* allocate(std::size_t bytes, std::size_t alignment) {
+/// Null where there is no memory.
+void* try_to_allocate(std::size_t bytes, std::size_t alignment) noexcept {
   largest_since = std::max(largest_since, bytes);
   ++balance;
   all_calls.fetch_add(1, std::memory_order_relaxed);
   all_bytes.fetch_add(bytes, std::memory_order_relaxed);
   const std::size_t whole = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-  void* const p = std::aligned_alloc(alignment, whole);
+  return std::aligned_alloc(alignment, whole);
+}
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  void* const p = try_to_allocate(bytes, alignment);
   if (p == nullptr)
     throw std::bad_alloc();
   return p;
@@ -51,6 +56,13 @@ void* operator new(std::size_t n, std::align_val_t a) {
 }
 void* operator new[](std::size_t n, std::align_val_t a) {
   return allocate(n, static_cast<std::size_t>(a));
+}
+// The library's own would end in the two above, the address sanitizer's would not.
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return try_to_allocate(n, usual);
+}
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+  return try_to_allocate(n, usual);
 }
 void operator delete(void* p) noexcept {
   release(p);

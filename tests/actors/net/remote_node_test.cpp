@@ -38,7 +38,7 @@ TEST_CASE("remote node: parameters travel once for all orders of their version, 
   for (const std::size_t announced : {0, 4}) {
     const std::uint64_t version = announced == 0 ? 5 : 6;
     CHECK(read_pair(frames[announced].head)->first == version);
-    CHECK(frames[announced].floats.empty());
+    CHECK(frames[announced].announced_floats == 0);
     CHECK(*read_pair(frames[announced + 2].head) == std::pair<std::uint64_t, std::uint64_t>{version, 0});
     CHECK(frames[announced + 2].floats ==
           std::vector<float>(s.setup->net->parameters().size(), static_cast<float>(version)));

@@ -47,6 +47,7 @@ struct session_stage {
   std::shared_ptr<triage::link> tensor;
   std::shared_ptr<coordinator_session> session;
   late_value<session_end> ended;
+  late_value<bool> closed;
   std::vector<caf::actor> actors;
 
   session_stage() {
@@ -85,6 +86,8 @@ struct session_stage {
       heard_control->wait_until_closed();
     if (tensor)
       heard_tensor->wait_until_closed();
+    if (control) // it was opened: whatever ended it, the last word is that its links are closed
+      CHECK(closed.wait());
     net.io.stop();
     session.reset();
     for (const auto& a : actors)
@@ -97,7 +100,8 @@ struct session_stage {
                    [this](const session_end& e) {
                      world.told.add("ended: " + e.reason);
                      ended.set(e);
-                   }});
+                   },
+                   [this] { closed.set(true); }});
     control = control_opened.wait();
   }
   void welcome_it() {

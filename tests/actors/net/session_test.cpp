@@ -165,8 +165,11 @@ TEST_CASE("session: nobody at the address is a reason to try again") {
   options.coordinator = {"127.0.0.1", 1}; // a port that nobody has
   auto other = std::make_shared<coordinator_session>(s.net.io.context(), options);
   late_value<session_end> end;
-  other->open({[](const welcome_message&) {}, [&](const session_end& e) { end.set(e); }});
+  late_value<bool> closed;
+  other->open(
+      {[](const welcome_message&) {}, [&](const session_end& e) { end.set(e); }, [&] { closed.set(true); }});
   const auto e = end.wait();
+  CHECK(closed.wait());
   CHECK(e.what == session_end::kind::lost);
   CHECK(e.again);
   CHECK(e.reason.find("127.0.0.1:1") != std::string::npos);
