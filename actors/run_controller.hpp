@@ -124,7 +124,7 @@ private:
   };
   std::vector<postponed_draw> postponed_draws_; ///< until the merge that is under way has ended
   struct arrival {
-    std::uint64_t member;
+    std::uint64_t member = 0;
     contribution gradient;
   };
   std::vector<arrival> arrived_;

@@ -31,7 +31,7 @@ public:
 
 private:
   struct argument {
-    int name;
+    int name = 0;
     desc layout;
   };
   template <class Op>
