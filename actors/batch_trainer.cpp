@@ -1,5 +1,6 @@
 #include "actors/batch_trainer.hpp"
 
+#include "actors/parameter_arrival.hpp"
 #include "core/finite.hpp"
 #include "core/rng.hpp"
 
@@ -98,9 +99,9 @@ train_result batch_trainer::train(const train_order& order, const part_sink& par
   mutable_blob gradient = gradients_.acquire();
   const std::size_t trained = setup_->net->parameters().trained_size();
   part_watch watch(gradient, trained, order.lease, parts);
-  const auto signals =
-      workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights, *setup_->loss,
-                       wanted_, dropout, gradient.values(), order.batch->direction.view(), &watch);
+  const auto signals = workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights,
+                                        *setup_->loss, wanted_, dropout, gradient.values(),
+                                        order.batch->direction.view(), &watch, order.base.arriving.get());
   train_result out;
   out.lease = order.lease;
   out.base_version = order.base.version;

@@ -17,9 +17,9 @@ class batch_trainer {
 public:
   explicit batch_trainer(std::shared_ptr<const run_setup> setup);
 
-  /// May throw std::bad_alloc and what components throw. `member` and `busy_seconds` are left to the caller.
-  /// `parts`: told on the way, for every few hundred kilobytes of the gradient that are final; not when
-  /// anything is not finite.
+  /// May throw std::bad_alloc, what components throw, and what waiting for parameters throws. `member` and
+  /// `busy_seconds` are left to the caller. `parts`: told on the way, for every few hundred kilobytes of the
+  /// gradient that are final; not when anything is not finite.
   using part_sink = std::function<void(const gradient_part&)>;
   [[nodiscard]] train_result train(const train_order& order, const part_sink& parts = nullptr);
   /// For benchmarks.

@@ -37,6 +37,10 @@ struct coordinator_state : run_effects {
     if (const auto* w = find(member))
       self->send(w->handle, order);
   }
+  void parameters_advanced() override {
+    if (context->nodes)
+      context->nodes->parameters_advanced();
+  }
   void dismiss(std::uint64_t member) override {
     if (const auto* w = find(member))
       self->send_exit(w->handle, caf::exit_reason::user_shutdown);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace triage {
 
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t slice_floats = 4096;
 constexpr std::size_t smallest_shared = 65536; ///< below, waking a thread costs more than it saves
 constexpr std::size_t shared_floats = 32768;   ///< that a lane takes at once
+constexpr std::size_t told_floats = 65536;     ///< fewer are not worth a message
 } // namespace
 
 void weigh(std::span<const contribution> contributions, std::vector<weighted_gradient>& out) {
@@ -25,7 +27,8 @@ void weigh(std::span<const contribution> contributions, std::vector<weighted_gra
 parameter_store::parameter_store(const parameter_layout& layout, const optimizer& rule,
                                  std::optional<double> clipping, std::size_t lanes)
     : layout_(layout), rule_(rule), clipping_(clipping), pool_(layout.size()),
-      decay_ranges_(layout.decay_ranges()), lanes_(std::max<std::size_t>(lanes, 1)), threads_(lanes_.size()) {
+      decay_ranges_(layout.decay_ranges()), lanes_(std::max<std::size_t>(lanes, 1)),
+      pieces_done_((layout.trained_size() + shared_floats - 1) / shared_floats), threads_(lanes_.size()) {
   for (std::size_t i = 0; i < rule.moments().size(); ++i)
     moments_.emplace_back(layout.trained_size());
   for (auto& l : lanes_)
@@ -80,24 +83,48 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
   }
 }
 
-void parameter_store::each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work) {
+void parameter_store::advance(std::size_t end, merge_observer& observer) {
+  if (end - arriving_->ready() < told_floats && end < layout_.size())
+    return;
+  arriving_->advance(end);
+  observer.advanced();
+}
+
+void parameter_store::each_slice(const slice_work& work, merge_observer* observer) {
   const std::size_t trained = layout_.trained_size();
   const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
     const flush_subnormals fast;
     for (std::size_t begin = from; begin < to; begin += slice_floats)
       work(l, begin, std::min(slice_floats, to - begin));
   };
+  const auto end_of = [&](std::size_t piece) { return std::min((piece + 1) * shared_floats, trained); };
+  const std::size_t pieces = pieces_done_.size();
   // A single contribution is merged while other workers compute: their cores are not free.
-  if (weighted_.size() < 2 || trained < smallest_shared)
-    return slices(lanes_[0], 0, trained);
-  threads_.run((trained + shared_floats - 1) / shared_floats, [&](std::size_t k, std::size_t piece) {
-    const std::size_t begin = piece * shared_floats;
-    slices(lanes_[k], begin, std::min(begin + shared_floats, trained));
+  if (weighted_.size() < 2 || trained < smallest_shared) {
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      slices(lanes_[0], piece * shared_floats, end_of(piece));
+      if (observer != nullptr)
+        advance(end_of(piece), *observer);
+    }
+    return;
+  }
+  for (auto& done : pieces_done_)
+    done.store(false, std::memory_order_relaxed);
+  std::size_t in_front = 0; // pieces that are done and have none before them that is not
+  threads_.run(pieces, [&](std::size_t k, std::size_t piece) {
+    slices(lanes_[k], piece * shared_floats, end_of(piece));
+    pieces_done_[piece].store(true, std::memory_order_release);
+    if (k > 0 || observer == nullptr)
+      return; // the observer is told by this thread, which is lane 0
+    while (in_front < pieces && pieces_done_[in_front].load(std::memory_order_acquire))
+      ++in_front;
+    if (in_front > 0)
+      advance(end_of(in_front - 1), *observer);
   });
 }
 
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate,
-                            const summed_ahead& ahead) {
+                            const summed_ahead& ahead, merge_observer* observer) {
   weighted_.clear();
   weigh(contributions, weighted_);
   ahead_ = ahead;
@@ -105,33 +132,39 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
   mutable_blob next = pool_.reclaim(current_);
   if (next.size() == 0)
     next = pool_.acquire();
-  update_figures figures{current_.empty() ? next.view() : current_.view(), next.values(), 1.0F,
-                         learning_rate};
+  const blob before = std::exchange(current_, next.early_look());
+  update_figures figures{before.empty() ? next.view() : before.view(), next.values(), 1.0F, learning_rate};
+  if (observer != nullptr) {
+    arriving_ = std::make_shared<parameter_arrival>(layout_.size());
+    observer->began();
+  }
   if (clipping_) {
     // The norm of the whole must be known before the first element changes.
     std::span<const float> gradient(weighted_[0].values, layout_.trained_size());
     if (weighted_.size() > 1) {
       mean_.resize(gradient.size());
-      each_slice([&](lane&, std::size_t begin, std::size_t size) {
-        find_mean(begin, std::span(mean_).subspan(begin, size));
-      });
+      each_slice([&](lane&, std::size_t begin,
+                     std::size_t size) { find_mean(begin, std::span(mean_).subspan(begin, size)); },
+                 nullptr);
       gradient = mean_;
     }
     last_norm_ = gradient_norm(gradient);
     if (last_norm_ > *clipping_)
       figures.scale = static_cast<float>(*clipping_ / last_norm_);
-    each_slice([&](lane& l, std::size_t begin, std::size_t size) {
-      apply(l, begin, gradient.subspan(begin, size), figures);
-    });
+    each_slice([&](lane& l, std::size_t begin,
+                   std::size_t size) { apply(l, begin, gradient.subspan(begin, size), figures); },
+               observer);
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.
-    each_slice([&](lane& l, std::size_t begin, std::size_t size) {
-      apply(l, begin, mean_slice(l, begin, size), figures);
-    });
+    each_slice([&](lane& l, std::size_t begin,
+                   std::size_t size) { apply(l, begin, mean_slice(l, begin, size), figures); },
+               observer);
   }
   move_statistics(figures);
   ahead_ = {};
-  current_ = std::move(next).freeze();
+  if (observer != nullptr && !arriving_->complete())
+    advance(layout_.size(), *observer);
+  arriving_ = nullptr;
 }
 
 void parameter_store::move_statistics(const update_figures& figures) {

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "actors/parameter_arrival.hpp"
 #include "core/blob.hpp"
 #include "core/fork_join.hpp"
 #include "core/saved_state.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/parameters.hpp"
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -29,6 +32,16 @@ struct summed_ahead {
   std::size_t from = 0;
 };
 
+/// Who follows a merge, on the store's thread.
+class merge_observer {
+public:
+  virtual ~merge_observer() = default;
+  /// The store's version and parameters are the new ones, of which nothing is final yet.
+  virtual void began() = 0;
+  /// More is final from the front of the block: `arriving` says how much. At the last call all is.
+  virtual void advanced() = 0;
+};
+
 /// Owns the parameters, the optimizer's moments and the version, which counts merges. Snapshots handed out
 /// stay valid and unchanged: a merge writes a new block, and only where nobody holds the present one any more
 /// it changes that in place, which moves a third less memory. Owned by one thread.
@@ -42,13 +55,15 @@ public:
   void initialise(std::uint64_t seed);
 
   [[nodiscard]] const blob& current() const { return current_; }
+  /// During a merge that is observed: how much of `current` is final. Otherwise null: all is.
+  [[nodiscard]] const std::shared_ptr<parameter_arrival>& arriving() const { return arriving_; }
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] double last_gradient_norm() const { return last_norm_; }
 
   /// One optimizer step with the mean of the contributions, weighted by samples. Statistics (batch_norm) move
   /// towards the observed values. Precondition: at least one contribution, all finite.
   void merge(std::span<const contribution> contributions, double learning_rate,
-             const summed_ahead& ahead = {});
+             const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
 
   /// Moments and version; the parameters themselves are saved by the layout.
   [[nodiscard]] saved_state save_moments() const;
@@ -72,9 +87,12 @@ private:
   /// The means of the statistics, which are not in what was summed ahead.
   void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
-  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when there is something to
-  /// share.
-  void each_slice(const std::function<void(lane&, std::size_t, std::size_t)>& work);
+  /// Calls work(lane, begin, size) for slices of the trained prefix, front to back, on all lanes when there
+  /// is something to share.
+  using slice_work = std::function<void(lane&, std::size_t, std::size_t)>;
+  void each_slice(const slice_work& work, merge_observer* observer);
+  /// [0, end) is final, which the observer is told when it is worth it.
+  void advance(std::size_t end, merge_observer& observer);
 
   const parameter_layout& layout_;
   const optimizer& rule_;
@@ -89,7 +107,9 @@ private:
   summed_ahead ahead_;      ///< of the present merge
   std::vector<float> mean_; ///< of the whole, when several gradients are clipped
   std::vector<lane> lanes_;
+  std::vector<std::atomic<bool>> pieces_done_;
   fork_join threads_;
+  std::shared_ptr<parameter_arrival> arriving_;
 };
 
 } // namespace triage

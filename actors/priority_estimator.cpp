@@ -2,6 +2,7 @@
 
 #include "actors/compute_thread.hpp"
 #include "actors/lane_recorder.hpp"
+#include "actors/parameter_arrival.hpp"
 #include "actors/point_scorer.hpp"
 
 #include <caf/all.hpp>
@@ -45,6 +46,8 @@ estimator_actor::behavior_type priority_estimator(estimator_actor::stateful_poin
         measured_scores out{{}, {}, order.at.version, 0.0};
         const double begin = time.now();
         const auto problem = guarded([&] {
+          if (order.at.arriving)
+            order.at.arriving->await_all();
           const auto span = state.lane.span("score", order.at.version);
           out.scores = state.scorer->measure(order.at, order.ids, order.direction.view());
           out.gradient = state.scorer->take_gradient();

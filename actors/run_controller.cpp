@@ -148,7 +148,7 @@ void run_controller::stop() {
 
 void run_controller::advance() {
   if (phase_ == phase::training) {
-    if (ending() || (pause_due() && setup_->exchange->at_boundary(ledger_.view(false))))
+    if (must_pause())
       enter(phase::draining);
     else
       dispatch();
@@ -157,6 +157,10 @@ void run_controller::advance() {
     merge_arrived();
     drained();
   }
+}
+
+bool run_controller::must_pause() {
+  return ending() || (pause_due() && setup_->exchange->at_boundary(ledger_.view(false)));
 }
 
 void run_controller::dispatch() {
@@ -198,9 +202,17 @@ void run_controller::request_batches() {
   if (have >= full)
     return;
   batches_requested_ += full - have;
+  draw(full - have, progress(samples_dispatched_).fraction());
+}
+
+void run_controller::draw(std::size_t batches, double run_fraction) {
   // Parameters that nobody will measure with are not held: the next merge may then change them in place.
-  effects_.draw(full - have, progress(samples_dispatched_).fraction(),
-                setup_->uses_estimators ? current() : snapshot{store_.version(), {}});
+  if (!setup_->uses_estimators)
+    effects_.draw(batches, run_fraction, {store_.version(), {}});
+  else if (store_.arriving())
+    postponed_draws_.push_back({batches, run_fraction});
+  else
+    effects_.draw(batches, run_fraction, current());
 }
 
 void run_controller::lose(std::uint64_t id, const std::string& reason) {

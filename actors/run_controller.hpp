@@ -59,7 +59,7 @@ public:
   /// Finish the step, save, end. Harmless when repeated.
   void stop();
 
-  [[nodiscard]] snapshot current() const { return {store_.version(), store_.current()}; }
+  [[nodiscard]] snapshot current() const { return {store_.version(), store_.current(), store_.arriving()}; }
   [[nodiscard]] bool done() const { return phase_ == phase::done; }
   [[nodiscard]] const member_ledger& members() const { return ledger_; }
   [[nodiscard]] std::size_t stocked_batches() const { return stock_.size(); }
@@ -69,14 +69,19 @@ public:
 private:
   enum class phase { created, training, draining, evaluating, collecting, saving, done };
 
+  /// Lets orders go out while the merge that they start from is under way.
+  struct early_orders;
+
   void enter(phase next);
   void advance();
+  [[nodiscard]] bool must_pause();
   void look_for_late_members();
   void look_for_starvation();
   [[nodiscard]] std::vector<wait_record> waits() const;
   [[nodiscard]] bool enough_members() const;
   void dispatch();
   void request_batches();
+  void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
   void merge_arrived();
   void reject(const train_result& result, const lease& done);
@@ -113,6 +118,11 @@ private:
 
   std::deque<shared_batch> stock_;
   std::size_t batches_requested_ = 0;
+  struct postponed_draw {
+    std::size_t batches;
+    double run_fraction;
+  };
+  std::vector<postponed_draw> postponed_draws_; ///< until the merge that is under way has ended
   struct arrival {
     std::uint64_t member = 0;
     contribution gradient;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <utility>
 
 // What a run_controller does with gradients: takes results, sums what is final of a round, merges.
 
@@ -11,6 +12,22 @@ namespace triage {
 namespace {
 constexpr int bad_results_tolerated = 3;
 } // namespace
+
+struct run_controller::early_orders final : merge_observer {
+  explicit early_orders(run_controller& controller) : run(controller) {}
+  void began() override {
+    const auto before = run.samples_dispatched_;
+    if (run.phase_ == phase::training && !run.must_pause())
+      run.dispatch();
+    ordered = run.samples_dispatched_ != before;
+  }
+  void advanced() override {
+    if (ordered)
+      run.effects_.parameters_advanced();
+  }
+  run_controller& run;
+  bool ordered = false; ///< somebody waits for what is merged
+};
 
 void run_controller::result_arrived(const train_result& result) {
   const auto done = ledger_.settle(result.member, result.lease);
@@ -81,9 +98,15 @@ void run_controller::merge_arrived() {
   }
   arrived_.clear();
   const double factor = setup_->learning_schedule->factor(progress(samples_merged_));
-  store_.merge(merging_, setup_->rule->learning_rate() * factor, sum_.take(merging_));
+  // Where all workers are on nodes: one in this process would read parameters that are still being written.
+  early_orders observer(*this);
+  const bool early = elastic_ && setup_->config.workers == 0;
+  store_.merge(merging_, setup_->rule->learning_rate() * factor, sum_.take(merging_),
+               early ? &observer : nullptr);
   samples_merged_ += samples;
   merging_.clear();
+  for (const auto& d : std::exchange(postponed_draws_, {}))
+    draw(d.batches, d.run_fraction);
 }
 
 void run_controller::reject(const train_result& result, const lease& done) {

@@ -9,7 +9,10 @@ namespace triage {
 class run_effects {
 public:
   virtual ~run_effects() = default;
+  /// The order's parameters may still be being merged, see parameters_advanced.
   virtual void send_order(std::uint64_t member, const train_order& order) = 0;
+  /// More of the parameters that orders were sent with is final: their `arriving` says how much.
+  virtual void parameters_advanced() {}
   /// Tell a member that it is not wanted any more.
   virtual void dismiss(std::uint64_t member) = 0;
   /// The same for a member whose results cannot be trusted: neither it nor its node shall come back.

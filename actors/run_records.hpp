@@ -7,6 +7,7 @@
 #include "sampling/gain_meter.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ namespace triage {
 struct snapshot {
   std::uint64_t version = 0;
   blob parameters;
+  /// While they are still being merged or on their way: how much of them may be read. Only train orders of
+  /// workers on nodes, and what their nodes receive, begin so early.
+  std::shared_ptr<class parameter_arrival> arriving = nullptr;
 };
 
 /// "Train these points, starting from these parameters."

@@ -17,11 +17,11 @@ namespace {
 
 /// CAF's knobs, set from code: its own command line and configuration file are never read.
 /// The scheduler's threads are the workers' threads; everybody else who computes or waits for files has one
-/// of its own.
+/// of its own. Without workers one is the coordinator's: while it merges, others pass orders on to nodes.
 struct system_config : caf::actor_system_config {
   explicit system_config(std::int64_t workers) {
     set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", static_cast<std::size_t>(std::max<std::int64_t>(workers, 1)));
+    set("scheduler.max-threads", static_cast<std::size_t>(workers > 0 ? workers : 2));
     set("scheduler.max-throughput", std::size_t{50});
   }
 };

@@ -9,6 +9,7 @@
 #include "nn/kernels/tensor_layout.hpp"
 #include "nn/parameters.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,6 +57,25 @@ struct gradient_watch {
   std::span<const std::size_t> offsets;
 };
 
+/// Whom a forward pass asks before it reads parameters that may still be on their way.
+class parameter_gate {
+public:
+  virtual ~parameter_gate() = default;
+  /// Returns when the elements [0, end) of the block are there; throws when they will not come.
+  virtual void await(std::size_t end) = 0;
+};
+
+/// A gate, and where the trained values of each layer end.
+struct parameter_watch {
+  parameter_gate& gate;
+  std::span<const std::size_t> ends;
+};
+
+/// Until when the stages of a workspace have pretended to be busy.
+struct emulated_work {
+  std::chrono::steady_clock::time_point busy_until;
+};
+
 /// What changes from pass to pass.
 struct pass {
   std::span<const float> parameters; ///< the whole flat block
@@ -67,6 +87,10 @@ struct pass {
   const gradient_watch* watch = nullptr; ///< told by the outermost chain when not null
   /// Receives, in a forward pass, the largest value in the input of each layer of the outermost chain.
   std::vector<float>* input_ranges = nullptr;
+  /// Asked by the outermost chain for the trained values of each layer before its forward, which then may
+  /// read no others; null: all parameters are there.
+  const parameter_watch* arriving = nullptr;
+  emulated_work* emulated = nullptr; ///< of the workspace; null: each stage keeps its own
 };
 
 /// Where a stage finds its tensors, in its layouts. What it writes it writes whole, padding included (zero):

@@ -31,6 +31,7 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
   }
   net->parameters_.finish();
   net->trained_offsets_ = net->find_trained_offsets(first_tensors);
+  net->trained_ends_ = net->find_trained_ends(first_tensors);
   constexpr std::size_t most = std::size_t{1} << 31U;
   if (net->parameters_.size() > most)
     return json_error(place, model,
@@ -49,6 +50,18 @@ std::vector<std::size_t> network::find_trained_offsets(const std::vector<std::si
     offsets.push_back(at == tensors.end() ? parameters_.trained_size() : at->offset);
   }
   return offsets;
+}
+
+std::vector<std::size_t> network::find_trained_ends(const std::vector<std::size_t>& first_tensors) const {
+  const auto& tensors = parameters_.tensors();
+  std::vector<std::size_t> ends(first_tensors.size(), 0);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const std::size_t behind = i + 1 < ends.size() ? first_tensors[i + 1] : tensors.size();
+    for (std::size_t t = first_tensors[i]; t < behind; ++t)
+      if (tensors[t].trained)
+        ends[i] = tensors[t].offset + tensors[t].size; // offsets rise
+  }
+  return ends;
 }
 
 std::string network::missing_sample_gradients() const {

@@ -32,6 +32,8 @@ public:
   [[nodiscard]] const std::vector<std::unique_ptr<layer>>& layers() const { return layers_; }
   /// For each layer, where in the block its trained values begin, or would if it had any.
   [[nodiscard]] std::span<const std::size_t> trained_offsets() const { return trained_offsets_; }
+  /// For each layer, where its trained values end; 0 if it has none.
+  [[nodiscard]] std::span<const std::size_t> trained_ends() const { return trained_ends_; }
   /// Whether the last layer is dense: its input then is the signal `last_input_norm`.
   [[nodiscard]] bool ends_in_dense() const;
   /// The first layer without gradients of single samples ("2: batch_norm"), or empty.
@@ -47,12 +49,15 @@ private:
   network() = default;
   [[nodiscard]] std::vector<std::size_t>
   find_trained_offsets(const std::vector<std::size_t>& first_tensors) const;
+  [[nodiscard]] std::vector<std::size_t>
+  find_trained_ends(const std::vector<std::size_t>& first_tensors) const;
 
   sample_shape input_;
   std::int64_t output_width_ = 0;
   parameter_layout parameters_;
   std::vector<std::unique_ptr<layer>> layers_;
   std::vector<std::size_t> trained_offsets_;
+  std::vector<std::size_t> trained_ends_;
 };
 
 } // namespace triage

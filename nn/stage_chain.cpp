@@ -225,10 +225,13 @@ void stage_chain::run_profiled(const pass& p) {
   pass inner = p;
   inner.profile = nullptr;
   inner.watch = nullptr;
+  inner.arriving = nullptr;
   for (std::size_t k = 0; k < links_.size(); ++k) {
     const std::size_t i = Forward ? k : links_.size() - 1 - k;
     if (links_[i].stage->is_view())
       continue;
+    if (Forward)
+      await_parameters(p, links_[i]);
     const double begin = profile.time.now();
     Forward ? run_forward(links_[i], inner) : run_backward(links_[i], inner);
     auto& entry = profile.entries[i];
@@ -258,9 +261,13 @@ void stage_chain::forward(const pass& p) {
     return forward_with_ranges(p);
   if (p.profile != nullptr)
     return run_profiled<true>(p);
+  pass inner = p;
+  inner.arriving = nullptr;
   for (const auto& l : links_)
-    if (!l.stage->is_view())
-      run_forward(l, p);
+    if (!l.stage->is_view()) {
+      await_parameters(p, l);
+      run_forward(l, inner);
+    }
 }
 
 void stage_chain::backward(const pass& p) {
@@ -277,6 +284,11 @@ void stage_chain::backward_links(const pass& p, std::size_t begin, std::size_t e
       run_backward(links_[i], inner);
       report(p, links_[i]);
     }
+}
+
+void stage_chain::await_parameters(const pass& p, const link& next) {
+  if (p.arriving != nullptr && next.trained_layer)
+    p.arriving->gate.await(p.arriving->ends[*next.trained_layer]);
 }
 
 void stage_chain::report(const pass& p, const link& done) {

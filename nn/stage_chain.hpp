@@ -75,6 +75,7 @@ private:
   template <bool Forward>
   void run_profiled(const pass& p);
   void backward_links(const pass& p, std::size_t begin, std::size_t end);
+  static void await_parameters(const pass& p, const link& next);
   static void report(const pass& p, const link& done);
 
   // Steps of a pass: link i computes forward at step i and backward at step 2 n - i, the results are looked

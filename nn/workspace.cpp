@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 namespace triage {
 
@@ -107,7 +108,10 @@ struct workspace::state {
                               const loss_function& loss_of, signal_set wanted,
                               std::span<const float> direction, const Factor& factor) {
     const flush_subnormals fast;
+    now.emulated = &emulated;
     p.chain.forward(now);
+    if (now.arriving != nullptr)
+      now.arriving->gate.await(now.parameters.size());
     const auto width = static_cast<std::size_t>(net->output_width());
     const std::span<float> rows(p.chain.output_gradient(), p.loss.size() * width);
     loss_of.evaluate({p.chain.output(), rows.size()}, net->output_width(), targets, p.loss, rows);
@@ -176,6 +180,7 @@ struct workspace::state {
   std::vector<float> input_ranges;
   bool watches_ranges = false;
   program* current = nullptr;
+  emulated_work emulated;
   stage_profile* profile = nullptr;
 };
 
@@ -212,15 +217,17 @@ sample_signals workspace::train(std::span<const float> parameters, std::int64_t 
                                 const batch_targets& targets, std::span<const float> weights,
                                 const loss_function& loss, signal_set wanted, rng& random,
                                 std::span<float> gradient, std::span<const float> direction,
-                                gradient_observer* observer) {
+                                gradient_observer* observer, parameter_gate* gate) {
   program& p = state_->get(batch, purpose_of_training(wanted));
   const float share = 1.0F / static_cast<float>(batch);
   const auto factor = [&](std::size_t i) { return weights.empty() ? share : weights[i] * share; };
   pass now{parameters, gradient, true, &random, state_->profile};
-  if (observer == nullptr)
-    return state_->run_backward(p, now, targets, loss, wanted, direction, factor);
-  const gradient_watch watch{*observer, state_->net->trained_offsets()};
-  now.watch = &watch;
+  std::optional<gradient_watch> watch;
+  if (observer != nullptr)
+    now.watch = &watch.emplace(*observer, state_->net->trained_offsets());
+  std::optional<parameter_watch> arriving;
+  if (gate != nullptr)
+    now.arriving = &arriving.emplace(*gate, state_->net->trained_ends());
   return state_->run_backward(p, now, targets, loss, wanted, direction, factor);
 }
 

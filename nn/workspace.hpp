@@ -39,11 +39,13 @@ public:
   /// block: statistics carry this batch's observed values, gaps are zero). `random` drives dropout.
   /// Returns the outputs' signals; spans are valid until the next pass. For gradient_norm, projection and
   /// last_projection see measure_gradients; they are those of the samples' unweighted losses (0 where a
-  /// weight is 0). `observer`, if any, is told on the way how much of the gradient is final.
+  /// weight is 0). `observer`, if any, is told on the way how much of the gradient is final. `gate`, if any,
+  /// is asked for the parameters of each layer before its forward, and for all of them before backward; what
+  /// it throws ends the pass.
   sample_signals train(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,
                        std::span<const float> weights, const loss_function& loss, signal_set wanted,
                        rng& random, std::span<float> gradient, std::span<const float> direction = {},
-                       gradient_observer* observer = nullptr);
+                       gradient_observer* observer = nullptr, parameter_gate* gate = nullptr);
 
   /// Forward only, inference mode, and the signals of each sample.
   sample_signals measure(std::span<const float> parameters, std::int64_t batch, const batch_targets& targets,

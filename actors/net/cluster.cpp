@@ -231,6 +231,14 @@ void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::st
     say_done();
 }
 
+void cluster::parameters_advanced() {
+  boost::asio::post(io_, [self = shared_from_this()] {
+    // Layer by layer: the first ones reach everybody before anybody gets the last ones.
+    for (const auto& n : self->nodes_)
+      n->send_arrived_parameters();
+  });
+}
+
 void cluster::ban(const std::string& worker, const std::string& reason) {
   boost::asio::post(io_, [self = shared_from_this(), name = worker.substr(0, worker.find('/')), reason] {
     for (const auto& n : std::vector(self->nodes_))

@@ -30,6 +30,8 @@ public:
   /// From now on nodes are let in.
   void open(caf::actor_system& system, const shared_context& context, const coordinator_actor& coordinator,
             const sampler_actor& sampler, const monitor_actor& monitor);
+  /// More is final of parameters that orders were sent with: it goes to their nodes.
+  void parameters_advanced();
   /// The node of that worker ("node/worker-0") is thrown out and not let in again.
   void ban(const std::string& worker, const std::string& reason);
   /// Tells everybody that the run is over; `final`: it will not be resumed. `done` is called when all have

@@ -33,8 +33,8 @@ struct coordinator_session::control_handler final : link_handler {
 
 struct coordinator_session::tensor_handler final : link_handler {
   explicit tensor_handler(std::shared_ptr<coordinator_session> s) : session(std::move(s)) {}
-  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t>) override {
-    return session->place(header);
+  result<std::span<float>> place(const frame_header& header, std::span<const std::uint8_t> head) override {
+    return session->place(header, head);
   }
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     return session->tensor_frame(header, head);
@@ -95,6 +95,8 @@ void coordinator_session::shut(const session_end& end) {
     control_->close(end.reason);
   if (tensor_)
     tensor_->close(end.reason);
+  if (parameters_)
+    parameters_->fail(end.reason);
   slots_.clear();
   if (const auto ended = std::exchange(events_.ended, nullptr))
     ended(end);
@@ -134,7 +136,9 @@ double coordinator_session::clock_offset() const {
 void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
   boost::asio::post(context_, [self = shared_from_this(), setup = std::move(setup)] {
     self->setup_ = setup;
-    self->pool_ = std::make_unique<blob_pool>(setup->net->parameters().size());
+    const std::size_t floats = setup->net->parameters().size();
+    self->parameters_ = std::make_unique<incoming_parameters>(floats);
+    self->directions_ = std::make_unique<blob_pool>(floats);
   });
 }
 
@@ -191,6 +195,8 @@ result<void> coordinator_session::control_frame(const frame_header& header,
     farewell_ = final->first == 1
                     ? session_end{session_end::kind::finished, "the run is over", false}
                     : session_end{session_end::kind::suspended, "the run was interrupted", true};
+    if (parameters_)
+      parameters_->fail(farewell_->reason); // whoever waits for more of them would keep the node from ending
     if (const auto ended = std::exchange(events_.ended, nullptr))
       ended(*farewell_);
     return {};
@@ -210,15 +216,12 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     return {};
   case frame_kind::refusal:
     return take_refusal(head);
-  case frame_kind::parameters: {
-    const auto version = read_pair(head);
-    if (!version.ok())
-      return version.error();
-    latest_ = {version->first, std::move(incoming_).freeze()};
-    return {};
-  }
+  case frame_kind::parameters:
+    if (!parameters_)
+      return run_error("it sent parameters before anybody asked");
+    return parameters_->arrived(head, header.bulk_floats);
   case frame_kind::direction:
-    direction_ = std::move(incoming_).freeze();
+    direction_ = std::move(incoming_direction_).freeze();
     return {};
   case frame_kind::train_order:
     return take_train_order(head);
@@ -274,12 +277,19 @@ void coordinator_session::dismiss(slot_number number) {
   });
 }
 
-result<std::span<float>> coordinator_session::place(const frame_header& header) {
-  const bool expected = header.kind == frame_kind::parameters || header.kind == frame_kind::direction;
-  if (!expected || !pool_ || header.bulk_floats != setup_->net->parameters().size())
+result<std::span<float>> coordinator_session::place(const frame_header& header,
+                                                    std::span<const std::uint8_t> head) {
+  if (parameters_ && header.kind == frame_kind::parameters)
+    return parameters_->place(head, header.bulk_floats);
+  if (!directions_ || header.kind != frame_kind::direction || header.bulk_floats != directions_->block_size())
     return run_error(fmt::format("it sent {} floats that nobody expected", header.bulk_floats));
-  incoming_ = pool_->acquire();
-  return incoming_.values();
+  incoming_direction_ = directions_->acquire();
+  return incoming_direction_.values();
+}
+
+bool coordinator_session::has_parameters_of(std::uint64_t version, bool directed) const {
+  const auto& latest = parameters_->latest();
+  return version == latest.version && !latest.parameters.empty() && !(directed && direction_.empty());
 }
 
 result<void> coordinator_session::take_train_order(std::span<const std::uint8_t> head) {
@@ -291,12 +301,12 @@ result<void> coordinator_session::take_train_order(std::span<const std::uint8_t>
   const auto at = slots_.find(m->slot);
   if (at == slots_.end() || !at->second.worker)
     return {}; // it gave up while the order was on its way; the coordinator is told
-  if (m->version != latest_.version || latest_.parameters.empty() || (m->directed && direction_.empty()))
+  if (!has_parameters_of(m->version, m->directed))
     return run_error("it sent an order without its parameters");
   if (m->directed)
     m->batch.direction = direction_;
-  caf::anon_send(at->second.worker,
-                 train_order{m->lease, latest_, std::make_shared<const drawn_batch>(std::move(m->batch))});
+  caf::anon_send(at->second.worker, train_order{m->lease, parameters_->latest(),
+                                                std::make_shared<const drawn_batch>(std::move(m->batch))});
   return {};
 }
 
@@ -309,10 +319,10 @@ result<void> coordinator_session::take_score_order(std::span<const std::uint8_t>
   const auto at = slots_.find(m->slot);
   if (at == slots_.end() || !at->second.estimator)
     return {};
-  if (m->version != latest_.version || latest_.parameters.empty() || (m->directed && direction_.empty()))
+  if (!has_parameters_of(m->version, m->directed))
     return run_error("it sent an order without its parameters");
   caf::anon_send(at->second.estimator,
-                 score_order{std::move(m->ids), latest_, m->directed ? direction_ : blob()});
+                 score_order{std::move(m->ids), parameters_->latest(), m->directed ? direction_ : blob()});
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/net/handshake.hpp"
+#include "actors/net/incoming_parameters.hpp"
 #include "actors/net/link.hpp"
 #include "actors/net/net_address.hpp"
 #include "actors/net/wire_messages.hpp"
@@ -78,7 +79,9 @@ private:
   void connect(peer_role role);
   [[nodiscard]] result<void> control_frame(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> tensor_frame(const frame_header& header, std::span<const std::uint8_t> head);
-  [[nodiscard]] result<std::span<float>> place(const frame_header& header);
+  [[nodiscard]] result<std::span<float>> place(const frame_header& header,
+                                               std::span<const std::uint8_t> head);
+  [[nodiscard]] bool has_parameters_of(std::uint64_t version, bool directed) const;
   [[nodiscard]] result<void> take_refusal(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_train_order(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_score_order(std::span<const std::uint8_t> head);
@@ -98,9 +101,9 @@ private:
 
   std::shared_ptr<const run_setup> setup_;
   std::map<slot_number, slot> slots_;
-  std::unique_ptr<blob_pool> pool_;
-  mutable_blob incoming_;
-  snapshot latest_;
+  std::unique_ptr<incoming_parameters> parameters_;
+  std::unique_ptr<blob_pool> directions_;
+  mutable_blob incoming_direction_;
   blob direction_;
 };
 

@@ -33,7 +33,7 @@ enum class frame_kind : std::uint16_t {
   joined = 41,     ///< its number
   failure = 42,    ///< it gives up, with the reason
   dismissed = 43,  ///< it is not wanted any more
-  parameters = 44, ///< the snapshot that following orders start from
+  parameters = 44, ///< a part, the next from the front, of the snapshot that following orders start from
   direction = 45,  ///< what following projections are measured on
   train_order = 46,
   train_result = 47,

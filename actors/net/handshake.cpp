@@ -59,6 +59,18 @@ result<hello_message> read_hello(std::span<const std::uint8_t> head) {
   return m;
 }
 
+std::optional<refusal_message> refuse_protocol(std::span<const std::uint8_t> hello_head) {
+  wire_reader in(hello_head);
+  const auto protocol = in.number<std::uint32_t>();
+  if (!in.good() || protocol == wire_protocol)
+    return std::nullopt;
+  return refusal_message{
+      fmt::format("it speaks version {} of the protocol, the coordinator version {}: use the "
+                  "same triage on all machines",
+                  protocol, wire_protocol),
+      false};
+}
+
 frame to_frame(const welcome_message& m) {
   wire_writer out;
   out.text(m.name).text(m.token).text(m.description).text(m.fingerprint).text(m.layout);

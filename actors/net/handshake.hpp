@@ -3,12 +3,13 @@
 #include "actors/net/frame.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace triage {
 
 /// Raised with every change of the wire format.
-constexpr std::uint32_t wire_protocol = 2;
+constexpr std::uint32_t wire_protocol = 3;
 
 /// Why somebody connects.
 enum class peer_role : std::uint8_t {
@@ -49,6 +50,9 @@ struct refusal_message {
 [[nodiscard]] frame to_frame(const welcome_message& m);
 [[nodiscard]] frame to_frame(const refusal_message& m);
 [[nodiscard]] result<hello_message> read_hello(std::span<const std::uint8_t> head);
+/// What to tell somebody whose hello is of another version of the protocol; nothing for whoever speaks ours.
+/// Refusals are the same in all versions.
+[[nodiscard]] std::optional<refusal_message> refuse_protocol(std::span<const std::uint8_t> hello_head);
 [[nodiscard]] result<welcome_message> read_welcome(std::span<const std::uint8_t> head);
 [[nodiscard]] result<refusal_message> read_refusal(std::span<const std::uint8_t> head);
 

@@ -10,6 +10,7 @@ using boost::asio::ip::tcp;
 
 namespace {
 constexpr std::size_t most_complaints = 256;
+constexpr double farewell_seconds = 1.0;
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 } // namespace
 
@@ -39,13 +40,21 @@ struct listener::greeting : link_handler, std::enable_shared_from_this<greeting>
     return run_error("it sent floats before it introduced itself");
   }
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
+    if (refused)
+      return {}; // it closes as soon as the refusal has left
     if (header.kind != frame_kind::hello)
       return run_error("it did not begin with an introduction");
+    const auto l = connection.lock();
     auto hello = read_hello(head);
+    if (const auto refusal = refuse_protocol(head)) {
+      refused = true;
+      l->send(to_frame(*refusal));
+      l->close_when_sent(hello.error().message, farewell_seconds);
+      return {};
+    }
     if (!hello.ok())
       return hello.error();
     timer.cancel();
-    const auto l = connection.lock();
     if (owner->connections_ >= owner->options_.most_connections)
       return run_error("there are too many connections");
     ++owner->connections_;
@@ -62,6 +71,7 @@ struct listener::greeting : link_handler, std::enable_shared_from_this<greeting>
   std::string address;
   std::unique_ptr<byte_stream> raw; ///< until the handshake is over
   std::weak_ptr<link> connection;
+  bool refused = false; ///< it was told that it speaks another protocol
 };
 
 listener::listener(boost::asio::io_context& context, listener_options options)

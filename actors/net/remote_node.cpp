@@ -94,17 +94,30 @@ remote_node::figures remote_node::describe() const {
 
 // -- sending ------------------------------------------------------------------------------------------------
 
-/// Orders refer to the last snapshot that went before them.
-void remote_node::send_snapshot(const snapshot& at) {
+/// Orders refer to the last snapshot that was announced before them. Its parts follow: an order that went
+/// behind them would wait until all of them have arrived.
+void remote_node::announce(const snapshot& at) {
   if (sent_version_ == at.version)
     return;
-  if (run_->framed_version != at.version || !run_->parameters_frame) {
-    run_->parameters_frame.emplace(frame_kind::parameters, pair_head(at.version, 0), at.parameters,
-                                   run_->format);
-    run_->framed_version = at.version;
-  }
-  tensor_->send(*run_->parameters_frame);
+  if (!run_->newest || run_->newest->version() != at.version)
+    run_->newest = std::make_shared<outgoing_parameters>(at, run_->format);
+  outgoing_ = run_->newest;
   sent_version_ = at.version;
+  sent_parts_ = 0;
+  tensor_->send(outgoing_->announcement());
+}
+
+void remote_node::send_arrived_parameters() {
+  if (!outgoing_ || over_)
+    return;
+  const auto& parts = outgoing_->parts();
+  for (; sent_parts_ < parts.size(); ++sent_parts_)
+    tensor_->send(parts[sent_parts_]);
+  if (!outgoing_->complete())
+    return;
+  if (!outgoing_->is_copy() && run_->newest == outgoing_)
+    run_->newest = nullptr;
+  outgoing_ = nullptr;
 }
 
 void remote_node::send_direction(const blob& direction) {
@@ -123,9 +136,10 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     at->second.lease = order.lease;
     at->second.version = order.base.version;
     at->second.final_from = self->trained_size_;
-    self->send_snapshot(order.base);
+    self->announce(order.base);
     self->send_direction(order.batch->direction);
     self->tensor_->send(to_frame(number, order));
+    self->send_arrived_parameters();
   });
 }
 
@@ -139,9 +153,10 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
       order.at.version = *self->sent_version_;
     at->second.order_size = order.ids.size();
     at->second.version = order.at.version;
-    self->send_snapshot(order.at);
+    self->announce(order.at);
     self->send_direction(order.direction);
     self->tensor_->send(to_frame(number, order));
+    self->send_arrived_parameters();
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/net/link.hpp"
+#include "actors/net/outgoing_parameters.hpp"
 #include "actors/net/wire_messages.hpp"
 #include "actors/run_context.hpp"
 
@@ -27,9 +28,8 @@ struct cluster_run {
   sampler_actor sampler;
   monitor_actor monitor;
   float_format format = float_format::float32; ///< of blocks on the wire
-  /// The frame of the newest parameters: made once, sent to every node.
-  std::uint64_t framed_version = ~std::uint64_t{0};
-  std::optional<frame> parameters_frame = std::nullopt;
+  /// The newest parameters that were sent: framed once for all nodes.
+  std::shared_ptr<outgoing_parameters> newest = nullptr;
 };
 
 /// A node as the coordinator's process sees it: two links, and an actor for each of the node's workers and
@@ -51,6 +51,8 @@ public:
 
   void send_train_order(slot_number number, const train_order& order);
   void send_score_order(slot_number number, const score_order& order);
+  /// What became final of the parameters that an order was sent with. On the network's thread.
+  void send_arrived_parameters();
   void send_joined(slot_number number, std::uint64_t member);
   /// Its actor here has ended: the one over there shall too.
   void send_dismissed(slot_number number);
@@ -83,7 +85,7 @@ private:
     [[nodiscard]] bool expects(std::uint64_t of_lease) const { return order_size > 0 && lease == of_lease; }
   };
 
-  void send_snapshot(const snapshot& at);
+  void announce(const snapshot& at);
   void send_direction(const blob& direction);
   [[nodiscard]] result<std::span<float>> place(const frame_header& header,
                                                std::span<const std::uint8_t> head);
@@ -113,7 +115,8 @@ private:
   blob_pool pool_;
   mutable_blob incoming_; ///< what belongs to no slot's gradient
   std::optional<std::uint64_t> sent_version_;
-  blob sent_parameters_;
+  std::shared_ptr<outgoing_parameters> outgoing_; ///< null: all of that version was sent
+  std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
   blob sent_direction_;
 };
 

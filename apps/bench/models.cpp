@@ -60,14 +60,10 @@ const bench_model& find_bench_model(const std::string& name) {
 }
 
 std::string emulated_model(double milliseconds, int layers, int parameters) {
-  // Layers lie within each other: the forward pass of all begins at once, and each waits, on the way back,
-  // until so much time has passed since then.
   std::string text = "model=[";
-  for (int i = 0; i < layers; ++i) {
-    const double way_back = static_cast<double>(layers - i) / layers;
+  for (int i = 0; i < layers; ++i)
     text += fmt::format(R"({{"type":"synthetic_wait","milliseconds":{:.4f},"parameters":{}}},)",
-                        milliseconds * (1.0 + 2.0 * way_back) / 3.0, parameters / layers);
-  }
+                        milliseconds / layers, parameters / layers);
   return text + R"({"type":"dense","units":10}])";
 }
 

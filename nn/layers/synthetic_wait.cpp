@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <sys/prctl.h>
 #include <thread>
 
 namespace triage {
@@ -11,37 +12,57 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Forward notes the time, backward sleeps for what is left: put first in a model, so that its forward is the
-/// first and its backward the last thing of a pass, it makes every training pass take that long, real work
-/// included.
+constexpr double forward_share = 1.0 / 3.0;
+
+/// Without the 50 microseconds by which Linux may delay a thread's timers: computing would not take them.
+void sleep_exactly_until(steady_clock::time_point when) {
+  const auto slack = prctl(PR_GET_TIMERSLACK);
+  (void)prctl(PR_SET_TIMERSLACK, 1UL);
+  std::this_thread::sleep_until(when);
+  (void)prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(std::max(slack, 1)));
+}
+
+/// Pretends to compute: a third of its time forward, the rest backward. Pretended work follows that of the
+/// stage before, and begins when forward is called, so a stage that had to wait for its parameters makes the
+/// pass longer; real work in between is part of it. Only backward sleeps, until the moment at which all work
+/// so far would have been done: waking late once does not make the next stage late.
 class synthetic_wait_stage : public stage {
 public:
   synthetic_wait_stage(const stage_request& r, double milliseconds, std::size_t offset,
                        std::size_t parameters)
       : stage(r.incoming, r.incoming), input_gradient_(r.input_gradient), training_(r.training),
         offset_(offset), parameters_(parameters),
-        length_(std::chrono::duration_cast<steady_clock::duration>(
-            std::chrono::duration<double, std::milli>(milliseconds))) {}
+        forward_(std::chrono::duration_cast<steady_clock::duration>(
+            std::chrono::duration<double, std::milli>(milliseconds * forward_share))),
+        backward_(std::chrono::duration_cast<steady_clock::duration>(
+                      std::chrono::duration<double, std::milli>(milliseconds)) -
+                  forward_) {}
 
   [[nodiscard]] bool is_view() const override { return !training_; }
-  void forward(const pass&) override {
-    end_ = steady_clock::now() + length_;
+  void forward(const pass& p) override {
+    auto& work = work_of(p);
+    work.busy_until = std::max(work.busy_until, steady_clock::now()) + forward_;
     std::copy_n(buffers().input, input_layout().floats(), buffers().output);
   }
   void backward(const pass& p) override {
     std::fill_n(p.gradient.begin() + static_cast<std::ptrdiff_t>(offset_), parameters_, 0.0F);
     if (input_gradient_)
       std::copy_n(buffers().output_gradient, input_layout().floats(), buffers().input_gradient);
-    std::this_thread::sleep_until(end_);
+    auto& work = work_of(p);
+    work.busy_until += backward_;
+    sleep_exactly_until(work.busy_until);
   }
 
 private:
+  emulated_work& work_of(const pass& p) { return p.emulated != nullptr ? *p.emulated : own_; }
+
   bool input_gradient_;
   bool training_;
   std::size_t offset_;
   std::size_t parameters_;
-  steady_clock::duration length_;
-  steady_clock::time_point end_;
+  steady_clock::duration forward_;
+  steady_clock::duration backward_;
+  emulated_work own_{};
 };
 
 /// Emulated compute, for measuring how a run scales to more members than the machine has cores. Passes its
@@ -50,7 +71,12 @@ class synthetic_wait : public layer {
 public:
   [[nodiscard]] std::string_view type() const override { return "synthetic_wait"; }
   void visit(option_visitor& v) override {
-    v.field({.name = "milliseconds", .doc = "shortest time of a training pass", .min = 0.0, .max = 1e6},
+    v.field({.name = "milliseconds",
+             .doc =
+                 "time that the layer takes of a training pass, a third of it forward; several follow each "
+                 "other, and real work in between is part of it",
+             .min = 0.0,
+             .max = 1e6},
             milliseconds_);
     v.field({.name = "parameters",
              .doc = "trained values that nothing reads and whose gradient is zero: they only travel",

@@ -51,9 +51,11 @@ public:
   std::optional<run_summary> summary;
 };
 
-struct scene {
+/// A controller and its world.
+template <class World>
+struct basic_scene {
   /// `open`: nodes may join.
-  explicit scene(const std::vector<std::string>& options, bool open = false)
+  explicit basic_scene(const std::vector<std::string>& options, bool open = false)
       : setup(small_run(options)), controller(setup, time, world), gradient(setup->net->parameters().size()) {
     std::fill(gradient.values().begin(), gradient.values().end(), 0.001F);
     shared = std::move(gradient).freeze();
@@ -104,7 +106,7 @@ struct scene {
   }
 
   manual_clock time;
-  fake_world world;
+  World world;
   std::shared_ptr<const run_setup> setup;
   run_controller controller;
   mutable_blob gradient;
@@ -114,5 +116,7 @@ struct scene {
   int answered_checkpoints = 0;
   int answered_evaluations = 0;
 };
+
+using scene = basic_scene<fake_world>;
 
 } // namespace triage::test

@@ -57,7 +57,8 @@ TEST_CASE("every exchange policy trains with several workers, and accounts for e
 TEST_CASE("estimators score while workers train, and training learns as well") {
   const auto outcome = run(small_run(
       {R"(sampling={"type":"pps_epoch","estimator":{"type":"oldest_first","refresh_after_epochs":0.2}})",
-       "duration.epochs=20", "runtime.estimators=2"}));
+       "duration.epochs=80", // long enough for estimators that get little of a loaded machine
+       "runtime.estimators=2"}));
   CHECK(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.samples_scored > 512);
   CHECK(outcome.summary.scoring_share > 0.0);

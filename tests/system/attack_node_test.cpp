@@ -2,6 +2,8 @@
 
 #include "core/checkpoint.hpp"
 #include "core/finite.hpp"
+#include "core/json.hpp"
+#include "nn/network.hpp"
 
 #include <limits>
 
@@ -16,6 +18,22 @@ namespace {
 constexpr std::size_t points = 60'000;
 constexpr float nan_float = std::numeric_limits<float>::quiet_NaN();
 
+/// How many parameters the run of a welcome's description has: images as in Fashion-MNIST, or blobs.
+std::size_t parameters_in(const std::string& description) {
+  const auto run = parse_json(description, "welcome");
+  REQUIRE(run.ok());
+  const auto* features = run->find("data")->find("features");
+  const sample_shape input = features != nullptr
+                                 ? sample_shape{static_cast<std::int64_t>(features->as_number())}
+                                 : sample_shape{1, 28, 28};
+  const auto& model = *run->find("model");
+  const auto outputs = static_cast<std::int64_t>(model.as_array().back().find("units")->as_number());
+  const auto net = network::build(model, {"welcome", "/model"}, input, outputs, {},
+                                  static_cast<std::int64_t>(run->find("batch_size")->as_number()));
+  REQUIRE(net.ok());
+  return (*net)->parameters().size();
+}
+
 /// Joins as a node does, and then does as the test says.
 class fake_node {
 public:
@@ -24,20 +42,20 @@ public:
     const auto welcome = control.told->wait_for(frame_kind::welcome);
     if (!welcome)
       return;
+    const auto said = read_welcome(welcome->head);
+    gradient_size = parameters_in(said->description);
     tensor.emplace(net, port);
-    tensor->send(hello_frame(peer_role::tensor, instance, read_welcome(welcome->head)->token));
+    tensor->send(hello_frame(peer_role::tensor, instance, said->token));
     accepted = tensor->told->wait_for(frame_kind::accepted).has_value();
   }
   void join(slot_number slot, slot_role role) const {
     tensor->send(to_frame(join_frame{slot, role, "fake-" + std::to_string(slot)}));
   }
-  /// The `number`th order that comes, and how large a gradient is.
+  /// The `number`th order that comes.
   std::optional<received_train_order> order(std::size_t number = 1) {
-    const auto parameters = tensor->told->wait_for(frame_kind::parameters);
     const auto f = tensor->told->wait_for(frame_kind::train_order, number);
-    if (!f || !parameters)
+    if (!f)
       return std::nullopt;
-    gradient_size = parameters->announced_floats;
     auto read = read_train_order(f->head, points);
     REQUIRE(read.ok());
     return read.take();
@@ -46,7 +64,6 @@ public:
     const auto f = tensor->told->wait_for(frame_kind::score_order, number);
     if (!f)
       return std::nullopt;
-    gradient_size = tensor->told->wait_for(frame_kind::parameters)->announced_floats;
     auto read = read_score_order(f->head, points);
     REQUIRE(read.ok());
     return read.take();
@@ -66,7 +83,7 @@ public:
   scripted_peer control;
   std::optional<scripted_peer> tensor;
   bool accepted = false;
-  std::size_t gradient_size = 0;
+  std::size_t gradient_size = 0; ///< of the run, in floats
 };
 
 struct misdeed {

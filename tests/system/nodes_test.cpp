@@ -83,6 +83,28 @@ TEST_CASE("nodes: two processes train what two workers of one process train") {
   CHECK(largest_difference(parameters(f.folder.path("local")), parameters(f.folder.path("nodes"))) <= 1e-5);
 }
 
+TEST_CASE("nodes: parameters and gradients that travel in parts end with the same bits as in one process") {
+  const cluster_folder f;
+  const std::string model = R"(model=[{"type":"dense","units":512,"activation":"relu"},{"type":"batch_norm"},
+                                      {"type":"dense","units":256,"activation":"relu"},{"type":"dense","units":5}])";
+  for (const std::string more : {"gradient_clipping=null", "gradient_clipping=0.5"}) {
+    CAPTURE(more);
+    const auto local = run_triage({"train", f.file, "--run-dir", f.folder.path("local" + more), "--set",
+                                   "runtime.workers=2", "--set", model, "--set", more},
+                                  f.folder.path("local.txt"));
+    REQUIRE_MESSAGE(local.exit_code == 0, local.output);
+    const auto run = "nodes" + more;
+    const auto leading = f.coordinator({"--min-workers", "2", "--set", model, "--set", more}, run);
+    const auto address = f.address(run);
+    REQUIRE_MESSAGE(!address.empty(), f.said(run));
+    const auto a = f.start({"node", "--join", address, "--threads", "1"}, "a.txt");
+    const auto b = f.start({"node", "--join", address, "--threads", "1"}, "b.txt");
+    REQUIRE(leading->wait() == 0);
+    CHECK(largest_difference(parameters(f.folder.path("local" + more)), parameters(f.folder.path(run))) ==
+          0.0);
+  }
+}
+
 TEST_CASE("nodes: short floats on the wire train about the same") {
   const cluster_folder f;
   const auto run = [&](const std::string& format) {

@@ -57,6 +57,15 @@ TEST_CASE("handshake: another protocol is named, with both versions") {
   CHECK(refused.error().message.find("version 99 of the protocol") != std::string::npos);
   CHECK(refused.error().message.find(fmt::format("this program version {}", wire_protocol)) !=
         std::string::npos);
+  const auto told = refuse_protocol(head);
+  REQUIRE(told);
+  CHECK_FALSE(told->again);
+  CHECK(told->reason ==
+        fmt::format("it speaks version 99 of the protocol, the coordinator version {}: use the same "
+                    "triage on all machines",
+                    wire_protocol));
+  CHECK_FALSE(refuse_protocol(head_of(to_frame(a_hello()))));
+  CHECK_FALSE(refuse_protocol({}));
 }
 
 TEST_CASE("handshake: introductions that make no sense are refused") {

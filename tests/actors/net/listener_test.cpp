@@ -165,6 +165,28 @@ TEST_CASE("listener: what is no introduction closes at once, with the reason") {
   }
 }
 
+TEST_CASE(
+    "listener: who speaks another version of the protocol is told so, once, before the connection closes") {
+  open_port p;
+  const auto told = std::make_shared<recorder>();
+  const auto l = p.net.make(p.connect(), told);
+  const auto hello = hello_bytes();
+  bytes head(hello.begin() + frame_header::size, hello.end());
+  head[0] = 2;
+  l->send(frame(frame_kind::hello, head));
+  l->send(frame(frame_kind::hello, head));
+  const auto answer = told->wait_for(frame_kind::refusal);
+  REQUIRE(answer);
+  const auto refusal = read_refusal(answer->head);
+  REQUIRE(refusal.ok());
+  CHECK(refusal->reason.starts_with("it speaks version 2 of the protocol, the coordinator version"));
+  CHECK_FALSE(refusal->again);
+  CHECK(told->wait_until_closed() == "it closed the connection");
+  CHECK(told->frames().size() == 1);
+  CHECK(p.said().size() == 1);
+  CHECK(p.greeted == 0);
+}
+
 TEST_CASE("listener: of too many that introduce themselves the oldest goes, so that nobody is kept out") {
   listener_options options;
   options.most_handshakes = 4;

@@ -17,7 +17,7 @@ TEST_CASE("remote node: a worker that joins is announced under its node's name, 
   CHECK(*read_pair(joined->head) == std::pair<std::uint64_t, std::uint64_t>{3, 41});
 }
 
-TEST_CASE("remote node: parameters travel once for all orders of their version, each before its orders") {
+TEST_CASE("remote node: parameters travel once for all orders of their version, announced before the first") {
   remote_stage s;
   const auto first = s.join_worker(0);
   const auto second = s.join_worker(1);
@@ -26,17 +26,24 @@ TEST_CASE("remote node: parameters travel once for all orders of their version, 
   s.order(second, 11, 5);
   REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order, 2));
   s.order(second, 12, 6);
-  REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order, 3));
+  REQUIRE(s.heard_tensor->wait_for(frame_kind::parameters, 4));
   std::vector<frame_kind> kinds;
   for (const auto& f : s.heard_tensor->frames())
     kinds.push_back(f.kind);
   CHECK(kinds == std::vector<frame_kind>{frame_kind::parameters, frame_kind::train_order,
-                                         frame_kind::train_order, frame_kind::parameters,
-                                         frame_kind::train_order});
+                                         frame_kind::parameters, frame_kind::train_order,
+                                         frame_kind::parameters, frame_kind::train_order,
+                                         frame_kind::parameters});
   const auto frames = s.heard_tensor->frames();
-  CHECK(read_pair(frames[0].head)->first == 5);
-  CHECK(frames[0].floats == std::vector<float>(s.setup->net->parameters().size(), 5.0F));
-  const auto order = read_train_order(frames[4].head, 512);
+  for (const std::size_t announced : {0, 4}) {
+    const std::uint64_t version = announced == 0 ? 5 : 6;
+    CHECK(read_pair(frames[announced].head)->first == version);
+    CHECK(frames[announced].announced_floats == 0);
+    CHECK(*read_pair(frames[announced + 2].head) == std::pair<std::uint64_t, std::uint64_t>{version, 0});
+    CHECK(frames[announced + 2].floats ==
+          std::vector<float>(s.setup->net->parameters().size(), static_cast<float>(version)));
+  }
+  const auto order = read_train_order(frames[5].head, 512);
   REQUIRE(order.ok());
   CHECK(order->slot == 1);
   CHECK(order->lease == 12);

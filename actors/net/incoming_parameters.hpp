@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/run_records.hpp"
+#include "core/result.hpp"
+
+#include <span>
+#include <string>
+
+namespace triage {
+
+/// Parameters as a node receives them: in parts, from the front of the block to its end. Orders may start
+/// from them as soon as the first part is announced; who needs more than is there waits for it. Lives on the
+/// network's thread.
+class incoming_parameters {
+public:
+  explicit incoming_parameters(std::size_t floats) : pool_(floats) {}
+
+  /// Where the floats of a part go. An error when it is not the next one.
+  [[nodiscard]] result<std::span<float>> place(std::span<const std::uint8_t> head, std::size_t floats);
+  /// The part, which was placed, is there; without floats it only announces a version.
+  [[nodiscard]] result<void> arrived(std::span<const std::uint8_t> head, std::size_t floats);
+  /// What has been announced last; its parameters are empty before anything was.
+  [[nodiscard]] const snapshot& latest() const { return latest_; }
+  /// The rest will not come.
+  void fail(const std::string& reason);
+
+private:
+  void begin(std::uint64_t version);
+
+  blob_pool pool_;
+  mutable_blob block_; ///< of `latest_`, while parts are missing
+  snapshot latest_;
+};
+
+} // namespace triage

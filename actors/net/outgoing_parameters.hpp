@@ -1,0 +1,33 @@
+#pragma once
+
+#include "actors/net/frame.hpp"
+#include "actors/run_records.hpp"
+
+#include <vector>
+
+namespace triage {
+
+/// A snapshot as the frames that nodes get: its parts from front to back, each made once for all nodes, as
+/// soon as it is final. Lives on the network's thread.
+class outgoing_parameters {
+public:
+  outgoing_parameters(snapshot at, float_format format);
+
+  [[nodiscard]] std::uint64_t version() const { return at_.version; }
+  /// Says that the snapshot is on its way, so that orders may name it.
+  [[nodiscard]] frame announcement() const;
+  /// The parts that are final by now, from the first on; valid until the next call.
+  [[nodiscard]] const std::vector<frame>& parts();
+  /// `parts` has given all of them.
+  [[nodiscard]] bool complete() const { return at_.parameters.empty(); }
+  /// Its frames hold no parameters, which the next merge then may change in place.
+  [[nodiscard]] bool is_copy() const { return format_ != float_format::float32; }
+
+private:
+  snapshot at_; ///< without parameters when all are in frames
+  float_format format_;
+  std::vector<frame> parts_;
+  std::size_t framed_ = 0; ///< floats
+};
+
+} // namespace triage
