@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <vector>
@@ -29,19 +30,19 @@ struct large_allocator {
 
   [[nodiscard]] T* allocate(std::size_t n) {
     const std::size_t bytes = n * sizeof(T);
-    if (bytes < large_array)
-      return static_cast<T*>(::operator new(bytes));
-    void* const memory = ::operator new (bytes, std::align_val_t{large_page});
-    ask_for_large_pages(memory, bytes);
+    void* const memory = ::operator new(bytes, alignment(bytes));
+    if (bytes >= large_array)
+      ask_for_large_pages(memory, bytes);
     return static_cast<T*>(memory);
   }
-  void deallocate(T* p, std::size_t n) {
-    if (n * sizeof(T) < large_array)
-      ::operator delete(p);
-    else
-      ::operator delete (p, std::align_val_t{large_page});
-  }
+  void deallocate(T* p, std::size_t n) { ::operator delete(p, alignment(n * sizeof(T))); }
   bool operator==(const large_allocator&) const = default;
+
+private:
+  [[nodiscard]] static std::align_val_t alignment(std::size_t bytes) {
+    constexpr std::size_t small = std::max<std::size_t>(alignof(T), __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return std::align_val_t{bytes >= large_array ? large_page : small};
+  }
 };
 
 template <class T>

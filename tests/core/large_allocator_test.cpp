@@ -1,6 +1,7 @@
 #include "core/large_allocator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <sys/mman.h>
@@ -50,4 +51,15 @@ TEST_CASE("large arrays begin on a large page, and vectors of any size work") {
   values.resize(10);
   values.shrink_to_fit();
   CHECK(values.back() == 9);
+}
+
+TEST_CASE("large arrays: small ones have the alignment of what they hold, too") {
+  struct alignas(64) line {
+    std::array<std::uint8_t, 64> bytes;
+  };
+  std::vector<large_vector<line>> all; // one alone may lie well by chance
+  for (std::size_t n = 1; n < 40; ++n) {
+    all.emplace_back(n);
+    CHECK(reinterpret_cast<std::uintptr_t>(all.back().data()) % alignof(line) == 0);
+  }
 }
