@@ -119,8 +119,8 @@ private:
   std::deque<shared_batch> stock_;
   std::size_t batches_requested_ = 0;
   struct postponed_draw {
-    std::size_t batches;
-    double run_fraction;
+    std::size_t batches = 0;
+    double run_fraction = 0.0;
   };
   std::vector<postponed_draw> postponed_draws_; ///< until the merge that is under way has ended
   struct arrival {

@@ -1,5 +1,6 @@
 #include "sampling/computed_order.hpp"
 
+#include "core/mix.hpp"
 #include "core/multiversion.hpp"
 #include "core/rng.hpp"
 
@@ -9,15 +10,6 @@
 namespace triage {
 
 namespace {
-
-/// A well-mixed function of 32 bits (Wellons, "lowbias32").
-TRIAGE_INLINE std::uint32_t mix(std::uint32_t x) {
-  x ^= x >> 16U;
-  x *= 0x7feb352dU;
-  x ^= x >> 15U;
-  x *= 0x846ca68bU;
-  return x ^ (x >> 16U);
-}
 
 /// digit + something below `range` that depends on the other digit, modulo `range`.
 TRIAGE_INLINE std::uint32_t turn(std::uint32_t digit, std::uint32_t other, std::uint32_t key,

@@ -1,3 +1,4 @@
+#include "core/mix.hpp"
 #include "core/multiversion.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/quantised/quantised_stage.hpp"
@@ -10,17 +11,8 @@ namespace triage {
 
 namespace {
 
-/// A well-mixed function of 32 bits (Wellons, "lowbias32"): an independent number per element without a state
-/// to carry, so that the loop vectorises and backward finds the same mask without storing it.
-TRIAGE_INLINE std::uint32_t mix(std::uint32_t x) {
-  x ^= x >> 16U;
-  x *= 0x7feb352dU;
-  x ^= x >> 15U;
-  x *= 0x846ca68bU;
-  return x ^ (x >> 16U);
-}
-
-/// out = factor * x where the element is kept, 0 elsewhere; `seed` decides which.
+/// out = factor * x where the element is kept, 0 elsewhere; `seed` decides which: backward finds the same
+/// mask without storing it.
 TRIAGE_MULTIVERSION void drop(const float* x, float* out, std::size_t n, std::uint64_t seed,
                               std::uint32_t threshold, float factor) {
   const auto low = static_cast<std::uint32_t>(seed);

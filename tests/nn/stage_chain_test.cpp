@@ -75,6 +75,18 @@ std::vector<std::unique_ptr<layer>> witnesses(std::vector<evidence>& seen, const
   return chain;
 }
 
+/// A bound chain of three witnesses, there from 1 to 6, and back to them.
+void check_forward(stage_chain& stages) {
+  stages.forward({{}, {}, true, nullptr});
+  CHECK(std::vector<float>(stages.output(), stages.output() + 6) == std::vector<float>{4, 5, 6, 7, 8, 9});
+}
+
+void check_backward(stage_chain& stages, const std::vector<float>& x, const std::vector<float>& dx) {
+  std::copy_n(x.begin(), 6, stages.output_gradient());
+  stages.backward({{}, {}, true, nullptr});
+  CHECK(dx == std::vector<float>{8, 16, 24, 32, 40, 48});
+}
+
 } // namespace
 
 TEST_CASE("layouts are converted where layers differ, and what leaves a chain is plain again") {
@@ -85,18 +97,14 @@ TEST_CASE("layouts are converted where layers differ, and what leaves a chain is
   const std::vector<float> x{1, 2, 3, 4, 5, 6};
   std::vector<float> dx(6);
   stages.bind(x.data(), dx.data());
-  const pass now{{}, {}, true, nullptr};
-  stages.forward(now);
+  check_forward(stages);
   CHECK(seen[0].input == std::vector<float>{1, 4, 2, 5, 3, 6});
   CHECK(seen[2].input == std::vector<float>{3, 6, 4, 7, 5, 8});
-  CHECK(std::vector<float>(stages.output(), stages.output() + 6) == std::vector<float>{4, 5, 6, 7, 8, 9});
   for (std::size_t i = 0; i < 3; ++i)
     CHECK(std::equal(seen[i].input.begin(), seen[i].input.end(), stages.input_of(i)));
-  std::copy_n(x.begin(), 6, stages.output_gradient());
-  stages.backward(now);
+  check_backward(stages, x, dx);
   CHECK(seen[2].output_gradient == std::vector<float>{1, 4, 2, 5, 3, 6});
   CHECK(seen[0].output_gradient == std::vector<float>{4, 16, 8, 20, 12, 24});
-  CHECK(dx == std::vector<float>{8, 16, 24, 32, 40, 48});
 }
 
 TEST_CASE("input gradients are asked for only behind the first layer that has something to train") {
@@ -137,16 +145,12 @@ TEST_CASE("memory that is lent and moves: the same values, whatever it held") {
   stage_chain stages(chain, {engine, 1, tensor_layout::plain(1, shape), true, true});
   const std::vector<float> x{1, 2, 3, 4, 5, 6};
   std::vector<float> dx(6);
-  const pass now{{}, {}, true, nullptr};
   for (int move = 0; move < 3; ++move) {
     float_buffer memory(stages.memory_floats());
     std::fill_n(memory.data(), memory.size(), 1e30F);
     stages.bind(x.data(), dx.data(), memory.data());
-    stages.forward(now);
-    CHECK(std::vector<float>(stages.output(), stages.output() + 6) == std::vector<float>{4, 5, 6, 7, 8, 9});
-    std::copy_n(x.begin(), 6, stages.output_gradient());
-    stages.backward(now);
-    CHECK(dx == std::vector<float>{8, 16, 24, 32, 40, 48});
+    check_forward(stages);
+    check_backward(stages, x, dx);
   }
 }
 
