@@ -178,8 +178,7 @@ TEST_CASE("storage random: sizes in a manifest are not trusted: no memory is tak
     manifest.replace(at, manifest.find(',', at) - at, size);
     put_manifest(folder, manifest);
     CHECK(in_child([&] {
-      const rlimit limit{std::size_t{2} << 30U, std::size_t{2} << 30U};
-      setrlimit(RLIMIT_DATA, &limit);
+      limit_more_memory(std::size_t{2} << 30U);
       const auto read = read_checkpoint(folder.path("c"));
       return !read.ok() && read.error().kind == error_kind::data;
     }));

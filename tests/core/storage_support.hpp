@@ -5,11 +5,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <iterator>
 #include <optional>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace triage::test {
 
@@ -32,6 +34,18 @@ inline bool in_child(const std::function<bool()>& body) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// From now on, this process gets `bytes` more of memory, and no further. What it has counts towards the
+/// system's limit, which under the address sanitizer are terabytes that nobody touches.
+inline void limit_more_memory(rlim_t bytes) {
+  std::ifstream statm("/proc/self/statm"); // pages: size, resident, shared, text, lib, data and stack
+  rlim_t data = 0;
+  for (int field = 0; field < 6; ++field)
+    statm >> data;
+  const rlim_t whole = data * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + bytes;
+  const rlimit limit{whole, whole};
+  setrlimit(RLIMIT_DATA, &limit);
 }
 
 /// From now on, this process cannot write a file beyond `bytes`: what a full disk looks like.

@@ -21,8 +21,8 @@ inline coordinator_actor::behavior_type coordinator_of(coordinator_actor::pointe
       },
       [w](const failure_notice& m) { w->told.add("failure " + m.name + ": " + m.reason); },
       [w](const train_result& m) {
-        w->result.set(m);
         w->told.add("result " + std::to_string(m.lease));
+        w->result.set(m); // wakes whoever then looks at what was told
       },
       [](const gradient_part&) {},
       [](const drawn_batches&) {},
