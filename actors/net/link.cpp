@@ -21,6 +21,8 @@ constexpr double longest_silence = 30.0;
 constexpr double first_silence_factor = 2.5;
 /// The offset of the clocks is taken from the fastest of so many round trips.
 constexpr int pongs_of_an_estimate = 32;
+/// So many are made at once in the beginning: a run may be over before the next heartbeat.
+constexpr int first_pongs = 8;
 /// More are dropped: a peer that sends heartbeats and reads no answers would fill the memory with them.
 constexpr std::size_t most_waiting_heartbeats = 1024;
 
@@ -271,7 +273,8 @@ result<void> link::answer(std::span<const std::uint8_t> head) {
   const auto sent = in.number<double>();
   const double time = now();
   if (in.complete()) {
-    if (last_ping_ > 0.0)
+    // Those that come together, first ones or after a stall, say nothing about the peer's rhythm.
+    if (last_ping_ > 0.0 && time - last_ping_ > 0.5 * options_.heartbeat_seconds)
       silence_.add(time - last_ping_);
     last_ping_ = time;
     deadline_ = silence_.seconds();
@@ -287,7 +290,13 @@ result<void> link::answer(std::span<const std::uint8_t> head) {
     best_round_trip_ = round_trip;
     clock_offset_ = theirs - (sent + 0.5 * round_trip);
   }
+  if (pongs_ < first_pongs)
+    ping();
   return {};
+}
+
+void link::ping() {
+  enqueue(frame(frame_kind::ping, wire_writer().number(now()).take()));
 }
 
 void link::beat() {
@@ -299,7 +308,7 @@ void link::beat() {
     last_heard_ = last_heard_ + late;
   if (const double silent = time - last_heard_; silent > silence_.seconds())
     return shut(fmt::format("it was silent for {:.1f} s", silent));
-  enqueue(frame(frame_kind::ping, wire_writer().number(time).take()));
+  ping();
   next_beat_ = time + options_.heartbeat_seconds;
   heartbeat_.expires_after(duration_of(options_.heartbeat_seconds));
   heartbeat_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {

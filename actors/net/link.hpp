@@ -87,6 +87,7 @@ private:
   [[nodiscard]] bool finish_bulk();
   void deliver();
   [[nodiscard]] result<void> answer(std::span<const std::uint8_t> head);
+  void ping();
   void beat();
   void shut(const std::string& reason);
 

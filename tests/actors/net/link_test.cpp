@@ -2,6 +2,7 @@
 
 #include "core/wire.hpp"
 
+#include <array>
 #include <thread>
 
 using namespace triage;
@@ -141,6 +142,50 @@ TEST_CASE("link: round trips and the difference of the clocks are measured") {
   CHECK(p.a->figures().round_trip_seconds > 0.0);
   CHECK(p.a->figures().round_trip_seconds < 1.0);
   CHECK(std::abs(p.a->figures().clock_offset_seconds) < 0.5); // one process, one clock
+}
+
+TEST_CASE("link: the clocks are compared several times at once in the beginning, then with every heartbeat") {
+  exposed_link e({.heartbeat_seconds = 20.0});
+  const double begin = seconds_now();
+  constexpr std::size_t head_bytes = sizeof(double);
+  int answered = 0;
+  for (;; ++answered) {
+    std::array<std::uint8_t, frame_header::size + head_bytes> ping{};
+    if (answered == 8) { // none follows: what comes next is the end
+      e.l->close_when_sent("all is sent", 5.0);
+      boost::system::error_code closed;
+      CHECK(boost::asio::read(e.raw, boost::asio::buffer(ping), closed) == 0);
+      break;
+    }
+    boost::asio::read(e.raw, boost::asio::buffer(ping));
+    const std::span<const std::uint8_t> received = ping;
+    const auto header = frame_header::decode(received.first(frame_header::size));
+    REQUIRE(header.ok());
+    REQUIRE(header->kind == frame_kind::ping);
+    wire_reader in(received.subspan(frame_header::size));
+    const auto sent = in.number<double>();
+    const bytes pong = wire_writer().number(sent).number(seconds_now() + 100.0).take();
+    const frame_header answer{.kind = frame_kind::pong,
+                              .head_bytes = static_cast<std::uint32_t>(pong.size())};
+    e.write(answer.encode());
+    e.write(pong);
+  }
+  CHECK(seconds_now() - begin < 15.0); // none of them waited for a heartbeat
+  CHECK(std::abs(e.l->figures().clock_offset_seconds - 100.0) < 0.1);
+}
+
+TEST_CASE("link: pings that come all at once do not shorten the deadline of silence") {
+  exposed_link e({.heartbeat_seconds = 5.0});
+  const double before = e.l->figures().deadline_seconds;
+  const bytes ping = wire_writer().number(1.0).take();
+  const frame_header header{.kind = frame_kind::ping, .head_bytes = static_cast<std::uint32_t>(ping.size())};
+  for (int i = 0; i < 8; ++i) {
+    e.write(header.encode());
+    e.write(ping);
+  }
+  e.write(frame_header{.kind = frame_kind::leaving}.encode());
+  REQUIRE(e.told->wait_for(frame_kind::leaving)); // so the pings have arrived
+  CHECK(e.l->figures().deadline_seconds == before);
 }
 
 TEST_CASE("link: close_when_sent delivers everything first, and does not wait for ever") {
