@@ -28,7 +28,8 @@ void run_config::visit(option_visitor& v) {
     d.field(
         {.name = "epochs",
          .doc =
-             "training-set sizes of samples paid for in gradient work, whatever the sampler; null: no bound",
+             "training-set sizes of samples paid for in gradient work, whatever the sampler; null: no bound, "
+             "which is also the default where \"seconds\" are given",
          .min = 0,
          .max = 1e9},
         epochs);
@@ -131,11 +132,16 @@ void run_config::visit(option_visitor& v) {
 }
 
 result<run_config> read_run_config(const json_value& document, const std::string& source) {
-  // A target that is null means the same as no target.
   json_value cleaned = document;
-  if (json_value* duration = cleaned.find("duration"); duration != nullptr)
+  if (json_value* duration = cleaned.find("duration"); duration != nullptr) {
+    // A target that is null means the same as no target.
     if (json_value* target = duration->find("target"); target != nullptr && target->is_null())
       target->set_line(0), *target = json_value(json_value::object{});
+    // Whoever gives a time means that time.
+    if (const json_value* seconds = duration->find("seconds");
+        seconds != nullptr && !seconds->is_null() && duration->find("epochs") == nullptr)
+      duration->set("epochs", json_value());
+  }
   run_config config;
   const json_place place{source, ""};
   if (auto read = read_options(cleaned, place, [&](option_visitor& v) { config.visit(v); }, {"$schema"});

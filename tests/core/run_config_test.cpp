@@ -186,7 +186,7 @@ TEST_CASE("run config: the file replaces the default of every field, and --set w
   }
 }
 
-TEST_CASE("run config: one field changes nothing but itself") {
+TEST_CASE("run config: one field changes nothing but itself, but that a time lifts the default of epochs") {
   const auto plain = write_run_config(*read_run_config(json_text(minimal), "f"));
   for (const auto& f : all_fields()) {
     if (!has_choice(f) || f.path == "model")
@@ -199,6 +199,8 @@ TEST_CASE("run config: one field changes nothing but itself") {
     auto restored = plain;
     REQUIRE(set_json_path(written, f.path, 0).ok());
     REQUIRE(set_json_path(restored, f.path, 0).ok());
+    if (f.path == "duration.seconds")
+      REQUIRE(set_json_path(restored, "duration.epochs", nullptr).ok());
     CHECK(dump_json(written) == dump_json(restored));
   }
 }
@@ -336,6 +338,12 @@ TEST_CASE("run config: an end, a model that is an array, a description that is a
   auto timed = with("duration.epochs", nullptr);
   REQUIRE(set_json_path(timed, "duration.seconds", 3).ok());
   CHECK(read_run_config(timed, "run.json").ok());
+  // Who gives only a time means that time; an epochs of their own still binds.
+  CHECK(read_run_config(with("duration", json_text(R"({"seconds": 3})")), "run.json")->epochs ==
+        std::nullopt);
+  CHECK(read_run_config(with("duration", json_text(R"({"seconds": 3, "epochs": 4})")), "run.json")->epochs ==
+        4.0);
+  CHECK(read_run_config(with("duration", json_text(R"({"seconds": null})")), "run.json")->epochs == 10.0);
   CHECK(problem(with("model", json_value("mlp"))) ==
         "run.json, /model: must be an array of layers, not a string");
   CHECK(problem(json_text("[]")).find("must be an object") != std::string::npos);

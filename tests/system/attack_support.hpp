@@ -73,6 +73,8 @@ public:
   [[nodiscard]] bool running() const { return process_.running(); }
   [[nodiscard]] std::string log() const { return file_text(log_file_); }
   [[nodiscard]] double peak_mb() const { return peak_mb_; }
+  /// Lets it finish its step, save and end.
+  void stop() const { process_.signal(SIGTERM); }
   int wait() {
     const int code = process_.wait();
     watch_.request_stop();
