@@ -210,7 +210,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
   state.lane.open(state.context, state.monitor, "coordinator");
   self->set_down_handler([self](const caf::down_msg& down) { self->state.actor_down(down); });
   const auto problem = guarded([&] {
-    state.controller = std::make_unique<run_controller>(state.context->setup, *state.context->time, state);
+    state.controller = std::make_unique<run_controller>(state.context->setup, *state.context->time, state,
+                                                        state.context->merge_threads);
     if (resume)
       if (auto restored = state.controller->restore(resume->parameters.view(), resume->state); !restored.ok())
         throw std::runtime_error(restored.error().message);

@@ -1,6 +1,7 @@
 #include "actors/parameter_store.hpp"
 
 #include "core/flush_subnormals.hpp"
+#include "core/prefetch.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -9,7 +10,7 @@
 namespace triage {
 
 namespace {
-constexpr std::size_t slice_floats = 4096;
+constexpr std::size_t slice_floats = 1024;
 constexpr std::size_t smallest_shared = 65536; ///< below, waking a thread costs more than it saves
 constexpr std::size_t shared_floats = 32768;   ///< that a lane takes at once
 constexpr std::size_t told_floats = 65536;     ///< fewer are not worth a message
@@ -25,10 +26,11 @@ void weigh(std::span<const contribution> contributions, std::vector<weighted_gra
 }
 
 parameter_store::parameter_store(const parameter_layout& layout, const optimizer& rule,
-                                 std::optional<double> clipping, std::size_t lanes)
+                                 std::optional<double> clipping, std::shared_ptr<fork_join> threads)
     : layout_(layout), rule_(rule), clipping_(clipping), pool_(layout.size()),
-      decay_ranges_(layout.decay_ranges()), lanes_(std::max<std::size_t>(lanes, 1)),
-      pieces_done_((layout.trained_size() + shared_floats - 1) / shared_floats), threads_(lanes_.size()) {
+      decay_ranges_(layout.decay_ranges()), lanes_(threads ? threads->lanes() : 1),
+      pieces_done_((layout.trained_size() + shared_floats - 1) / shared_floats),
+      threads_(threads ? std::move(threads) : std::make_shared<fork_join>(1)) {
   for (std::size_t i = 0; i < rule.moments().size(); ++i)
     moments_.emplace_back(layout.trained_size());
   for (auto& l : lanes_)
@@ -90,12 +92,17 @@ void parameter_store::advance(std::size_t end, merge_observer& observer) {
   observer.advanced();
 }
 
-void parameter_store::each_slice(const slice_work& work, merge_observer* observer) {
+void parameter_store::each_slice(const slice_work& work, std::span<const float> written,
+                                 merge_observer* observer) {
   const std::size_t trained = layout_.trained_size();
   const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
     const flush_subnormals fast;
-    for (std::size_t begin = from; begin < to; begin += slice_floats)
-      work(l, begin, std::min(slice_floats, to - begin));
+    for (std::size_t begin = from; begin < to; begin += slice_floats) {
+      const std::size_t end = std::min(begin + slice_floats, to);
+      if (weighted_.size() > 1)
+        prefetch_to_write(written.data() + end, std::min(slice_floats, to - end));
+      work(l, begin, end - begin);
+    }
   };
   const auto end_of = [&](std::size_t piece) { return std::min((piece + 1) * shared_floats, trained); };
   const std::size_t pieces = pieces_done_.size();
@@ -106,21 +113,25 @@ void parameter_store::each_slice(const slice_work& work, merge_observer* observe
       if (observer != nullptr)
         advance(end_of(piece), *observer);
     }
+    threads_->release();
     return;
   }
   for (auto& done : pieces_done_)
     done.store(false, std::memory_order_relaxed);
   std::size_t in_front = 0; // pieces that are done and have none before them that is not
-  threads_.run(pieces, [&](std::size_t k, std::size_t piece) {
-    slices(lanes_[k], piece * shared_floats, end_of(piece));
-    pieces_done_[piece].store(true, std::memory_order_release);
-    if (k > 0 || observer == nullptr)
-      return; // the observer is told by this thread, which is lane 0
-    while (in_front < pieces && pieces_done_[in_front].load(std::memory_order_acquire))
-      ++in_front;
-    if (in_front > 0)
-      advance(end_of(in_front - 1), *observer);
-  });
+  threads_->run(
+      pieces,
+      [&](std::size_t k, std::size_t piece) {
+        slices(lanes_[k], piece * shared_floats, end_of(piece));
+        pieces_done_[piece].store(true, std::memory_order_release);
+        if (k > 0 || observer == nullptr)
+          return; // the observer is told by this thread, which is lane 0
+        while (in_front < pieces && pieces_done_[in_front].load(std::memory_order_acquire))
+          ++in_front;
+        if (in_front > 0)
+          advance(end_of(in_front - 1), *observer);
+      },
+      observer == nullptr ? fork_join::order::by_core : fork_join::order::from_front);
 }
 
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate,
@@ -145,7 +156,7 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
       mean_.resize(gradient.size());
       each_slice([&](lane&, std::size_t begin,
                      std::size_t size) { find_mean(begin, std::span(mean_).subspan(begin, size)); },
-                 nullptr);
+                 mean_, nullptr);
       gradient = mean_;
     }
     last_norm_ = gradient_norm(gradient);
@@ -153,12 +164,12 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
       figures.scale = static_cast<float>(*clipping_ / last_norm_);
     each_slice([&](lane& l, std::size_t begin,
                    std::size_t size) { apply(l, begin, gradient.subspan(begin, size), figures); },
-               observer);
+               figures.next, observer);
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.
     each_slice([&](lane& l, std::size_t begin,
                    std::size_t size) { apply(l, begin, mean_slice(l, begin, size), figures); },
-               observer);
+               figures.next, observer);
   }
   move_statistics(figures);
   ahead_ = {};

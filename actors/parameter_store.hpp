@@ -47,10 +47,11 @@ public:
 /// it changes that in place, which moves a third less memory. Owned by one thread.
 class parameter_store {
 public:
-  /// Borrows layout and rule, which must outlive it. `lanes`: threads that share a merge of several
-  /// contributions, slice by slice, while the workers who sent them rest; the result does not depend on it.
+  /// Borrows layout and rule, which must outlive it. `threads`: those that share a merge of several
+  /// contributions, slice by slice, while the workers who sent them rest; null: only the caller's. The result
+  /// does not depend on it.
   parameter_store(const parameter_layout& layout, const optimizer& rule, std::optional<double> clipping,
-                  std::size_t lanes = 1);
+                  std::shared_ptr<fork_join> threads = nullptr);
 
   void initialise(std::uint64_t seed);
 
@@ -88,9 +89,9 @@ private:
   void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
   /// Calls work(lane, begin, size) for slices of the trained prefix, front to back, on all lanes when there
-  /// is something to share.
+  /// is something to share. `written`: where they write, which other cores may have read.
   using slice_work = std::function<void(lane&, std::size_t, std::size_t)>;
-  void each_slice(const slice_work& work, merge_observer* observer);
+  void each_slice(const slice_work& work, std::span<const float> written, merge_observer* observer);
   /// [0, end) is final, which the observer is told when it is worth it.
   void advance(std::size_t end, merge_observer& observer);
 
@@ -108,7 +109,7 @@ private:
   std::vector<float> mean_; ///< of the whole, when several gradients are clipped
   std::vector<lane> lanes_;
   std::vector<std::atomic<bool>> pieces_done_;
-  fork_join threads_;
+  std::shared_ptr<fork_join> threads_;
   std::shared_ptr<parameter_arrival> arriving_;
 };
 

@@ -3,6 +3,7 @@
 #include "actors/run_setup.hpp"
 #include "actors/trace.hpp"
 #include "core/clock.hpp"
+#include "core/fork_join.hpp"
 
 #include <caf/spawn_options.hpp>
 #include <memory>
@@ -24,6 +25,9 @@ struct run_context {
   bool gradient_parts = false;
   /// More workers than cores: the coordinator owns a thread, so that its parameters stay with one core.
   bool crowded = false;
+  /// Workers help with the merge of a round when they have handed in their results, so that no other thread
+  /// must be woken for it; null: the coordinator has threads of its own.
+  std::shared_ptr<fork_join> merge_threads;
   std::string checkpoint_directory;     ///< empty: checkpoints are not written (tests)
   std::shared_ptr<class cluster> nodes; ///< null: nobody may join
 };

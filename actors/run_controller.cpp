@@ -21,10 +21,11 @@ std::size_t merge_lanes(std::int64_t workers) {
 } // namespace
 
 run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clock& source,
-                               run_effects& effects)
+                               run_effects& effects, std::shared_ptr<fork_join> merge_threads)
     : setup_(std::move(setup)), clock_(source), effects_(effects),
       store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping,
-             merge_lanes(setup_->config.workers)),
+             merge_threads ? std::move(merge_threads)
+                           : std::make_shared<fork_join>(merge_lanes(setup_->config.workers))),
       sum_(setup_->net->parameters().trained_size()), training_time_(source),
       evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs),

@@ -25,7 +25,9 @@ namespace triage {
 class run_controller {
 public:
   /// Borrows the clock and the effects, which must outlive it.
-  run_controller(std::shared_ptr<const run_setup> setup, const clock& source, run_effects& effects);
+  /// `merge_threads`: see parameter_store; null: it starts as many as there are cores for.
+  run_controller(std::shared_ptr<const run_setup> setup, const clock& source, run_effects& effects,
+                 std::shared_ptr<fork_join> merge_threads = nullptr);
 
   /// Continues from a checkpoint's parameters and state; before `start`.
   [[nodiscard]] result<void> restore(std::span<const float> parameters, const saved_state& state);

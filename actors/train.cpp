@@ -51,6 +51,10 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   context->crowded = setup->config.workers > static_cast<std::int64_t>(std::thread::hardware_concurrency());
   // With a core for each worker there is nobody who could sum while they compute.
   context->gradient_parts = setup->exchange->merges_rounds() && context->crowded;
+  const auto workers = setup->config.workers;
+  if (setup->exchange->merges_rounds() && !context->crowded && !options.listen && workers > 1)
+    context->merge_threads =
+        std::make_shared<fork_join>(static_cast<std::size_t>(workers), fork_join::threads::guests);
   if (!options.run_directory.empty())
     context->checkpoint_directory = options.run_directory + "/checkpoints";
   if (options.listen) {

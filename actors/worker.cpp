@@ -11,6 +11,9 @@ namespace triage {
 
 namespace {
 
+/// Longer than the workers of a round are apart as a rule, and short enough for nobody to miss the core.
+constexpr std::chrono::microseconds longest_wait_for_a_merge{500};
+
 struct worker_state {
   static inline const char* name = "worker";
   shared_context context;
@@ -58,6 +61,8 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
         result.member = state.member;
         result.busy_seconds = time.now() - begin;
         self->send(coordinator, std::move(result));
+        if (state.context->merge_threads)
+          state.context->merge_threads->assist(longest_wait_for_a_merge);
       },
   };
 }

@@ -17,7 +17,8 @@ struct fixture {
 
   [[nodiscard]] std::unique_ptr<parameter_store> store(std::optional<double> clipping = std::nullopt,
                                                        std::size_t lanes = 1) const {
-    auto s = std::make_unique<parameter_store>(setup->net->parameters(), *setup->rule, clipping, lanes);
+    auto s = std::make_unique<parameter_store>(setup->net->parameters(), *setup->rule, clipping,
+                                               std::make_shared<fork_join>(lanes));
     s->initialise(7);
     return s;
   }

@@ -96,7 +96,7 @@ TEST_CASE("topk_shard over everything is full-batch gradient descent, bit for bi
                                 "batch_size=512", "optimizer.momentum=0", "duration.epochs=5"});
   const auto outcome = run(setup);
   workspace w(setup->net);
-  parameter_store store(setup->net->parameters(), *setup->rule, std::nullopt, 1);
+  parameter_store store(setup->net->parameters(), *setup->rule, std::nullopt);
   store.initialise(setup->seed());
   for (int step = 0; step < 5; ++step) {
     const auto gradient = gradient_of(*setup, w, store.current().view(), all_points(*setup));
