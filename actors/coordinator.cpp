@@ -52,15 +52,22 @@ struct coordinator_state : run_effects {
     dismiss(member);
   }
   void draw(std::size_t batches, double run_fraction, const snapshot& at) override {
+    send_byproducts();
     self->send(sampler, draw_request{batches, run_fraction, at});
   }
   void record_byproducts(shared_batch batch, std::vector<float> scores, std::vector<float> losses,
                          std::uint64_t version) override {
-    self->send(sampler, byproducts{std::move(batch), std::move(scores), std::move(losses), version});
+    unsent.push_back({std::move(batch), std::move(scores), std::move(losses), version});
   }
-  void pause_scoring(bool paused) override { self->send(sampler, pause_request{paused}); }
+  void pause_scoring(bool paused) override {
+    send_byproducts();
+    self->send(sampler, pause_request{paused});
+  }
   void evaluate(const snapshot& at) override { self->send(evaluator, evaluate_order{at}); }
-  void collect_sampler_state() override { self->send(sampler, collect_request{}); }
+  void collect_sampler_state() override {
+    send_byproducts();
+    self->send(sampler, collect_request{});
+  }
   void save_checkpoint(const snapshot& at, saved_state state) override {
     self->send(checkpointer, checkpoint_order{at, std::move(state)});
   }
@@ -69,6 +76,7 @@ struct coordinator_state : run_effects {
     const auto send = [this, progress, figures](const sampling_status& sampling) {
       self->send(monitor, evaluation_report{progress, figures, sampling});
     };
+    send_byproducts();
     // A sampler that is gone ends the run; its last evaluation is worth reporting without its figures.
     self->request(sampler, figures_patience, sampling_status_request{}).then(send, [send](const caf::error&) {
       send({});
@@ -87,6 +95,14 @@ struct coordinator_state : run_effects {
     for (const auto& child : children)
       self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
     end_when_alone();
+  }
+
+  /// By-products wait for the next message to the sampler: waking it costs this thread more than the rest of
+  /// a step's messages, and it does nothing with them before.
+  void send_byproducts() {
+    for (auto& m : unsent)
+      self->send(sampler, std::move(m));
+    unsent.clear();
   }
 
   // -- bookkeeping
@@ -130,6 +146,7 @@ struct coordinator_state : run_effects {
   evaluator_actor evaluator;
   checkpointer_actor checkpointer;
   std::vector<worker_entry> workers;
+  std::vector<byproducts> unsent;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
   std::uint64_t ticks = 0;

@@ -99,7 +99,7 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
     const flush_subnormals fast;
     for (std::size_t begin = from; begin < to; begin += slice_floats) {
       const std::size_t end = std::min(begin + slice_floats, to);
-      if (weighted_.size() > 1)
+      if (lanes_.size() > 1)
         prefetch_to_write(written.data() + end, std::min(slice_floats, to - end));
       work(l, begin, end - begin);
     }

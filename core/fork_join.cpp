@@ -1,8 +1,9 @@
 #include "core/fork_join.hpp"
 
+#include "core/present_core.hpp"
+
 #include <algorithm>
 #include <immintrin.h>
-#include <sched.h>
 
 namespace triage {
 
@@ -22,10 +23,6 @@ bool comes_true(std::chrono::microseconds time, const Condition& arrived) {
     _mm_pause();
   }
   return true;
-}
-
-std::size_t present_core() {
-  return static_cast<std::size_t>(std::max(sched_getcpu(), 0));
 }
 
 } // namespace
