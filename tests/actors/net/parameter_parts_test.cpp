@@ -155,8 +155,14 @@ TEST_CASE("session: a link that is lost between parts ends the waiting for the r
     const auto order = s.world.order.wait();
     REQUIRE(order.base.arriving);
     (by_control ? s.control : s.tensor)->close("gone");
-    CHECK_THROWS_WITH(order.base.arriving->await_all(),
-                      "the parameters of its order did not arrive: it closed the connection");
+    try { // the reason depends on whether something was just being sent
+      order.base.arriving->await_all();
+      FAIL("it did not wait");
+    } catch (const std::exception& e) {
+      const std::string said = e.what();
+      CHECK_MESSAGE(said.starts_with("the parameters of its order did not arrive: "), said);
+      CHECK_MESSAGE(said.find("connection") != std::string::npos, said);
+    }
     CHECK(s.ended.wait().what == session_end::kind::lost);
   }
 }
