@@ -4,6 +4,7 @@
 #include "core/wire.hpp"
 
 #include <algorithm>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <fmt/format.h>
@@ -75,8 +76,10 @@ link_figures link::figures() const {
 // -- sending ------------------------------------------------------------------------------------------------
 
 void link::send(frame f) {
-  boost::asio::post(context_,
-                    [self = shared_from_this(), f = std::move(f)]() mutable { self->enqueue(std::move(f)); });
+  // At once where the caller is on the link's thread: an answer leaves before that thread looks for more to
+  // read.
+  boost::asio::dispatch(
+      context_, [self = shared_from_this(), f = std::move(f)]() mutable { self->enqueue(std::move(f)); });
 }
 
 void link::enqueue(frame f) {
