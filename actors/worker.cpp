@@ -23,7 +23,7 @@ struct worker_state {
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, shared_context context,
-                                   work_source_actor coordinator, report_sink_actor monitor,
+                                   work_source_actor coordinator, const report_sink_actor& monitor,
                                    const std::string& name) {
   self->state.context = std::move(context);
   self->state.lane.open(self->state.context, monitor, name);

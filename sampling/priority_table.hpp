@@ -90,7 +90,7 @@ private:
   static constexpr std::size_t points_of_line = 6;
   struct alignas(64) line {
     std::array<entry, points_of_line> known;
-    std::array<std::uint16_t, points_of_line> trained; ///< ticks, modulo 2^16
+    std::array<std::uint16_t, points_of_line> trained{}; ///< ticks, modulo 2^16
   };
   static_assert(sizeof(line) == 64);
   [[nodiscard]] bool tracks_training() const { return !lines_.empty(); }

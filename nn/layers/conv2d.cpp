@@ -44,6 +44,8 @@ struct conv_shape {
 };
 
 using forward_op = dnnl::convolution_forward;
+using weights_op = dnnl::convolution_backward_weights;
+using data_op = dnnl::convolution_backward_data;
 
 /// Makes a descriptor with the algorithm of Winograd where it is wanted and can be had, else with the direct
 /// one.
@@ -59,10 +61,10 @@ auto with_algorithm(const conv_shape& c, const Make& make) {
   return make(algorithm::convolution_direct);
 }
 
-forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_request& r) {
+forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_request& r, tag images) {
   const auto kind = r.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const desc source({r.batch, c.in.channels, c.in.height, c.in.width}, f32, tag::any);
-  const desc output({r.batch, c.out.channels, c.out.height, c.out.width}, f32, tag::any);
+  const desc source({r.batch, c.in.channels, c.in.height, c.in.width}, f32, images);
+  const desc output({r.batch, c.out.channels, c.out.height, c.out.width}, f32, images);
   const auto attributes = fused_attributes(c.activation);
   return with_algorithm(c, [&](algorithm by) -> forward_op::primitive_desc {
     if (c.bias)
@@ -76,6 +78,62 @@ forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_r
   });
 }
 
+weights_op::primitive_desc weights_descriptor(const conv_shape& c, const stage_request& r,
+                                              const forward_op::primitive_desc& forward, const desc& source,
+                                              const desc& output) {
+  return with_algorithm(c, [&](algorithm by) {
+    return c.bias ? weights_op::primitive_desc({by, source, c.weights(true), c.bias_layout(), output,
+                                                c.strides(), c.before(), c.after()},
+                                               kernel_attributes(), r.engine.engine(), forward)
+                  : weights_op::primitive_desc(
+                        {by, source, c.weights(true), output, c.strides(), c.before(), c.after()},
+                        kernel_attributes(), r.engine.engine(), forward);
+  });
+}
+
+data_op::primitive_desc data_descriptor(const conv_shape& c, const stage_request& r,
+                                        const forward_op::primitive_desc& forward) {
+  return with_algorithm(c, [&](algorithm by) {
+    return data_op::primitive_desc(
+        {by, forward.src_desc(), c.weights(true), forward.dst_desc(), c.strides(), c.before(), c.after()},
+        kernel_attributes(), r.engine.engine(), forward);
+  });
+}
+
+/// Whether oneDNN has only its plain loops for it, which take up to a thousand times as long.
+template <class Descriptor>
+bool is_reference(const Descriptor& d) {
+  return std::string_view(d.impl_info_str()).starts_with("ref");
+}
+
+/// The gradient of the weights; from images in other layouts than those of forward where it would be slow.
+weights_op::primitive_desc fast_weights_descriptor(const conv_shape& c, const stage_request& r,
+                                                   const forward_op::primitive_desc& forward) {
+  const auto source = forward.src_desc();
+  const auto output = forward.dst_desc();
+  auto direct = weights_descriptor(c, r, forward, source, output);
+  if (!is_reference(direct))
+    return direct; // else AVX2 with one input channel, among others
+  return weights_descriptor(c, r, forward, desc(source.dims(), f32, tag::any),
+                            desc(output.dims(), f32, tag::any));
+}
+
+bool is_slow_backward(const conv_shape& c, const stage_request& r,
+                      const forward_op::primitive_desc& forward) {
+  return (r.input_gradient && is_reference(data_descriptor(c, r, forward))) ||
+         is_reference(fast_weights_descriptor(c, r, forward));
+}
+
+/// In the layouts that suit forward best; for training with fewer input channels than a vector register
+/// holds, and with groups of few, those have no fast backward kernels: then with channels innermost.
+forward_op::primitive_desc suitable_descriptor(const conv_shape& c, const stage_request& r) {
+  auto liked = forward_descriptor(c, r, tag::any);
+  if (!r.training || !is_slow_backward(c, r, liked))
+    return liked;
+  auto channels_last = forward_descriptor(c, r, tag::nhwc);
+  return is_reference(channels_last) || is_slow_backward(c, r, channels_last) ? liked : channels_last;
+}
+
 class conv2d_stage : public weighted_stage {
 public:
   conv2d_stage(const stage_request& r, const conv_shape& shape) : conv2d_stage(r, shape, shape.activation) {}
@@ -86,7 +144,7 @@ private:
 
   conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation,
                std::nullptr_t)
-      : conv2d_stage(r, shape, own_activation, forward_descriptor(shape, r)) {}
+      : conv2d_stage(r, shape, own_activation, suitable_descriptor(shape, r)) {}
 
   static conv_shape with_activation(conv_shape shape, const std::string& activation) {
     shape.activation = activation;
@@ -98,7 +156,6 @@ private:
       : weighted_stage(tensor_layout(forward.src_desc()), tensor_layout(forward.dst_desc()),
                        {shape.weight, shape.bias}),
         c_(std::move(shape)) {
-    const auto& e = r.engine.engine();
     const auto source = forward.src_desc();
     const auto output = forward.dst_desc();
     const auto storage = c_.weights(false);
@@ -115,14 +172,7 @@ private:
     if (r.sample_gradients)
       prepare_samples(r);
 
-    auto weights = gradient_descriptor(r, forward, source, output);
-    if (is_reference(weights)) {
-      // No fast kernel for these layouts (AVX2 with one input channel): a thousand times slower than a
-      // detour.
-      const desc any_source(source.dims(), f32, tag::any);
-      const desc any_output(output.dims(), f32, tag::any);
-      weights = gradient_descriptor(r, forward, any_source, any_output);
-    }
+    const auto weights = fast_weights_descriptor(c_, r, forward);
     convert_for_weights_gradient(r.engine, weights.src_desc(), weights.diff_dst_desc());
     weights_gradient_ = kernel(r.engine, weights, weights_op(weights));
     weights_gradient_.add(DNNL_ARG_SRC, weights.src_desc());
@@ -135,12 +185,7 @@ private:
     if (!r.input_gradient)
       return;
 
-    using data_op = dnnl::convolution_backward_data;
-    const auto data = with_algorithm(c_, [&](algorithm by) {
-      return data_op::primitive_desc(
-          {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()}, kernel_attributes(),
-          e, forward);
-    });
+    const auto data = data_descriptor(c_, r, forward);
     input_gradient_ = kernel(r.engine, data, data_op(data));
     input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
@@ -148,19 +193,6 @@ private:
     backward_weights_ = weight_binding(r.engine, weight_binding::use::read, storage, data.weights_desc());
   }
 
-  using weights_op = dnnl::convolution_backward_weights;
-  [[nodiscard]] weights_op::primitive_desc gradient_descriptor(const stage_request& r,
-                                                               const forward_op::primitive_desc& forward,
-                                                               const desc& source, const desc& output) const {
-    return with_algorithm(c_, [&](algorithm by) {
-      return c_.bias ? weights_op::primitive_desc({by, source, c_.weights(true), c_.bias_layout(), output,
-                                                   c_.strides(), c_.before(), c_.after()},
-                                                  kernel_attributes(), r.engine.engine(), forward)
-                     : weights_op::primitive_desc(
-                           {by, source, c_.weights(true), output, c_.strides(), c_.before(), c_.after()},
-                           kernel_attributes(), r.engine.engine(), forward);
-    });
-  }
   void prepare_samples(const stage_request& r) {
     const convolution_geometry g{c_.in, c_.out, c_.groups, c_.size, c_.step, c_.place.top, c_.place.left};
     samples_.emplace(g, c_.bias.has_value(), cheaper_norm_form(g));
@@ -200,10 +232,6 @@ private:
         samples.projections[i] +=
             samples_->projection(x, d, direction + c_.weight, c_.bias ? direction + *c_.bias : nullptr);
     }
-  }
-
-  [[nodiscard]] static bool is_reference(const weights_op::primitive_desc& d) {
-    return std::string_view(d.impl_info_str()).starts_with("ref");
   }
 
   conv_shape c_;

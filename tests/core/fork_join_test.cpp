@@ -84,6 +84,7 @@ TEST_CASE("guests take part in a round, one a lane, and are free when it is over
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> returned{0};
     std::vector<std::jthread> guests;
+    guests.reserve(2);
     for (int i = 0; i < 2; ++i)
       guests.emplace_back([&] {
         pool.assist(long_enough);
