@@ -29,6 +29,8 @@ public:
   run_controller(std::shared_ptr<const run_setup> setup, const clock& source, run_effects& effects,
                  std::shared_ptr<fork_join> merge_threads = nullptr);
 
+  /// Whether the data is what a checkpoint's state was made with.
+  [[nodiscard]] static result<void> check_data(const run_setup& setup, const saved_state& state);
   /// Continues from a checkpoint's parameters and state; before `start`.
   [[nodiscard]] result<void> restore(std::span<const float> parameters, const saved_state& state);
   /// A fresh run begins with a checkpoint, so that an unusable run directory shows in the first second and a

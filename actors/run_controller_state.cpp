@@ -63,31 +63,42 @@ saved_state run_controller::save() const {
   state.put("run/seconds", std::vector<double>{training_time_.seconds()});
   state.put("run/target",
             std::vector<double>{time_to_target_ ? time_to_target_->seconds : absent,
-                                time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent});
+                                time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent,
+                                setup_->config.target.value});
+  state.put_text("run/target_metric", setup_->config.target.metric);
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
   put_stock(state, stock_);
   return state;
 }
 
-result<void> run_controller::restore(std::span<const float> parameters, const saved_state& state) {
+result<void> run_controller::check_data(const run_setup& setup, const saved_state& state) {
   const auto fingerprint = state.get_text("run/data_fingerprint");
   if (!fingerprint.ok())
     return fingerprint.error();
-  if (*fingerprint != setup_->data.fingerprint)
+  if (*fingerprint != setup.data.fingerprint)
     return data_error(
         fmt::format("the data is not what the checkpoint was trained on (fingerprint {:.12}…, expected "
-                    "{:.12}…); restore the original files or start a new run",
-                    setup_->data.fingerprint, *fingerprint));
+                    "{:.12}…): its files, the seed that splits it or the options of \"data\" have changed; "
+                    "restore them or start a new run",
+                    setup.data.fingerprint, *fingerprint));
+  return {};
+}
+
+result<void> run_controller::restore(std::span<const float> parameters, const saved_state& state) {
+  if (auto same = check_data(*setup_, state); !same.ok())
+    return same;
   const auto samples = state.get<std::uint64_t>("run/samples");
   const auto seconds = state.get<double>("run/seconds");
   const auto target = state.get<double>("run/target");
+  const auto metric = state.get_text("run/target_metric");
   auto stock = get_stock(state, setup_->data.train.size);
   for (const auto* problem :
        {samples.ok() ? nullptr : &samples.error(), seconds.ok() ? nullptr : &seconds.error(),
-        target.ok() ? nullptr : &target.error(), stock.ok() ? nullptr : &stock.error()})
+        target.ok() ? nullptr : &target.error(), metric.ok() ? nullptr : &metric.error(),
+        stock.ok() ? nullptr : &stock.error()})
     if (problem != nullptr)
       return *problem;
-  if (samples->size() != 3 || seconds->size() != 1 || target->size() != 2)
+  if (samples->size() != 3 || seconds->size() != 1 || target->size() != 3)
     return data_error("the saved run position has an unexpected length");
   if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
     return loaded;
@@ -97,9 +108,12 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
   samples_merged_ = (*samples)[1];
   samples_scored_ = (*samples)[2];
   training_time_ = stopwatch(clock_, (*seconds)[0]);
-  if (!std::isnan((*target)[0]))
-    time_to_target_ = target_time{setup_->config.target.metric, setup_->config.target.value, (*target)[0],
-                                  static_cast<std::uint64_t>((*target)[1])};
+  // The time to another target says nothing about the present one.
+  const auto& wanted = setup_->config.target;
+  if (!std::isnan((*target)[0]) && (*target)[2] == wanted.value && *metric == wanted.metric)
+    time_to_target_ =
+        target_time{wanted.metric, wanted.value, (*target)[0], static_cast<std::uint64_t>((*target)[1])};
+  target_stops_ = time_to_target_ && wanted.stop;
   evaluations_.passed(epochs(samples_dispatched_));
   checkpoints_.passed(epochs(samples_dispatched_));
   stock_ = stock.take();

@@ -89,9 +89,13 @@ result<void> run_directory::write_descriptions(const json_value& resolved,
   description.set("cores", json_value(std::int64_t{std::thread::hardware_concurrency()}));
   description.set("build", build_description());
   description.set("data_fingerprint", json_value(data_fingerprint));
-  if (auto written = write_file_atomic(config_file(), dump_json(resolved, 2) + "\n"); !written.ok())
+  if (auto written = write_config(resolved); !written.ok())
     return written;
   return write_file_atomic(path_ + "/description.json", dump_json(description, 2) + "\n");
+}
+
+result<void> run_directory::write_config(const json_value& resolved) const {
+  return write_file_atomic(config_file(), dump_json(resolved, 2) + "\n");
 }
 
 json_value build_description() {

@@ -30,6 +30,9 @@ public:
                                                 const std::vector<std::string>& arguments,
                                                 const std::string& data_fingerprint) const;
 
+  /// config.json alone: a resumed run that was changed goes on as changed.
+  [[nodiscard]] result<void> write_config(const json_value& resolved) const;
+
 private:
   explicit run_directory(std::string path) : path_(std::move(path)) {}
   std::string path_;

@@ -122,9 +122,12 @@ json_value members_json(const run_state& state, const std::vector<remote_node::f
 std::string status_text(const json_value& s) {
   std::string out = fmt::format("run        {}\nphase      {} for {:.1f} s\n", text_of(s, "run"),
                                 text_of(s, "phase"), number_of(s, "phase_seconds"));
-  out += fmt::format("progress   step {:.0f}, epoch {:.2f} of {:.6g}, {:.0f} samples/s, {:.1f} s\n",
-                     number_of(s, "step"), number_of(s, "epochs"), number_of(s, "total_epochs"),
-                     number_of(s, "samples_per_second"), number_of(s, "train_seconds"));
+  const auto* total = s.find("total_epochs");
+  const std::string of =
+      total != nullptr && total->is_number() ? fmt::format(" of {:.6g}", total->as_number()) : "";
+  out += fmt::format("progress   step {:.0f}, epoch {:.2f}{}, {:.0f} samples/s, {:.1f} s\n",
+                     number_of(s, "step"), number_of(s, "epochs"), of, number_of(s, "samples_per_second"),
+                     number_of(s, "train_seconds"));
   if (const json_value* p = s.find("priorities"))
     out += fmt::format("priorities staleness p50 {:.0f}, p99 {:.0f} versions; effective sample {:.0f} %\n",
                        number_of(*p, "staleness_p50"), number_of(*p, "staleness_p99"),

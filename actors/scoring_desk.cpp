@@ -15,6 +15,8 @@ scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
               setup.seed(), {setup.data.train.labels, static_cast<std::size_t>(setup.data.train.classes)}),
       time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
+      first_steps_(static_cast<std::uint64_t>(setup.config.batch_size * (setup.config.prefetch_batches + 2) *
+                                              std::max<std::int64_t>(setup.config.workers, 1))),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
       expected_estimators_(setup.uses_estimators ? static_cast<std::size_t>(setup.config.estimators) : 0) {
   if (setup.config.ledger)
@@ -70,7 +72,8 @@ void scoring_desk::request(std::size_t batches, double run_fraction, std::uint64
 /// The time between two requests counts for the way in which points are chosen then.
 void scoring_desk::measure_speed() {
   const double now = time_.now();
-  if (last_draw_) {
+  // The first step builds kernels, which says nothing about how fast either way is.
+  if (last_draw_ && drawn_before_ >= first_steps_) {
     pace& p = was_prioritizing_ ? prioritized_ : uniform_;
     p.seconds += now - *last_draw_;
     p.samples += static_cast<double>(source_.samples_drawn() - drawn_before_);
@@ -78,7 +81,7 @@ void scoring_desk::measure_speed() {
   last_draw_ = now;
   drawn_before_ = source_.samples_drawn();
   was_prioritizing_ = source_.prioritizing();
-  if (uniform_.seconds >= fewest_seconds && prioritized_.seconds >= fewest_seconds)
+  if (speeds_known())
     source_.observe_speed(prioritized_.samples_per_second() / uniform_.samples_per_second());
 }
 
@@ -90,6 +93,10 @@ std::optional<drawn_batch> scoring_desk::next_batch() {
     return std::nullopt;
   --batches_wanted_;
   return out;
+}
+
+bool scoring_desk::speeds_known() const {
+  return uniform_.seconds >= fewest_seconds && prioritized_.seconds >= fewest_seconds;
 }
 
 void scoring_desk::pause(bool paused) {
@@ -188,8 +195,9 @@ prioritization_account scoring_desk::account() const {
   a.samples_prioritized = f.samples_prioritized;
   a.scoring_seconds = scoring_seconds_;
   a.gain = f.measured_gain;
-  a.uniform_speed = uniform_.samples_per_second();
   a.prioritized_speed = prioritized_.samples_per_second();
+  if (speeds_known())
+    a.uniform_speed = uniform_.samples_per_second();
   return a;
 }
 

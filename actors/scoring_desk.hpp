@@ -63,6 +63,7 @@ public:
 private:
   [[nodiscard]] double versions_per_epoch() const;
   void measure_speed();
+  [[nodiscard]] bool speeds_known() const;
 
   /// Training speed in one way of choosing points.
   struct pace {
@@ -76,6 +77,7 @@ private:
   const clock& time_;
   std::size_t points_;
   std::size_t batch_size_;
+  std::uint64_t first_steps_; ///< samples drawn before every worker has finished its first step
   std::size_t order_size_;
   std::size_t expected_estimators_;
   std::size_t batches_wanted_ = 0;

@@ -2,10 +2,49 @@
 #include "apps/commands.hpp"
 #include "apps/support.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <fmt/format.h>
 #include <memory>
 
 namespace triage {
+
+namespace {
+
+/// The run with the test set of the changed data. What was trained, held out and standardised stays.
+result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& run,
+                                                             const std::vector<std::string>& overrides) {
+  const auto of_data = [](const std::string& o) { return o.starts_with("data.") || o.starts_with("data="); };
+  const auto other = std::find_if_not(overrides.begin(), overrides.end(), of_data);
+  if (other != overrides.end())
+    return configuration_error(
+        fmt::format("--set {}: evaluate takes changes of \"data\" only, for another test set", *other));
+  const auto file = run.directory.config_file();
+  const auto changed = read_description(file, overrides);
+  const auto original = read_description(file, {});
+  if (!changed.ok())
+    return changed.error();
+  if (!original.ok())
+    return original.error();
+  const auto source = prepare_run(*changed, file);
+  if (!source.ok())
+    return source.error();
+  const auto& test = (*source)->data.test;
+  if (test.size == 0)
+    return data_error("the changed data has no test set to measure on; give data.test or data.test_fraction");
+  if (!(test.shape == run.setup->data.train.shape) || test.classes > run.setup->data.train.classes ||
+      test.outputs != run.setup->data.train.outputs)
+    return data_error(
+        fmt::format("the other test set does not fit the model: samples of shape {} with {} classes, "
+                    "where it has {} with {}",
+                    to_string(test.shape), test.classes, to_string(run.setup->data.train.shape),
+                    run.setup->data.train.classes));
+  run_extensions replacing;
+  replacing.change_data = [&](data_splits& splits) { splits.test = test; };
+  return prepare_run(*original, file, replacing);
+}
+
+} // namespace
 
 command_action add_evaluate_command(CLI::App& program) {
   struct options {
@@ -16,13 +55,24 @@ command_action add_evaluate_command(CLI::App& program) {
   auto* command =
       program.add_subcommand("evaluate", "measure a run's newest checkpoint on its data; prints JSON");
   command->add_option("DIR", o->directory, "the run directory")->required();
-  command->add_option("--set", o->overrides, "override, e.g. data.test=other.csv (repeatable)")
+  command
+      ->add_option("--set", o->overrides,
+                   "another test set, e.g. data.test=other.csv (repeatable); what was trained on stays")
       ->allow_extra_args(false);
   return [o] {
-    auto run = open_run(o->directory, o->overrides);
+    auto run = open_run(o->directory);
     if (!run.ok())
       return complain(run.error());
-    model_evaluator evaluator(run->setup);
+    if (auto same = check_data(*run); !same.ok())
+      return complain(same.error());
+    std::shared_ptr<const run_setup> setup = run->setup;
+    if (!o->overrides.empty()) {
+      auto other = with_other_test_set(*run, o->overrides);
+      if (!other.ok())
+        return complain(other.error());
+      setup = other.take();
+    }
+    model_evaluator evaluator(setup);
     std::puts(dump_json(to_json(evaluator.evaluate(run->parameters.view())), 2).c_str());
     return 0;
   };

@@ -33,15 +33,17 @@ registry_table<exporter> exporters() {
 command_action add_export_command(CLI::App& program) {
   struct options {
     std::string directory;
-    std::string format = "safetensors";
+    std::string format; ///< empty: what the name of the output says
     std::string output;
   };
   auto o = std::make_shared<options>();
   auto* command = program.add_subcommand("export", "write a run's newest parameters for other programs");
   command->add_option("DIR", o->directory, "the run directory")->required();
-  command->add_option("--format", o->format, "safetensors or npz");
+  command->add_option("--format", o->format, "safetensors or npz; by default what the output is called");
   command->add_option("--output", o->output, "the file to write")->required();
   return [o] {
+    if (o->format.empty())
+      o->format = o->output.ends_with(".npz") ? "npz" : "safetensors";
     const auto entry = find_entry(exporters(), "export format", o->format);
     if (!entry.ok())
       return complain(entry.error());

@@ -70,7 +70,11 @@ command_action add_predict_command(CLI::App& program) {
     auto run = open_run(o->directory);
     if (!run.ok())
       return complain(run.error());
-    const auto samples = read_prediction_input(o->input, run->setup->net->input_shape());
+    if (auto same = check_data(*run); !same.ok())
+      return complain(same.error());
+    const json_value* last = run->setup->resolved.find("data")->find("channels_last");
+    const auto samples = read_prediction_input(o->input, run->setup->net->input_shape(),
+                                               last != nullptr && last->is_bool() && last->as_bool());
     if (!samples.ok())
       return complain(samples.error());
     const auto rows = predict(*run, *samples);

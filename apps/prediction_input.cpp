@@ -2,9 +2,10 @@
 
 #include "core/formats/csv_tokenizer.hpp"
 #include "core/formats/idx_array.hpp"
+#include "core/formats/npy_samples.hpp"
 #include "core/formats/text.hpp"
-#include "core/npy.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace triage {
@@ -20,22 +21,24 @@ result<dataset> sized(dataset set, const std::string& path, std::uint64_t values
   return set;
 }
 
-result<dataset> from_npy(const std::string& path, const sample_shape& shape) {
+/// Rows of as many values as the model takes may stand for images; a single sample for a batch of one.
+result<dataset> from_npy(const std::string& path, const sample_shape& shape, bool channels_last) {
   auto array = read_npy(path);
   if (!array.ok())
     return array.error();
+  if (array->shape.size() == 1)
+    array->shape = array->shape[0] == shape.size() ? std::vector<std::int64_t>{1, shape.size()}
+                                                   : std::vector<std::int64_t>{array->shape[0], 1};
   dataset set;
+  if (auto assigned = assign_npy_samples(array.take(), channels_last, path, set); !assigned.ok())
+    return assigned.error();
+  const bool flat = set.shape == sample_shape{shape.size(), 1, 1};
+  if (!flat && !(set.shape == shape))
+    return data_error(fmt::format("{}: its samples have the shape {}, but the model takes {}{}", path,
+                                  to_string(set.shape), to_string(shape),
+                                  channels_last ? " (after channels_last of the training data)" : ""));
   set.shape = shape;
-  std::uint64_t values = 1;
-  for (const auto d : array->shape)
-    values *= static_cast<std::uint64_t>(d);
-  if (auto* bytes = std::get_if<std::vector<std::uint8_t>>(&array->values))
-    set.bytes = std::move(*bytes);
-  else if (auto* floats = std::get_if<std::vector<float>>(&array->values))
-    set.floats = std::move(*floats);
-  else
-    return data_error(fmt::format("{}: samples must be uint8 or float", path));
-  return sized(std::move(set), path, values);
+  return set;
 }
 
 result<dataset> from_idx(const std::string& path, const sample_shape& shape) {
@@ -65,7 +68,7 @@ result<dataset> from_csv(const std::string& path, const sample_shape& shape) {
     if (!*more)
       break;
     const bool may_be_header = std::exchange(first, false);
-    if (may_be_header && !parse_number(cells.front()))
+    if (may_be_header && std::none_of(cells.begin(), cells.end(), parse_number))
       continue;
     if (cells.size() != static_cast<std::size_t>(shape.size()))
       return data_error(fmt::format("{}, line {}: {} values, but the model takes {}", path, rows.line(),
@@ -83,9 +86,10 @@ result<dataset> from_csv(const std::string& path, const sample_shape& shape) {
 
 } // namespace
 
-result<dataset> read_prediction_input(const std::string& path, const sample_shape& shape) {
+result<dataset> read_prediction_input(const std::string& path, const sample_shape& shape,
+                                      bool channels_last) {
   if (path.ends_with(".npy"))
-    return from_npy(path, shape);
+    return from_npy(path, shape, channels_last);
   if (path.ends_with(".csv") || path.ends_with(".tsv"))
     return from_csv(path, shape);
   return from_idx(path, shape);

@@ -20,11 +20,15 @@ command_action add_resume_command(CLI::App& program, const std::vector<std::stri
     const auto listen = o->flags.cluster();
     if (!listen.ok())
       return complain(listen.error());
-    auto run = open_run(o->directory, o->flags.all_overrides());
+    const auto overrides = o->flags.all_overrides();
+    auto run = open_run(o->directory, overrides);
     if (!run.ok())
       return complain(run.error());
-    return run_and_report(run->setup, run->directory,
-                          {o->flags.trace, o->flags.quiet, std::move(run->checkpoint), *listen, {}});
+    if (auto same = check_data(*run); !same.ok())
+      return complain(same.error());
+    return run_and_report(
+        run->setup, run->directory,
+        {o->flags.trace, o->flags.quiet, std::move(run->checkpoint), *listen, {}, !overrides.empty()});
   };
 }
 

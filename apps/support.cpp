@@ -1,5 +1,6 @@
 #include "apps/support.hpp"
 
+#include "actors/run_controller.hpp"
 #include "nn/model_tensors.hpp"
 
 #include <cstdio>
@@ -42,6 +43,10 @@ result<opened_run> open_run(const std::string& path, const std::vector<std::stri
   if (auto written = write_model(layout, loaded->content.model, block.values()); !written.ok())
     return with_context(written.error(), loaded->path);
   return opened_run{directory.take(), setup.take(), std::move(loaded->content), std::move(block).freeze()};
+}
+
+result<void> check_data(const opened_run& run) {
+  return run_controller::check_data(*run.setup, run.checkpoint.state);
 }
 
 bool stderr_is_terminal() {

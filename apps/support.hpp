@@ -32,6 +32,9 @@ struct opened_run {
 [[nodiscard]] result<opened_run> open_run(const std::string& path,
                                           const std::vector<std::string>& overrides = {});
 
+/// Whether the data is what the checkpoint was trained on; an error of kind data says what to do.
+[[nodiscard]] result<void> check_data(const opened_run& run);
+
 /// Whether stderr is a terminal that wants colour and moving lines.
 [[nodiscard]] bool stderr_is_terminal();
 

@@ -4,6 +4,7 @@
 #include "apps/model_files.hpp"
 #include "apps/signals.hpp"
 #include "apps/support.hpp"
+#include "core/directory_lock.hpp"
 
 #include <cstdio>
 #include <fmt/format.h>
@@ -43,6 +44,14 @@ result<started_run> start_run(const json_value& document, const std::string& fil
 
 int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
                    run_choices choices) {
+  // A directory that cannot be written to is no reason not to train; one that somebody trains in is.
+  const auto lock = directory_lock::take(
+      directory.path(), "another process is training in this run directory; wait for it, or stop it");
+  if (!lock.ok() && lock.error().kind == error_kind::configuration)
+    return complain(lock.error());
+  if (choices.changed)
+    if (auto written = directory.write_config(setup->resolved); !written.ok())
+      return complain(written.error());
   const signal_watch signals;
   logger log = logger::to_stderr_and_file(directory.log_file());
   train_options options;

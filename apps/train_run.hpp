@@ -20,6 +20,7 @@ struct run_choices {
   std::optional<checkpoint_content> resume;
   std::optional<cluster_options> listen;
   std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
+  bool changed = false; ///< the description is not that of the directory any more, which is to keep it
 };
 
 /// A run that is about to begin: set up and with a directory of its own.

@@ -1,8 +1,8 @@
 #include "apps/race/race.hpp"
 
 #include "actors/run_setup.hpp"
-#include "apps/race/directory_lock.hpp"
 #include "apps/race/runner.hpp"
+#include "core/directory_lock.hpp"
 #include "core/files.hpp"
 
 #include <fmt/format.h>
@@ -96,7 +96,8 @@ result<void> check_race(const race_spec& spec, const std::string& directory) {
 
 result<std::optional<race_outcome>> conduct_race(const race_spec& spec, const std::string& directory,
                                                  const std::stop_token& stop) {
-  const auto lock = directory_lock::take(directory);
+  const auto lock = directory_lock::take(
+      directory, "another race is running in this directory; wait for it, or choose another with --dir");
   if (!lock.ok())
     return lock.error();
   if (auto fine = check_race(spec, directory); !fine.ok())

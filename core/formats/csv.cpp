@@ -35,10 +35,11 @@ public:
       v.field(
           {.name = "delimiter", .doc = "between the cells of a row", .choices = {",", ";", "|", ":", "\t"}},
           delimiter_);
-    v.field({.name = "header",
-             .doc = "whether the first row holds names; auto: when it has text where numbers are expected",
-             .choices = {"auto", "yes", "no"}},
-            header_);
+    v.field(
+        {.name = "header",
+         .doc = "whether the first row holds names; auto: when most of it is text where numbers are expected",
+         .choices = {"auto", "yes", "no"}},
+        header_);
     choice_.visit(v);
     visit_task(v, task_);
   }

@@ -150,7 +150,9 @@ bool looks_like_header(const column_plan& plan, std::span<const std::string_view
   const auto number_below = [&](std::size_t c) {
     return c < second.size() && parse_number(second[c]).has_value();
   };
-  return std::any_of(plan.features.begin(), plan.features.end(), text_at) ||
+  // More than half: a single bad value in the first sample is an error to be told, not a header.
+  const auto texts = std::count_if(plan.features.begin(), plan.features.end(), text_at);
+  return 2 * static_cast<std::size_t>(texts) > plan.features.size() ||
          std::any_of(plan.targets.begin(), plan.targets.end(),
                      [&](std::size_t c) { return text_at(c) && number_below(c); });
 }

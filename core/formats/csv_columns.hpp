@@ -40,8 +40,8 @@ struct column_plan {
 [[nodiscard]] result<column_plan> plan_columns(const column_choice& choice, std::vector<std::string> names,
                                                std::size_t count, const std::string& path);
 
-/// Whether the first row is a header: `row` has a cell that is not a number where samples have features, or
-/// where the second row (empty: there is none) has a number as its label.
+/// Whether the first row is a header: most cells of `row` are no numbers where samples have features, or
+/// one is none where the second row (empty: there is none) has a number as its label.
 [[nodiscard]] bool looks_like_header(const column_plan& plan, std::span<const std::string_view> row,
                                      std::span<const std::string_view> second);
 

@@ -1,6 +1,7 @@
 #include "core/excerpt.hpp"
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
+#include "core/formats/npy_samples.hpp"
 #include "core/npz.hpp"
 
 #include <algorithm>
@@ -18,53 +19,6 @@ constexpr const char* default_y_test = "y_test";
 
 error problem(const std::string& file, const std::string& why) {
   return data_error(fmt::format("{}: {}", file, why));
-}
-
-result<void> assign_samples(npy_array array, bool channels_last, const std::string& file, dataset& set) {
-  auto& shape = array.shape;
-  if (shape.size() < 2 || shape.size() > 4)
-    return problem(
-        file,
-        fmt::format("samples have the shape [{}]; (n, features), (n, h, w) or (n, c, h, w) are possible",
-                    fmt::join(shape, ", ")));
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
-    return problem(file, fmt::format("holds no values: its shape is [{}]", fmt::join(shape, ", ")));
-  if (channels_last && shape.size() == 4) {
-    const sample_shape s{shape[3], shape[1], shape[2]};
-    const auto transpose = [&](auto& values) {
-      auto moved = values;
-      const auto plane = static_cast<std::size_t>(s.height * s.width);
-      const auto c = static_cast<std::size_t>(s.channels);
-      for (std::size_t n = 0; n < static_cast<std::size_t>(shape[0]); ++n)
-        for (std::size_t p = 0; p < plane; ++p)
-          for (std::size_t k = 0; k < c; ++k)
-            moved[(n * c + k) * plane + p] = values[(n * plane + p) * c + k];
-      values = std::move(moved);
-    };
-    std::visit(transpose, array.values);
-    set.shape = s;
-  } else if (shape.size() == 4) {
-    set.shape = {shape[1], shape[2], shape[3]};
-  } else if (shape.size() == 3) {
-    set.shape = {1, shape[1], shape[2]};
-  } else {
-    set.shape = {shape[1], 1, 1};
-  }
-  set.size = static_cast<std::size_t>(shape[0]);
-  if (auto* bytes = std::get_if<std::vector<std::uint8_t>>(&array.values)) {
-    set.bytes = std::move(*bytes);
-    return {};
-  }
-  if (auto* integers = std::get_if<std::vector<std::int64_t>>(&array.values))
-    set.floats.assign(integers->begin(), integers->end());
-  else
-    set.floats = std::get<std::vector<float>>(std::move(array.values));
-  const auto at =
-      std::find_if(set.floats.begin(), set.floats.end(), [](float v) { return !std::isfinite(v); });
-  if (at != set.floats.end())
-    return problem(file, fmt::format("sample {} holds a value that is not finite",
-                                     (at - set.floats.begin()) / set.shape.size()));
-  return {};
 }
 
 result<void> assign_labels(std::vector<std::int64_t> labels, const std::string& file, dataset& set) {
@@ -166,7 +120,7 @@ private:
 
   result<void> assign(npy_array samples, npy_array targets, const std::string& x_name,
                       const std::string& y_name, dataset& set) const {
-    if (auto done = assign_samples(std::move(samples), channels_last_, x_name, set); !done.ok())
+    if (auto done = assign_npy_samples(std::move(samples), channels_last_, x_name, set); !done.ok())
       return done;
     return assign_targets(std::move(targets), y_name, set);
   }

@@ -67,7 +67,7 @@ TEST_CASE("prediction input: what is wrong with a CSV is said with its line") {
   CHECK(i.problem("a,b,c\nd,e,f\n").find("line 2") != std::string::npos);
 }
 
-TEST_CASE("prediction input: npy of floats and of bytes, in any shape of the right number of values") {
+TEST_CASE("prediction input: npy of floats, bytes and integers, as samples of the model's shape or as rows") {
   const input i;
   const auto file = i.folder.path("in.npy");
   REQUIRE(write_npy(file, {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok());
@@ -82,12 +82,33 @@ TEST_CASE("prediction input: npy of floats and of bytes, in any shape of the rig
   CHECK(bytes->is_bytes());
   CHECK(bytes->bytes[7] == 255);
   CHECK(!read_prediction_input(file, three).ok()); // 8 values are no samples of 3
+  REQUIRE(write_npy(file, {2, 4}, std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 255}).ok());
+  CHECK(read_prediction_input(file, image)->size == 2); // rows may stand for images
   REQUIRE(write_npy(file, {3}, std::vector<std::int64_t>{1, 2, 3}).ok());
   const auto integers = read_prediction_input(file, three);
-  REQUIRE(!integers.ok());
-  CHECK(integers.error().message.find("uint8 or float") != std::string::npos);
+  REQUIRE(integers.ok()); // one sample
+  CHECK(integers->size == 1);
+  CHECK(integers->floats == std::vector<float>{1, 2, 3});
+  REQUIRE(write_npy(file, {3, 2}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok()); // transposed
+  const auto transposed = read_prediction_input(file, three);
+  REQUIRE(!transposed.ok());
+  CHECK(transposed.error().kind == error_kind::data);
+  CHECK(transposed.error().message.find("but the model takes 3") != std::string::npos);
+  REQUIRE(write_npy(file, {1, 3}, std::vector<float>{1, std::numeric_limits<float>::quiet_NaN(), 3}).ok());
+  CHECK(read_prediction_input(file, three).error().message.find("not finite") != std::string::npos);
   REQUIRE(write_npy(file, {0, 3}, std::vector<float>{}).ok());
   CHECK(!read_prediction_input(file, three).ok());
+}
+
+TEST_CASE("prediction input: images with channels last are turned as those of the training data") {
+  const input i;
+  const auto file = i.folder.path("in.npy");
+  const sample_shape colours{3, 1, 2};
+  REQUIRE(write_npy(file, {1, 1, 2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok());
+  const auto turned = read_prediction_input(file, colours, true);
+  REQUIRE_MESSAGE(turned.ok(), (turned.ok() ? "" : turned.error().message));
+  CHECK(turned->floats == std::vector<float>{1, 4, 2, 5, 3, 6});
+  CHECK(!read_prediction_input(file, colours, false).ok());
 }
 
 TEST_CASE("prediction input: IDX images, whatever the file is called; a damaged one is refused") {

@@ -1,11 +1,11 @@
 #include "apps/processes/child_process.hpp"
-#include "apps/race/directory_lock.hpp"
 #include "apps/race/machine.hpp"
 #include "apps/race/race.hpp"
 #include "apps/race/run_result.hpp"
 #include "apps/race/runner.hpp"
 #include "command_support.hpp"
 #include "core/clock.hpp"
+#include "core/directory_lock.hpp"
 #include "race_support.hpp"
 
 #include <algorithm>
@@ -140,15 +140,15 @@ TEST_CASE("race: its directory is held against others, made where it is missing,
   const scratch_folder folder;
   const auto directory = folder.path("deep/race");
   {
-    const auto first = directory_lock::take(directory);
+    const auto first = directory_lock::take(directory, "another race is running");
     REQUIRE(first.ok());
-    const auto second = directory_lock::take(directory);
+    const auto second = directory_lock::take(directory, "another race is running");
     REQUIRE(!second.ok());
     CHECK(second.error().kind == error_kind::configuration);
-    CHECK(second.error().message.find("--dir") != std::string::npos);
+    CHECK(second.error().message == directory + ": another race is running");
   }
-  CHECK(directory_lock::take(directory).ok());
-  const auto below_file = directory_lock::take(folder.file("file", "") + "/race");
+  CHECK(directory_lock::take(directory, "another race is running").ok());
+  const auto below_file = directory_lock::take(folder.file("file", "") + "/race", "");
   REQUIRE(!below_file.ok());
   CHECK(below_file.error().kind == error_kind::io);
 }

@@ -2,6 +2,7 @@
 
 #include "actors/model_evaluator.hpp"
 #include "apps/support.hpp"
+#include "core/directory_lock.hpp"
 #include "core/npy.hpp"
 #include "core/npz.hpp"
 #include "core/rng.hpp"
@@ -165,6 +166,50 @@ TEST_CASE("resume: an epoch more; a setting that does not fit the checkpoint is 
   CHECK(other.err.find("0.dense.weight") != std::string::npos);
 }
 
+TEST_CASE("resume: what was set stays set for the next time") {
+  const own_copy run;
+  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"}).code == 0);
+  CHECK(json_of(text_of(run.directory + "/config.json")).find("duration")->find("epochs")->as_number() ==
+        3.0);
+}
+
+TEST_CASE("resume: other data is refused before anything of the run is touched") {
+  const own_copy run;
+  const auto summary = text_of(run.directory + "/summary.json");
+  const auto config = text_of(run.directory + "/config.json");
+  for (const char* change : {"seed=77", "data.noise=3"}) {
+    check_refused(run_command({"resume", run.directory, "--set", change}), 3, {"fingerprint", "seed"});
+    CHECK(text_of(run.directory + "/summary.json") == summary);
+    CHECK(text_of(run.directory + "/config.json") == config);
+  }
+}
+
+TEST_CASE("resume: a directory that somebody trains in is refused") {
+  const own_copy run;
+  const auto held = directory_lock::take(run.directory, "held by the test");
+  REQUIRE(held.ok());
+  check_refused(run_command({"resume", run.directory, "--quiet"}), 2, {"another process is training"});
+}
+
+TEST_CASE("resume: a target that was reached ends the run at once, another one is measured anew") {
+  const own_copy run;
+  const auto resume = [&](const char* target) {
+    REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=8", "--set",
+                         "duration.target.metric=train_loss", "--set", target})
+                .code == 0);
+    return json_of(text_of(run.directory + "/summary.json"));
+  };
+  const auto first = resume("duration.target.value=1000");
+  REQUIRE(first.find("status")->as_string() == "target_reached");
+  const double epochs = first.find("epochs")->as_number();
+  CHECK(epochs < 7.0);
+  CHECK(resume("duration.target.value=1000").find("epochs")->as_number() == epochs);
+  const auto other = resume("duration.target.value=-1"); // never
+  CHECK(other.find("status")->as_string() == "finished");
+  CHECK(other.find("epochs")->as_number() > 7.5);
+  CHECK(other.find("time_to_target")->is_null());
+}
+
 TEST_CASE("evaluate: JSON on stdout, the same figures as the run's summary, and nothing else") {
   const auto& run = trained_run::small();
   const auto s = run_command({"evaluate", run.directory()});
@@ -184,7 +229,11 @@ TEST_CASE("evaluate: --set measures on other data, without changing the run") {
   REQUIRE_MESSAGE(s.code == 0, s.err);
   const auto plain = json_of(run_command({"evaluate", run.directory()}).out);
   CHECK(json_of(s.out).find("test_accuracy")->as_number() < plain.find("test_accuracy")->as_number());
+  for (const char* name : {"train_loss", "train_accuracy"}) // of what was trained on
+    CHECK(json_of(s.out).find(name)->as_number() == plain.find(name)->as_number());
   CHECK(text_of(run.directory() + "/config.json") == before);
+  check_refused(run_command({"evaluate", run.directory(), "--set", "seed=5"}), 2, {"seed=5", "data"});
+  check_refused(run_command({"evaluate", run.directory(), "--set", "data.features=5"}), 3, {"does not fit"});
   check_refused(run_command({"evaluate", run.directory(), "--set", "data.nose=3"}), 2,
                 {"did you mean \"noise\""});
 }
@@ -256,9 +305,11 @@ TEST_CASE("export: both formats hold the newest checkpoint's tensors, by name, r
   CHECK(s.out == folder.path("m.safetensors") + ": 4 tensors\n");
   CHECK(text_of(folder.path("m.safetensors")) == encode_safetensors(to_stored(model)));
   CHECK(text_of(run.directory() + "/model/model.safetensors") == text_of(folder.path("m.safetensors")));
-  REQUIRE(
-      run_command({"export", run.directory(), "--format", "npz", "--output", folder.path("m.npz")}).code ==
-      0);
+  REQUIRE(run_command({"export", run.directory(), "--output", folder.path("m.npz")}).code ==
+          0); // by its name
+  REQUIRE(run_command({"export", run.directory(), "--format", "npz", "--output", folder.path("n")}).code ==
+          0);
+  CHECK(text_of(folder.path("n")).starts_with("PK"));
   const auto inspected = run_command({"inspect", folder.path("m.npz")});
   for (const auto& tensor : model)
     CHECK_MESSAGE(inspected.out.find(tensor.name) != std::string::npos, tensor.name);

@@ -108,6 +108,8 @@ TEST_CASE("csv: the header is recognised") {
   CHECK(load_csv("1,2,cat\n3,4,dog\n")->train.size == 2); // only the label is text: no header
   CHECK(load_csv("0,1,label\n3,4,0\n5,6,1\n1,1,1\n1,1,0\n")->train.size == 4); // numbers as names
   CHECK(load_csv("1,2,0\n3,4,0\n5,6,0\n", "'header': 'yes'")->train.size == 2);
+  // A bad value in the first sample is no header: it would take the sample with it.
+  CHECK(contains(problem_of("NA,2,5,0\n1,2,5,0\n3,4,5,1\n"), "line 1, column 1"));
   CHECK(contains(problem_of("a,b,y\n1,2,0\n", "'header': 'no'"), "line 1, column 1"));
   CHECK(contains(problem_of("a,b,y\n"), "no samples"));
 }

@@ -50,14 +50,15 @@ bool builds(const std::string& chain, const sample_shape& shape) {
   return make_layers(json_text(chain), {"test.json", ""}, shape, {}).ok();
 }
 
-/// Calls check(runner) for every layer and variant on vectors, on images, and behind a convolution whose
-/// output has a blocked and padded layout.
+/// Calls check(runner) for every layer and variant on vectors, on images, and behind convolutions whose
+/// outputs have a blocked and padded layout, or one with channels innermost.
 template <class Check>
 void for_every_layer(const Check& check) {
   for (const auto name : names_of(layers())) {
     int accepted = 0;
     for (const auto& description : descriptions_of(name))
-      for (const std::string front : {"", R"({"type": "conv2d", "filters": 18},)"})
+      for (const std::string front :
+           {"", R"({"type": "conv2d", "filters": 18},)", R"({"type": "conv2d", "filters": 6},)"})
         for (const sample_shape shape : {sample_shape{6, 1, 1}, sample_shape{3, 6, 5}}) {
           const std::string chain = "[" + front + description + "]";
           if (!builds(chain, shape))

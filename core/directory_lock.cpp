@@ -1,4 +1,4 @@
-#include "apps/race/directory_lock.hpp"
+#include "core/directory_lock.hpp"
 
 #include "core/files.hpp"
 
@@ -12,13 +12,12 @@
 
 namespace triage {
 
-result<directory_lock> directory_lock::take(const std::string& directory) {
+result<directory_lock> directory_lock::take(const std::string& directory, const std::string& taken) {
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   if (ec)
     return io_error(
-        fmt::format("{}: the directory of the race cannot be created ({}); choose another with --dir",
-                    directory, ec.message()));
+        fmt::format("{}: the directory cannot be created ({}); choose another", directory, ec.message()));
   const std::string path = directory + "/lock";
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); // no child inherits the lock
   if (file < 0)
@@ -26,8 +25,7 @@ result<directory_lock> directory_lock::take(const std::string& directory) {
   if (flock(file, LOCK_EX | LOCK_NB) == 0)
     return directory_lock(file);
   close(file);
-  return configuration_error(fmt::format(
-      "{}: another race is running in this directory; wait for it, or choose another with --dir", directory));
+  return configuration_error(fmt::format("{}: {}", directory, taken));
 }
 
 directory_lock::directory_lock(directory_lock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
