@@ -99,13 +99,8 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
     const flush_subnormals fast;
     for (std::size_t begin = from; begin < to; begin += slice_floats) {
       const std::size_t end = std::min(begin + slice_floats, to);
-      if (lanes_.size() > 1) {
-        const std::size_t ahead = std::min(slice_floats, to - end);
-        prefetch_to_write(written.data() + end, ahead);
-        // One result after the other is merged by whoever brought it, so moments move from core to core.
-        for (std::size_t m = 0; m < moments_.size() && weighted_.size() == 1; ++m)
-          prefetch_to_write(moments_[m].values().data() + end, ahead);
-      }
+      if (lanes_.size() > 1)
+        prefetch_to_write(written.data() + end, std::min(slice_floats, to - end));
       work(l, begin, end - begin);
     }
   };
