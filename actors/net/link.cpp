@@ -4,7 +4,6 @@
 #include "core/wire.hpp"
 
 #include <algorithm>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <fmt/format.h>
@@ -76,10 +75,11 @@ link_figures link::figures() const {
 // -- sending ------------------------------------------------------------------------------------------------
 
 void link::send(frame f) {
-  // At once where the caller is on the link's thread: an answer leaves before that thread looks for more to
-  // read.
-  boost::asio::dispatch(
-      context_, [self = shared_from_this(), f = std::move(f)]() mutable { self->enqueue(std::move(f)); });
+  // An answer to what is just being delivered leaves before this thread looks for more to read.
+  if (context_.get_executor().running_in_this_thread() && delivering_)
+    return enqueue(std::move(f));
+  boost::asio::post(context_,
+                    [self = shared_from_this(), f = std::move(f)]() mutable { self->enqueue(std::move(f)); });
 }
 
 void link::enqueue(frame f) {
@@ -119,7 +119,7 @@ void link::depart(frame f) {
 }
 
 void link::pump() {
-  if (!open_ || !writing_.empty())
+  if (!open_ || delivering_ || !writing_.empty())
     return;
   std::size_t bytes = 0;
   const auto load = [&](std::deque<frame>& from) {
@@ -260,12 +260,15 @@ void link::deliver() {
   has_head_ = false;
   floats_ = {};
   const auto handler = handler_; // it may hand the link over
+  delivering_ = true;            // what it answers leaves together
   const auto taken =
       header.kind == frame_kind::ping || header.kind == frame_kind::pong
           ? (header.bulk_floats == 0 ? answer(head_) : run_error("it sent a strange heartbeat"))
           : handler->arrived(header, head_);
+  delivering_ = false;
   if (!taken.ok())
-    shut(taken.error().message);
+    return shut(taken.error().message);
+  pump();
 }
 
 // -- staying alive ------------------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ private:
   link_options options_;
   std::string peer_;
   std::shared_ptr<link_handler> handler_;
+  bool delivering_ = false;
   bool open_ = true;
 
   // Sending.
