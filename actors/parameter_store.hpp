@@ -88,8 +88,9 @@ private:
   /// The means of the statistics, which are not in what was summed ahead.
   void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
-  /// Calls work(lane, begin, size) for slices of the trained prefix, front to back, on all lanes when there
-  /// is something to share. `written`: where they write, which other cores may have read.
+  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when there
+  /// is something to share; front to back where it is observed. `written`: where they write, which other
+  /// cores may have read.
   using slice_work = std::function<void(lane&, std::size_t, std::size_t)>;
   void each_slice(const slice_work& work, std::span<const float> written, merge_observer* observer);
   /// [0, end) is final, which the observer is told when it is worth it.

@@ -46,6 +46,7 @@ result<void> scoring_desk::load(const saved_state& state) {
   if (auto loaded = source_.load(state.below("source")); !loaded.ok())
     return loaded;
   drawn_before_ = source_.samples_drawn();
+  first_steps_ += drawn_before_; // the kernels are built anew
   return {};
 }
 

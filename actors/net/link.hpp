@@ -51,7 +51,8 @@ struct link_figures {
 /// One connection that carries frames: sends without copying, receives floats where the handler wants them,
 /// keeps itself alive by heartbeats and closes when the peer is silent for longer than a deadline that
 /// follows the heartbeats measured. Anything heard counts as a sign of life, so a long payload is none of
-/// silence. Heartbeats overtake waiting frames; those keep their order.
+/// silence. Heartbeats overtake waiting frames; those keep their order. What a handler sends from `arrived`
+/// is taken at once, so also before what other threads have handed in and this one has not seen yet.
 ///
 /// Threading: `send` and `close` from any thread; the rest on the thread of its io_context.
 class link : public std::enable_shared_from_this<link> {
