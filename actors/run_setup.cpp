@@ -72,7 +72,7 @@ result<void> check_score(const run_setup& s, const sampling_description& samplin
       (sampling.refresh->pools_ahead() || (needs & (signal::projection | signal::last_projection)) != 0))
     return configuration_error(
         fmt::format("{}, /runtime/estimators: this sampling needs at least one estimator", s.source));
-  return sampling.score->check(s.data.train.size);
+  return sampling.score->check(s.data.train.size, s.data.fingerprint);
 }
 
 std::vector<std::uint32_t> draw_probe(std::size_t points, std::size_t wanted, std::uint64_t seed) {
@@ -171,6 +171,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (sampling->score && c.scoring_precision == "int8")
     if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
       return with_context(bytes.error(), source + ", /runtime/scoring_precision");
+  if (auto fits = sampling->options.guard.check(setup->data.train.size, setup->data.fingerprint); !fits.ok())
+    return fits.error();
   if (auto fits = check_score(*setup, *sampling); !fits.ok())
     return fits.error();
   for (const auto& a : *augmentations)

@@ -4,8 +4,8 @@
 #include "apps/irreducible/folds.hpp"
 #include "apps/support.hpp"
 #include "core/data_split.hpp"
-#include "core/npy.hpp"
 #include "nn/workspace.hpp"
+#include "sampling/irreducible_losses.hpp"
 
 #include <cstdio>
 #include <fmt/format.h>
@@ -79,7 +79,7 @@ result<void> find_losses(const irreducible_options& o) {
     std::fprintf(stderr, "fold %u of %zu: %.1f s, loss of the points it has not seen %.4f\n", fold + 1,
                  o.folds, outcome->summary.train_seconds, sum / static_cast<double>(held_out.size()));
   }
-  if (auto written = write_npy(o.output, {static_cast<std::int64_t>(losses.size())}, losses); !written.ok())
+  if (auto written = write_irreducible_losses(o.output, losses, (*whole)->data.fingerprint); !written.ok())
     return written;
   fmt::print("{}: irreducible losses of {} points, {:.1f} s of training\n", o.output, losses.size(), seconds);
   return {};
@@ -91,9 +91,9 @@ command_action add_irreducible_command(CLI::App& program) {
   auto o = std::make_shared<irreducible_options>();
   auto* command = program.add_subcommand(
       "irreducible",
-      "measure the losses that the score rho subtracts, with models that have not seen the points");
+      "measure the losses of points under models that have not seen them, for the score rho and the guard");
   command->add_option("RUN.json", o->file, "the run description; a smaller model will do")->required();
-  command->add_option("--output", o->output, "the file, .npy")->required();
+  command->add_option("--output", o->output, "the file: .npz, which names its data, or .npy")->required();
   command->add_option("--folds", o->folds, "models, each trained without one part of the points")
       ->check(CLI::Range(2, 100));
   command->add_option("--set", o->overrides, "override: path=value, value as JSON (repeatable)")

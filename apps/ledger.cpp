@@ -41,8 +41,8 @@ int write_ledger(const ledger_options& o) {
   std::error_code ignored;
   std::filesystem::create_directories(folder, ignored); // a failure shows when the first file is written
   const std::vector<std::pair<std::string, std::string>> files = {
-      {folder + "/ledger.csv", ledger_csv(setup.data.train, *ledger, account, priorities)},
-      {folder + "/suspects.csv", suspects_csv(setup.data.train, *ledger, account)},
+      {folder + "/ledger.csv", ledger_csv(setup.data, *ledger, account, priorities)},
+      {folder + "/suspects.csv", suspects_csv(setup.data, *ledger, account)},
       {folder + "/ledger.html", ledger_html(setup, *ledger, account, o.top)}};
   for (const auto& [path, text] : files)
     if (auto written = write_file_atomic(path, text); !written.ok())

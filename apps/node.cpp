@@ -56,14 +56,14 @@ command_action add_node_command(CLI::App& program) {
   command->add_option("--name", o->name, "in logs and tables (default: the name of this machine)");
   command->add_option("--wait", o->wait, "seconds to look for a coordinator before giving up with code 75")
       ->check(CLI::NonNegativeNumber);
-  command->add_flag("--quiet", o->quiet, "no log lines");
+  command->add_flag("--quiet", o->quiet, "warnings and errors only");
   add_security_flags(*command, o->tls, o->insecure);
   return [o] {
     auto address = parse_address(o->join, "--join");
     if (!address.ok())
       return complain(address.error());
     const signal_watch signals("leaving after this batch (once more: at once)");
-    logger log = o->quiet ? logger::silent() : logger::to_stderr_and_file("");
+    logger log = logger::to_stderr_and_file("", o->quiet);
     node_options node;
     node.coordinator = address.take();
     node.tls_directory = o->tls;

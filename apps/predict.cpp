@@ -2,6 +2,7 @@
 #include "apps/prediction_input.hpp"
 #include "apps/support.hpp"
 #include "core/files.hpp"
+#include "core/formats/csv_tokenizer.hpp"
 #include "core/npy.hpp"
 #include "nn/workspace.hpp"
 
@@ -36,10 +37,26 @@ std::vector<float> predict(const opened_run& run, const dataset& samples) {
   return out;
 }
 
-std::string to_csv(const std::vector<float>& rows, std::size_t width) {
+/// How the columns of predictions are called: by class or output, where these have names.
+std::vector<std::string> column_names(const run_setup& setup) {
+  const auto width = static_cast<std::size_t>(setup.net->output_width());
+  const auto& names = setup.data.names;
+  const auto& known = setup.data.train.is_classification() ? names.classes : names.outputs;
+  if (known.size() == width)
+    return known;
+  if (width == 1 && known.size() == 2) // one probability, of the second class
+    return {known[1]};
+  std::vector<std::string> numbered;
+  for (std::size_t j = 0; j < width; ++j)
+    numbered.push_back(fmt::format("output_{}", j));
+  return numbered;
+}
+
+std::string to_csv(const std::vector<float>& rows, const std::vector<std::string>& columns) {
+  const std::size_t width = columns.size();
   std::string text;
   for (std::size_t j = 0; j < width; ++j)
-    text += fmt::format("{}output_{}", j == 0 ? "" : ",", j);
+    text += (j == 0 ? "" : ",") + csv_cell(columns[j]);
   text += '\n';
   for (std::size_t i = 0; i < rows.size(); ++i)
     fmt::format_to(std::back_inserter(text), "{}{}", rows[i], (i + 1) % width == 0 ? '\n' : ',');
@@ -58,8 +75,10 @@ command_action add_predict_command(CLI::App& program) {
   auto* command = program.add_subcommand("predict", "predictions of a run's newest model for new samples");
   command->add_option("DIR", o->directory, "the run directory")->required();
   command
-      ->add_option("--input", o->input,
-                   "samples: .npy, IDX images (.gz too), or CSV with one sample a row, no targets")
+      ->add_option(
+          "--input", o->input,
+          "samples: .npy, IDX images, or CSV with one sample a row (.gz too); columns by their names "
+          "where the training data has names, others are ignored")
       ->required();
   command->add_option("--output", o->output, "probabilities (or values): .csv or .npy")->required();
   return [o] {
@@ -73,18 +92,24 @@ command_action add_predict_command(CLI::App& program) {
     if (auto same = check_data(*run); !same.ok())
       return complain(same.error());
     const json_value* last = run->setup->resolved.find("data")->find("channels_last");
-    const auto samples = read_prediction_input(o->input, run->setup->net->input_shape(),
-                                               last != nullptr && last->is_bool() && last->as_bool());
-    if (!samples.ok())
-      return complain(samples.error());
-    const auto rows = predict(*run, *samples);
+    const json_value* delimiter = run->setup->resolved.find("data")->find("delimiter");
+    const auto input = read_prediction_input(
+        o->input,
+        {run->setup->net->input_shape(), last != nullptr && last->is_bool() && last->as_bool(),
+         delimiter != nullptr ? delimiter->as_string().front() : ',', run->setup->data.names.features});
+    if (!input.ok())
+      return complain(input.error());
+    if (!input->ignored_columns.empty())
+      std::fprintf(stderr, "triage: %s: ignores what the model was not trained on: %s\n", o->input.c_str(),
+                   join_names(input->ignored_columns).c_str());
+    const auto rows = predict(*run, input->samples);
     const auto width = run->setup->net->output_width();
-    const auto written = as_npy
-                             ? write_npy(o->output, {static_cast<std::int64_t>(samples->size), width}, rows)
-                             : write_file_atomic(o->output, to_csv(rows, static_cast<std::size_t>(width)));
+    const auto written =
+        as_npy ? write_npy(o->output, {static_cast<std::int64_t>(input->samples.size), width}, rows)
+               : write_file_atomic(o->output, to_csv(rows, column_names(*run->setup)));
     if (!written.ok())
       return complain(written.error());
-    std::printf("%s: %zu predictions\n", o->output.c_str(), samples->size);
+    std::printf("%s: %zu predictions\n", o->output.c_str(), input->samples.size);
     return 0;
   };
 }

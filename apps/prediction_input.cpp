@@ -1,12 +1,16 @@
 #include "apps/prediction_input.hpp"
 
+#include "core/excerpt.hpp"
 #include "core/formats/csv_tokenizer.hpp"
 #include "core/formats/idx_array.hpp"
 #include "core/formats/npy_samples.hpp"
 #include "core/formats/text.hpp"
+#include "core/registry.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <numeric>
+#include <utility>
 
 namespace triage {
 
@@ -52,13 +56,50 @@ result<dataset> from_idx(const std::string& path, const sample_shape& shape) {
   return sized(std::move(set), path, values);
 }
 
-result<dataset> from_csv(const std::string& path, const sample_shape& shape) {
+/// Where the row that may be a header has each feature of the model. Empty: it is no header. A header that
+/// does not hold all the names is an error: nothing would say which column is which.
+result<std::vector<std::size_t>> find_features(const std::vector<std::string_view>& row,
+                                               const std::vector<std::string>& features,
+                                               const std::string& path) {
+  const auto column_of = [&](const std::string& name) { return std::find(row.begin(), row.end(), name); };
+  if (std::any_of(row.begin(), row.end(), parse_number) &&
+      std::none_of(features.begin(), features.end(),
+                   [&](const auto& name) { return column_of(name) != row.end(); }))
+    return std::vector<std::size_t>{};
+  std::vector<std::size_t> columns;
+  for (const auto& name : features) {
+    const auto at = column_of(name);
+    if (at == row.end()) {
+      const auto near = closest_name(name, row);
+      return data_error(fmt::format("{}: has no column {}, on which the model was trained{}", path,
+                                    quoted_excerpt(name),
+                                    near.empty() ? "" : fmt::format("; is it {}?", quoted_excerpt(near))));
+    }
+    if (std::find(at + 1, row.end(), name) != row.end())
+      return data_error(fmt::format("{}: has several columns {}", path, quoted_excerpt(name)));
+    columns.push_back(static_cast<std::size_t>(at - row.begin()));
+  }
+  return columns;
+}
+
+bool all_different(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) == names.end();
+}
+
+result<prediction_input> from_text(const std::string& path, char delimiter,
+                                   const expected_samples& expected) {
   auto text = read_text_file(path);
   if (!text.ok())
     return text.error();
-  csv_tokenizer rows(*text, path.ends_with(".tsv") ? '\t' : ',', path);
-  dataset set;
-  set.shape = shape;
+  csv_tokenizer rows(*text, delimiter, path);
+  prediction_input out;
+  dataset& set = out.samples;
+  set.shape = expected.shape;
+  const auto width = static_cast<std::size_t>(expected.shape.size());
+  std::size_t cells_of_row = width;
+  std::vector<std::size_t> columns(width);
+  std::iota(columns.begin(), columns.end(), std::size_t{0});
   std::vector<std::string_view> cells;
   bool first = true;
   while (true) {
@@ -67,32 +108,57 @@ result<dataset> from_csv(const std::string& path, const sample_shape& shape) {
       return more.error();
     if (!*more)
       break;
-    const bool may_be_header = std::exchange(first, false);
-    if (may_be_header && std::none_of(cells.begin(), cells.end(), parse_number))
-      continue;
-    if (cells.size() != static_cast<std::size_t>(shape.size()))
-      return data_error(fmt::format("{}, line {}: {} values, but the model takes {}", path, rows.line(),
-                                    cells.size(), shape.size()));
-    for (const auto cell : cells) {
-      const auto value = parse_finite(cell);
+    if (std::exchange(first, false)) {
+      if (!expected.features.empty() && all_different(expected.features)) {
+        auto named = find_features(cells, expected.features, path);
+        if (!named.ok())
+          return named.error();
+        if (!named->empty()) {
+          columns = named.take();
+          cells_of_row = cells.size();
+          for (std::size_t i = 0; i < cells.size(); ++i)
+            if (std::find(columns.begin(), columns.end(), i) == columns.end())
+              out.ignored_columns.emplace_back(cells[i]);
+          continue;
+        }
+      }
+      if (std::none_of(cells.begin(), cells.end(), parse_number))
+        continue;
+    }
+    if (cells.size() != cells_of_row)
+      return data_error(fmt::format("{}, line {}: {} values, but {} {}", path, rows.line(), cells.size(),
+                                    cells_of_row == width ? "the model takes" : "the header names",
+                                    cells_of_row));
+    for (const auto column : columns) {
+      const auto value = parse_finite(cells[column]);
       if (!value)
-        return data_error(fmt::format("{}, line {}: {}", path, rows.line(), number_problem(cell)));
+        return data_error(fmt::format("{}, line {}: {}", path, rows.line(), number_problem(cells[column])));
       set.floats.push_back(*value);
     }
   }
   const auto values = set.floats.size();
-  return sized(std::move(set), path, values);
+  auto whole = sized(std::move(set), path, values);
+  if (!whole.ok())
+    return whole.error();
+  out.samples = whole.take();
+  return out;
 }
 
 } // namespace
 
-result<dataset> read_prediction_input(const std::string& path, const sample_shape& shape,
-                                      bool channels_last) {
-  if (path.ends_with(".npy"))
-    return from_npy(path, shape, channels_last);
-  if (path.ends_with(".csv") || path.ends_with(".tsv"))
-    return from_csv(path, shape);
-  return from_idx(path, shape);
+result<prediction_input> read_prediction_input(const std::string& path, const expected_samples& expected) {
+  std::string_view name = path;
+  if (name.ends_with(".gz"))
+    name.remove_suffix(3);
+  if (name.ends_with(".csv") || name.ends_with(".txt"))
+    return from_text(path, expected.delimiter, expected);
+  if (name.ends_with(".tsv"))
+    return from_text(path, '\t', expected);
+  auto samples = path.ends_with(".npy") ? from_npy(path, expected.shape, expected.channels_last)
+                                        : from_idx(path, expected.shape);
+  if (!samples.ok())
+    return samples.error();
+  return prediction_input{samples.take(), {}};
 }
 
 } // namespace triage

@@ -13,7 +13,8 @@ void train_flags::add_to(CLI::App& command) {
   command.add_option("--set", overrides, "override: path=value, value as JSON (repeatable)")
       ->allow_extra_args(false);
   command.add_option("--trace", trace, "write a Chrome trace of all actors to this file");
-  command.add_flag("--quiet", quiet, "no progress");
+  command.add_flag("--quiet", quiet,
+                   "no progress, no remarks: warnings and errors only (log.txt has everything)");
   command.add_option("--listen", listen, "HOST:PORT where nodes may join (port 0: any free one)");
   add_security_flags(command, tls, insecure);
   command.add_option(

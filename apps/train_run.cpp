@@ -5,7 +5,9 @@
 #include "apps/signals.hpp"
 #include "apps/support.hpp"
 #include "core/directory_lock.hpp"
+#include "core/files.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
 
@@ -13,16 +15,19 @@ namespace triage {
 
 namespace {
 
+std::string words_of(std::string metric) {
+  std::replace(metric.begin(), metric.end(), '_', ' ');
+  return metric;
+}
+
 void print_summary(const run_summary& s, const run_directory& directory) {
   std::string line = fmt::format("{}: {} after {:.2f} epochs, {:.1f} s, {:.0f} samples/s", directory.path(),
                                  to_string(s.status), s.epochs, s.train_seconds, s.samples_per_second);
-  if (s.figures) {
-    line += fmt::format(", train loss {:.4f}", s.figures->train_loss);
-    if (s.figures->test_loss)
-      line += fmt::format(", test loss {:.4f}", *s.figures->test_loss);
-    if (s.figures->test_accuracy)
-      line += fmt::format(", test accuracy {:.4f}", *s.figures->test_accuracy);
-  }
+  if (s.figures)
+    for (const char* metric :
+         {"train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"})
+      if (const auto value = s.figures->find(metric))
+        line += fmt::format(", {} {:.4f}", words_of(metric), *value);
   std::puts(line.c_str());
 }
 
@@ -49,11 +54,14 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
       directory.path(), "another process is training in this run directory; wait for it, or stop it");
   if (!lock.ok() && lock.error().kind == error_kind::configuration)
     return complain(lock.error());
+  if (!choices.trace_file.empty())
+    if (auto writable = check_writable(choices.trace_file); !writable.ok())
+      return complain(writable.error());
   if (choices.changed)
     if (auto written = directory.write_config(setup->resolved); !written.ok())
       return complain(written.error());
   const signal_watch signals;
-  logger log = logger::to_stderr_and_file(directory.log_file());
+  logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet);
   train_options options;
   options.run_directory = directory.path();
   options.trace_file = choices.trace_file;

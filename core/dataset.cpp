@@ -26,6 +26,11 @@ registry_table<dataset_format_factory> dataset_formats() {
   return table;
 }
 
+std::string data_names::of_class(std::int32_t label) const {
+  const auto at = static_cast<std::size_t>(label);
+  return at < classes.size() ? classes[at] : std::to_string(label);
+}
+
 std::size_t dataset::stored_bytes() const {
   return bytes.size() + floats.size() * sizeof(float) + labels.size() * sizeof(std::int32_t) +
          targets.size() * sizeof(float);

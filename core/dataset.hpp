@@ -50,10 +50,21 @@ struct standardisation {
 void gather_samples(const dataset& set, const standardisation& s, std::span<const std::uint32_t> ids,
                     std::span<float> out);
 
+/// What people call things; empty where the source has no names. For inputs and reports only.
+struct data_names {
+  std::vector<std::string> features; ///< one per value of a sample, from a header
+  std::vector<std::string> classes;  ///< one per class, where classes are not called by their numbers
+  std::vector<std::string> outputs;  ///< of a regression, one per output, from a header
+
+  /// The class's name, or its number.
+  [[nodiscard]] std::string of_class(std::int32_t label) const;
+};
+
 /// What a format reader returns; `test` is absent when the source has none.
 struct loaded_data {
   dataset train;
   std::optional<dataset> test;
+  data_names names;
 };
 
 /// Where a format finds its files.
@@ -103,6 +114,7 @@ struct data_splits {
   dataset validation;
   dataset test;
   standardisation standard;
+  data_names names;
   std::string fingerprint;
 };
 

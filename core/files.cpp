@@ -150,4 +150,16 @@ result<void> sync_directory(const std::string& path) {
   return {};
 }
 
+result<void> check_writable(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored))
+    return file_error(path, "cannot be written", EISDIR);
+  const auto folder = fs::path(path).parent_path();
+  const bool there = fs::exists(path, ignored);
+  const std::string asked = there ? path : folder.empty() ? "." : folder.string();
+  if (::access(asked.c_str(), W_OK) != 0)
+    return file_error(path, "cannot be written", errno);
+  return {};
+}
+
 } // namespace triage

@@ -22,6 +22,10 @@ namespace triage {
 /// `temporary` on failure.
 [[nodiscard]] result<void> replace_file(const std::string& temporary, const std::string& path);
 
+/// Whether a file of this name can be written, as far as that is known before: to find out at the start of a
+/// long run and not at its end.
+[[nodiscard]] result<void> check_writable(const std::string& path);
+
 /// An error (kind io) "PATH: what: reason", with what to do where the reason (an errno value) is a full disk,
 /// a missing permission or a missing folder.
 [[nodiscard]] error file_error(const std::string& path, const std::string& what, int reason);

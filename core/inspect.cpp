@@ -108,9 +108,10 @@ result<std::string> inspect_run(const std::string& path) {
     return data_error(config.error().message);
   std::string text = fmt::format("run \"{}\"\n", member_text(*config, "name"));
   if (const auto summary = read_json_file(path + "/summary.json"); summary.ok()) {
-    for (const char* key : {"status", "problem", "epochs", "train_seconds", "samples_per_second",
-                            "train_loss", "test_loss", "test_accuracy", "time_to_target"})
-      if (summary->find(key) != nullptr)
+    for (const char* key :
+         {"status", "problem", "epochs", "train_seconds", "samples_per_second", "train_loss",
+          "validation_loss", "validation_accuracy", "test_loss", "test_accuracy", "time_to_target"})
+      if (const json_value* value = summary->find(key); value != nullptr && !value->is_null())
         text += fmt::format("  {:<20} {}\n", key, member_text(*summary, key));
   } else {
     text += "  not finished: no summary.json\n";

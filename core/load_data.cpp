@@ -123,6 +123,7 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
 
   data_splits out;
   out.train = std::move(loaded->train);
+  out.names = std::move(loaded->names);
   const auto all = static_cast<double>(out.train.size);
   const double test_share = loaded->test ? 0.0 : d.common.test_fraction;
   if (test_share + d.common.validation_fraction > 0.95)

@@ -36,12 +36,14 @@ logger logger::silent() {
   return logger(std::make_unique<state>(std::vector<spdlog::sink_ptr>{}));
 }
 
-logger logger::to_stderr_and_file(const std::string& file) {
+logger logger::to_stderr_and_file(const std::string& file, bool quiet) {
   std::vector<spdlog::sink_ptr> sinks;
   if (::isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr)
     sinks.push_back(std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
   else
     sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  if (quiet)
+    sinks.front()->set_level(spdlog::level::warn);
   std::string problem;
   if (!file.empty()) {
     try {

@@ -13,7 +13,8 @@ public:
   /// Writes nowhere.
   [[nodiscard]] static logger silent();
   /// To stderr (in colour on a terminal, unless NO_COLOR is set) and appended to `file` (none when empty).
-  [[nodiscard]] static logger to_stderr_and_file(const std::string& file);
+  /// `quiet`: only warnings and errors go to stderr; the file gets everything.
+  [[nodiscard]] static logger to_stderr_and_file(const std::string& file, bool quiet = false);
   ~logger();
   logger(logger&&) noexcept;
   logger& operator=(logger&&) noexcept;

@@ -115,7 +115,7 @@ result<named_arrays> read_npz(const std::string& path) {
   }
 }
 
-result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {
+result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::string& path) {
   const std::string temporary = path + ".tmp";
   int code = 0;
   std::unique_ptr<zip_t, archive_closer> archive(
@@ -123,11 +123,12 @@ result<void> write_npz(const std::vector<named_tensor>& tensors, const std::stri
   if (!archive)
     return io_error(fmt::format("{}: cannot be written: {}", path, code_text(code)));
   std::vector<std::string> encoded; // libzip reads the bytes when it closes the archive
-  encoded.reserve(tensors.size());
-  for (const auto& t : tensors) {
-    if (element_count(t.shape) != t.values.size())
-      return data_error(fmt::format("{}: tensor \"{}\" cannot be written: {} values do not fill its shape",
-                                    path, t.name, t.values.size()));
+  encoded.reserve(entries.size());
+  for (const auto& t : entries) {
+    const std::size_t count = std::visit([](const auto& v) { return v.size(); }, t.values);
+    if (element_count(t.shape) != count)
+      return data_error(fmt::format("{}: array \"{}\" cannot be written: {} values do not fill its shape",
+                                    path, t.name, count));
     encoded.push_back(encode_npy(t.shape, t.values));
     zip_source_t* source = zip_source_buffer(archive.get(), encoded.back().data(), encoded.back().size(), 0);
     const std::string name = t.name + ".npy";
@@ -140,6 +141,14 @@ result<void> write_npz(const std::vector<named_tensor>& tensors, const std::stri
     return write_problem(archive.get(), path);
   (void)archive.release(); // closed
   return replace_file(temporary, path);
+}
+
+result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {
+  std::vector<npz_entry> entries;
+  entries.reserve(tensors.size());
+  for (const auto& t : tensors)
+    entries.push_back({t.name, t.shape, t.values});
+  return write_npz_arrays(entries, path);
 }
 
 } // namespace triage

@@ -16,7 +16,16 @@ using named_arrays = std::vector<std::pair<std::string, npy_array>>;
 /// reach, or to more than fits into memory.
 [[nodiscard]] result<named_arrays> read_npz(const std::string& path);
 
-/// Writes float tensors as an archive; replaces an existing file in one step.
+/// An array to write; borrows its values.
+struct npz_entry {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  npy_values values;
+};
+
+/// Writes an archive; replaces an existing file in one step.
+[[nodiscard]] result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::string& path);
+/// The same of float tensors.
 [[nodiscard]] result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path);
 
 } // namespace triage

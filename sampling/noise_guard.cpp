@@ -44,6 +44,29 @@ void noise_guard::visit(option_visitor& v) {
           revisit_share_);
   v.field({.name = "looks_per_epoch", .doc = "how often the decision is made", .min = 0.1, .max = 1e4},
           looks_per_epoch_);
+  v.field({.name = "irreducible_losses",
+           .doc = "npz or npy file with one loss for each training point, from models that were not trained "
+                  "on it (`triage irreducible` makes it): suspects are known before the first step; empty: "
+                  "they are found while training"},
+          irreducible_file_);
+}
+
+result<void> noise_guard::prepare(const json_place& place) {
+  if (irreducible_file_.empty())
+    return {};
+  if (!enabled())
+    return configuration_error(place.source + ", " + place.pointer +
+                               ": has \"irreducible_losses\", but its \"mode\" is off; set it to pass_over");
+  auto losses =
+      irreducible_losses::read(irreducible_file_, {place.source, place.pointer + "/irreducible_losses"});
+  if (!losses.ok())
+    return losses.error();
+  irreducible_ = losses.take();
+  return {};
+}
+
+result<void> noise_guard::check(std::size_t points, std::string_view data_fingerprint) const {
+  return knows_beforehand() ? irreducible_.check(points, data_fingerprint) : result<void>();
 }
 
 void noise_guard::start(std::size_t points, const point_classes& classes) {
@@ -55,6 +78,11 @@ void noise_guard::start(std::size_t points, const point_classes& classes) {
     limits_.push_back(static_cast<float>(share > 0.0 ? std::max(even, -std::log(share)) : even));
   mean_loss_.assign(points, -1.0F);
   doubted_.assign(points / 32 + 1, 0);
+  if (knows_beforehand()) {
+    mean_loss_.assign(irreducible_.values().begin(), irreducible_.values().end());
+    look(0.0);
+    next_look_ = std::numeric_limits<double>::infinity();
+  }
 }
 
 void noise_guard::set_doubted(std::uint32_t id, bool doubt) {
@@ -63,7 +91,7 @@ void noise_guard::set_doubted(std::uint32_t id, bool doubt) {
 }
 
 void noise_guard::observe(std::span<const std::uint32_t> ids, std::span<const float> losses) {
-  if (!watching())
+  if (!watching() || knows_beforehand())
     return;
   constexpr double keep = 1.0 - 1.0 / pairs_remembered;
   for (std::size_t i = 0; i < std::min(ids.size(), losses.size()); ++i) {
@@ -94,11 +122,13 @@ noise_guard::verdict noise_guard::judge(double rest) const {
   const double slack = on ? turned_off_below : 1.0;
   if (*suspect_share_ < slack * suspect_share_min_)
     return verdict::clean;
-  const auto again = persistence();
-  if (!again)
-    return verdict::undecided;
-  if (*again < slack * persistence_min_)
-    return verdict::clean; // hard, and being learned
+  if (!knows_beforehand()) {
+    const auto again = persistence();
+    if (!again)
+      return verdict::undecided;
+    if (*again < slack * persistence_min_)
+      return verdict::clean; // hard, and being learned
+  }
   return may_pass_over() && rest < rest_learned_below ? verdict::passing_over : verdict::closed;
 }
 
@@ -135,10 +165,11 @@ void noise_guard::explain(double epochs) {
     what = "passes over the suspects";
   if (verdict_ == verdict::closed)
     what = "turns prioritization off";
-  reason_ =
-      fmt::format("the noise guard {} at epoch {:.2f}: the model gives {:.1f} % of the labels less than "
-                  "chance does",
-                  what, epochs, 100.0 * *suspect_share_);
+  reason_ = fmt::format("the noise guard {} at epoch {:.2f}: {} {:.1f} % of the labels less than "
+                        "chance does",
+                        what, epochs,
+                        knows_beforehand() ? "models that have not seen them give" : "the model gives",
+                        100.0 * *suspect_share_);
   if (const auto again = persistence())
     reason_ += fmt::format(", and of those in doubt {:.0f} % again at their next visit", 100.0 * *again);
 }

@@ -2,6 +2,7 @@
 
 #include "core/options.hpp"
 #include "core/saved_state.hpp"
+#include "sampling/irreducible_losses.hpp"
 #include "sampling/point_classes.hpp"
 
 #include <cstdint>
@@ -20,6 +21,8 @@ namespace triage {
 ///
 /// Then suspects (in doubt on average over their visits) are passed over, but for a few visits that let them
 /// prove themselves; or, where the model has learned too little to tell, prioritization is turned off.
+/// Where irreducible losses are given, held-out models have judged the labels before the run: then these are
+/// the evidence, suspects are known from the first step on, and the losses of the run change nothing.
 /// Four bytes a point. Plain; owned by one thread.
 class noise_guard {
 public:
@@ -28,6 +31,10 @@ public:
   [[nodiscard]] bool enabled() const { return mode_ != "off"; }
   /// Whether it may take points out of the order.
   [[nodiscard]] bool may_pass_over() const { return mode_ == "pass_over"; }
+  /// Called once after the options were read; reads the file of irreducible losses, if one is named.
+  [[nodiscard]] result<void> prepare(const json_place& place);
+  /// What is wrong with that file for this data, if anything.
+  [[nodiscard]] result<void> check(std::size_t points, std::string_view data_fingerprint) const;
   /// Before anything else. Without classes the guard stays silent.
   void start(std::size_t points, const point_classes& classes);
 
@@ -58,6 +65,7 @@ private:
   enum class verdict { clean, undecided, passing_over, closed };
 
   [[nodiscard]] bool watching() const { return !limits_.empty(); }
+  [[nodiscard]] bool knows_beforehand() const { return !irreducible_.values().empty(); }
   [[nodiscard]] float limit(std::uint32_t id) const { return limits_[classes_.of(id)]; }
   [[nodiscard]] bool doubted(std::uint32_t id) const { return (doubted_[id / 32] >> (id % 32) & 1U) != 0; }
   void set_doubted(std::uint32_t id, bool doubt);
@@ -69,6 +77,8 @@ private:
   double persistence_min_ = 0.8;
   double revisit_share_ = 0.1;
   double looks_per_epoch_ = 4.0;
+  std::string irreducible_file_;
+  irreducible_losses irreducible_; ///< empty: the run's own losses are the evidence
 
   point_classes classes_;
   std::vector<float> limits_;          ///< of each class; empty: not watching

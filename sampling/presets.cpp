@@ -56,6 +56,22 @@ std::span<const sampling_preset> sampling_presets() {
   return presets;
 }
 
+namespace {
+
+/// What is given overrides the preset option by option. An object that names its "type" is another component,
+/// and takes the place of the preset's.
+void override_option(json_value& preset, const std::string& name, const json_value& given) {
+  const json_value* present = preset.find(name);
+  if (present == nullptr || !present->is_object() || !given.is_object() || given.find("type") != nullptr)
+    return preset.set(name, given);
+  json_value merged = *present;
+  for (const auto& [inner, value] : given.as_object())
+    override_option(merged, inner, value);
+  preset.set(name, merged);
+}
+
+} // namespace
+
 json_value expand_preset(const json_value& description) {
   const json_value* type = description.is_object() ? description.find("type") : &description;
   if (type == nullptr || !type->is_string())
@@ -73,7 +89,7 @@ json_value expand_preset(const json_value& description) {
   if (description.is_object())
     for (const auto& [name, value] : description.as_object())
       if (name != "type")
-        out.set(name, value);
+        override_option(out, name, value);
   return out;
 }
 

@@ -99,6 +99,8 @@ result<sampling_description> make_sampling(const json_value& given, const json_p
   const auto below = [&](const char* name) { return json_place{place.source, place.pointer + name}; };
   if (auto prepared = out.selector->prepare(place); !prepared.ok())
     return prepared.error();
+  if (auto prepared = out.options.guard.prepare(below("/guard")); !prepared.ok())
+    return prepared.error();
   if (out.options.score.is_string() && out.options.score.as_string() == "auto")
     out.options.score = json_value("gnorm_last_bound");
   auto score = make_score(out.options.score, below("/score"), extra);

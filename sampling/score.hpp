@@ -15,8 +15,8 @@ class score : public configurable {
 public:
   /// Called once after the options were read; may read files.
   [[nodiscard]] virtual result<void> prepare(const json_place&) { return {}; }
-  /// What is wrong with using it for so many points, if anything.
-  [[nodiscard]] virtual result<void> check(std::size_t) const { return {}; }
+  /// What is wrong with using it for so many points of the data with this fingerprint, if anything.
+  [[nodiscard]] virtual result<void> check(std::size_t, std::string_view) const { return {}; }
   /// The signals it reads.
   [[nodiscard]] virtual signal_set needs() const = 0;
   /// One score per sample; finite for finite signals. `ids`: which points the samples are.

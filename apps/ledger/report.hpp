@@ -8,10 +8,10 @@ namespace triage {
 
 /// One line for each training point: index, label, trained, scored, priority, last_loss, mean_loss,
 /// lowest_loss, doubt. `priorities` may be empty.
-[[nodiscard]] std::string ledger_csv(const dataset& train, const point_ledger& ledger,
+[[nodiscard]] std::string ledger_csv(const data_splits& data, const point_ledger& ledger,
                                      const ledger_account& account, std::span<const float> priorities);
 /// One line for each suspect, the most doubtful first.
-[[nodiscard]] std::string suspects_csv(const dataset& train, const point_ledger& ledger,
+[[nodiscard]] std::string suspects_csv(const data_splits& data, const point_ledger& ledger,
                                        const ledger_account& account);
 /// A page that needs no other file; pictures of at most `pictures` suspects and of as many points that were
 /// never learned.

@@ -1,4 +1,5 @@
 #include "apps/ledger/report.hpp"
+#include "core/formats/csv_tokenizer.hpp"
 
 #include <fmt/format.h>
 
@@ -6,20 +7,21 @@ namespace triage {
 
 namespace {
 
-std::string label_text(const dataset& train, std::size_t id) {
+std::string label_text(const data_splits& data, std::size_t id) {
+  const dataset& train = data.train;
   if (train.is_classification())
-    return std::to_string(train.labels[id]);
+    return csv_cell(data.names.of_class(train.labels[id]));
   return fmt::format("{:g}", train.targets[id * static_cast<std::size_t>(train.outputs)]);
 }
 
 } // namespace
 
-std::string ledger_csv(const dataset& train, const point_ledger& ledger, const ledger_account& account,
+std::string ledger_csv(const data_splits& data, const point_ledger& ledger, const ledger_account& account,
                        std::span<const float> priorities) {
   std::string out = "index,label,trained,scored,priority,last_loss,mean_loss,lowest_loss,doubt\n";
   for (std::size_t i = 0; i < ledger.size(); ++i) {
     out +=
-        fmt::format("{},{},{},{},", i, label_text(train, i), ledger.times_trained(i), ledger.times_scored(i));
+        fmt::format("{},{},{},{},", i, label_text(data, i), ledger.times_trained(i), ledger.times_scored(i));
     out += priorities.empty() ? "," : fmt::format("{:.6g},", priorities[i]);
     // What was never trained has no losses.
     out += ledger.times_trained(i) == 0
@@ -30,12 +32,14 @@ std::string ledger_csv(const dataset& train, const point_ledger& ledger, const l
   return out;
 }
 
-std::string suspects_csv(const dataset& train, const point_ledger& ledger, const ledger_account& account) {
+std::string suspects_csv(const data_splits& data, const point_ledger& ledger, const ledger_account& account) {
   std::string out = "rank,index,label,model_says,probability,doubt,mean_loss,last_loss,trained\n";
   for (std::size_t r = 0; r < account.suspects.size(); ++r) {
     const suspect& s = account.suspects[r];
-    out += fmt::format("{},{},{},", r + 1, s.id, label_text(train, s.id));
-    out += train.is_classification() ? fmt::format("{},{:.4f},", s.opinion, s.probability) : ",,";
+    out += fmt::format("{},{},{},", r + 1, s.id, label_text(data, s.id));
+    out += data.train.is_classification()
+               ? fmt::format("{},{:.4f},", csv_cell(data.names.of_class(s.opinion)), s.probability)
+               : ",,";
     out += fmt::format("{:.6g},{:.6g},{:.6g},{}\n", s.doubt, ledger.mean_loss(s.id), ledger.last_loss(s.id),
                        ledger.times_trained(s.id));
   }

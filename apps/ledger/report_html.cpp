@@ -39,7 +39,7 @@ std::string histogram(const std::vector<double>& values, const std::string& titl
                      most);
 }
 
-std::string class_table(const dataset& train, const point_ledger& ledger, const ledger_account& account) {
+std::string class_table(const data_splits& data, const point_ledger& ledger, const ledger_account& account) {
   struct row {
     std::size_t points = 0;
     std::size_t trained = 0;
@@ -47,6 +47,7 @@ std::string class_table(const dataset& train, const point_ledger& ledger, const 
     double loss = 0.0; ///< of the trained ones
     std::size_t unlearned = 0;
   };
+  const dataset& train = data.train;
   std::vector<row> rows(static_cast<std::size_t>(train.classes));
   for (std::size_t i = 0; i < ledger.size(); ++i) {
     row& r = rows[static_cast<std::size_t>(train.labels[i])];
@@ -66,9 +67,10 @@ std::string class_table(const dataset& train, const point_ledger& ledger, const 
     const auto share = [](double sum, std::size_t n) {
       return sum / static_cast<double>(std::max<std::size_t>(n, 1));
     };
-    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.2f}</td><td>{:.4f}</td><td>{}</td></tr>\n", c,
-                       rows[c].points, share(rows[c].visits, rows[c].points),
-                       share(rows[c].loss, rows[c].trained), rows[c].unlearned);
+    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.2f}</td><td>{:.4f}</td><td>{}</td></tr>\n",
+                       escape_html(data.names.of_class(static_cast<std::int32_t>(c))), rows[c].points,
+                       share(rows[c].visits, rows[c].points), share(rows[c].loss, rows[c].trained),
+                       rows[c].unlearned);
   }
   return out + "</table></div>\n";
 }
@@ -103,6 +105,7 @@ constexpr std::string_view own_style = R"(
 std::string ledger_html(const run_setup& setup, const point_ledger& ledger, const ledger_account& account,
                         std::size_t pictures) {
   const dataset& train = setup.data.train;
+  const auto class_tag = [&](std::int32_t label) { return escape_html(setup.data.names.of_class(label)); };
   std::vector<double> visits;
   std::vector<double> losses;
   for (std::size_t i = 0; i < ledger.size(); ++i) {
@@ -126,7 +129,7 @@ std::string ledger_html(const run_setup& setup, const point_ledger& ledger, cons
   out += "</ul>\n<div class=\"charts\">" + histogram(visits, "points by visits") +
          histogram(losses, "points by mean loss over their visits") + "</div>\n";
   if (train.is_classification())
-    out += "<h2>Classes</h2>\n" + class_table(train, ledger, account);
+    out += "<h2>Classes</h2>\n" + class_table(setup.data, ledger, account);
   out += "<h2>Most likely mislabelled</h2><p class=\"soft\">High loss that never falls, compared with the "
          "point's "
          "class. The label is followed by what the model says now.</p>\n";
@@ -134,9 +137,9 @@ std::string ledger_html(const run_setup& setup, const point_ledger& ledger, cons
   for (std::size_t r = 0; r < std::min(pictures, account.suspects.size()); ++r) {
     const suspect& s = account.suspects[r];
     out += card(train, s.id,
-                train.is_classification()
-                    ? fmt::format("{} → {} ({:.0f} %)", train.labels[s.id], s.opinion, 100.0 * s.probability)
-                    : fmt::format("mean loss {:.3g}", ledger.mean_loss(s.id)));
+                train.is_classification() ? fmt::format("{} → {} ({:.0f} %)", class_tag(train.labels[s.id]),
+                                                        class_tag(s.opinion), 100.0 * s.probability)
+                                          : fmt::format("mean loss {:.3g}", ledger.mean_loss(s.id)));
   }
   out += "</div>\n";
   if (!account.never_learned.empty()) {
@@ -145,8 +148,9 @@ std::string ledger_html(const run_setup& setup, const point_ledger& ledger, cons
               [&](auto a, auto b) { return ledger.lowest_loss(a) > ledger.lowest_loss(b); });
     out += fmt::format("<h2>Never learned</h2><div class=\"grid{}\">\n", wide);
     for (std::size_t k = 0; k < std::min(pictures, ids.size()); ++k)
-      out += card(train, ids[k],
-                  fmt::format("{}, at best {:.2f}", train.labels[ids[k]], ledger.lowest_loss(ids[k])));
+      out += card(
+          train, ids[k],
+          fmt::format("{}, at best {:.2f}", class_tag(train.labels[ids[k]]), ledger.lowest_loss(ids[k])));
     out += "</div>\n";
   }
   return out + "</html>\n";

@@ -89,7 +89,7 @@ public:
     auto train_set = read_records(train, layout());
     if (!train_set.ok())
       return train_set.error();
-    loaded_data out{train_set.take(), std::nullopt};
+    loaded_data out{train_set.take(), std::nullopt, {}};
     if (!test.empty()) {
       auto test_set = read_records(test, layout());
       if (!test_set.ok())

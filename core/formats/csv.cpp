@@ -79,6 +79,7 @@ public:
     if (auto done = assign_targets(task, train.targets, data.test ? &test.targets : nullptr, data);
         !done.ok())
       return done.error();
+    name_columns(train.plan, data);
     return data;
   }
 
@@ -181,6 +182,16 @@ private:
                       "the same order",
                       test.targets.path));
     return {};
+  }
+
+  static void name_columns(const column_plan& plan, loaded_data& data) {
+    if (plan.names.empty())
+      return;
+    for (const auto column : plan.features)
+      data.names.features.push_back(plan.names[column]);
+    if (!data.train.is_classification())
+      for (const auto column : plan.targets)
+        data.names.outputs.push_back(plan.names[column]);
   }
 
   static void move_features(csv_table& table, dataset& set) {

@@ -88,4 +88,15 @@ void csv_tokenizer::finish_line() {
   ++line_;
 }
 
+std::string csv_cell(std::string_view text) {
+  const bool padded = !text.empty() && (text.front() == ' ' || text.back() == ' ' || text.front() == '\t' ||
+                                        text.back() == '\t');
+  if (!padded && text.find_first_of(",\"\r\n") == std::string_view::npos)
+    return std::string(text);
+  std::string out = "\"";
+  for (const char c : text)
+    out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
 } // namespace triage

@@ -40,4 +40,7 @@ private:
   std::uint64_t row_line_ = 0;
 };
 
+/// A cell as comma-separated files write it: quoted where its text would not read back as it is.
+[[nodiscard]] std::string csv_cell(std::string_view text);
+
 } // namespace triage

@@ -63,7 +63,7 @@ public:
     auto train = read_set(files->train_images, files->train_labels, classes_);
     if (!train.ok())
       return train.error();
-    loaded_data out{train.take(), std::nullopt};
+    loaded_data out{train.take(), std::nullopt, {}};
     if (!files->test_images.empty()) {
       auto test = read_set(files->test_images, files->test_labels, out.train.classes);
       if (!test.ok())

@@ -45,6 +45,18 @@ public:
   [[nodiscard]] bool numeric() const { return numeric_; }
   [[nodiscard]] std::size_t size() const { return numeric_ ? numbers_.size() : texts_.size(); }
 
+  /// How the classes are called; empty where each is called by its number.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    if (!numeric_)
+      out.assign(texts_.begin(), texts_.end());
+    else if (!numbers_.empty() &&
+             (numbers_.front() != 0 || numbers_.back() != static_cast<std::int64_t>(numbers_.size()) - 1))
+      for (const auto number : numbers_)
+        out.push_back(std::to_string(number));
+    return out;
+  }
+
   /// The class of a label, or -1.
   [[nodiscard]] std::int32_t find(std::string_view cell) const {
     if (!numeric_)
@@ -143,6 +155,7 @@ result<void> assign_targets(std::string_view task, const target_cells& train, co
                     train.path, train.columns.front(), map.size()));
   if (auto done = assign_labels(map, train, data.train); !done.ok())
     return done;
+  data.names.classes = map.names();
   return test == nullptr ? result<void>() : assign_labels(map, *test, *data.test);
 }
 

@@ -20,7 +20,8 @@ struct target_cells {
 /// Declares the option `task` of the text formats.
 void visit_task(option_visitor& v, std::string& task);
 
-/// Turns cells into labels or targets of `data.train` and `data.test` (`test` is null when there is none).
+/// Turns cells into labels or targets of `data.train` and `data.test` (`test` is null when there is none),
+/// and names the classes, unless the labels are the numbers of the classes.
 /// `task` is "classification", "regression" or "auto": strings, and integers with at most 100 different
 /// values that repeat at least once on average, are classes; anything else is regression. The classes are
 /// the different labels of the training file in sorted order (integers by value, strings by bytes); a test

@@ -1,7 +1,5 @@
-#include "core/npy.hpp"
+#include "sampling/irreducible_losses.hpp"
 #include "sampling/scores/scores.hpp"
-
-#include <fmt/format.h>
 
 namespace triage {
 
@@ -14,8 +12,8 @@ public:
   void visit(option_visitor& v) override {
     v.field({.name = "irreducible_losses",
              .doc =
-                 "npy file with one loss for each training point, from models that were not trained on it; "
-                 "`triage irreducible` makes it",
+                 "npz or npy file with one loss for each training point, from models that were not trained "
+                 "on it; `triage irreducible` makes it",
              .required = true},
             file_);
   }
@@ -24,34 +22,25 @@ public:
       return configuration_error(place.source + ", " + place.pointer +
                                  ": rho needs {\"type\": \"rho\", \"irreducible_losses\": FILE}; `triage "
                                  "irreducible RUN.json --output FILE` makes the file");
-    auto array = read_npy(file_);
-    if (!array.ok())
-      return with_context(array.error(), place.source + ", " + place.pointer +
-                                             "/irreducible_losses; `triage irreducible "
-                                             "RUN.json --output FILE` makes such a file");
-    auto* values = std::get_if<std::vector<float>>(&array->values);
-    if (values == nullptr || array->shape.size() != 1)
-      return data_error(fmt::format("{}: must hold one float for each training point", file_));
-    losses_ = std::move(*values);
+    auto losses = irreducible_losses::read(file_, {place.source, place.pointer + "/irreducible_losses"});
+    if (!losses.ok())
+      return losses.error();
+    losses_ = losses.take();
     return {};
   }
-  result<void> check(std::size_t points) const override {
-    if (losses_.size() == points)
-      return {};
-    return data_error(fmt::format("{}: holds {} irreducible losses, the training set has {} points; run "
-                                  "`triage irreducible` on the same data description",
-                                  file_, losses_.size(), points));
+  result<void> check(std::size_t points, std::string_view data_fingerprint) const override {
+    return losses_.check(points, data_fingerprint);
   }
   [[nodiscard]] signal_set needs() const override { return static_cast<signal_set>(signal::loss); }
   void compute(const sample_signals& signals, std::span<const std::uint32_t> ids,
                std::span<float> out) const override {
     for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = signals.loss[i] - losses_[ids[i]];
+      out[i] = signals.loss[i] - losses_.values()[ids[i]];
   }
 
 private:
   std::string file_;
-  std::vector<float> losses_;
+  irreducible_losses losses_;
 };
 
 } // namespace

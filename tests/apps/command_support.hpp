@@ -138,4 +138,32 @@ private:
   std::string directory_;
 };
 
+/// A copy of the small run, for tests that damage it.
+struct own_copy {
+  scratch_folder folder;
+  std::string directory = folder.path("run");
+  own_copy() {
+    std::filesystem::copy(trained_run::small().directory(), directory,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::copy_symlinks);
+  }
+};
+
+inline json_value json_of(const std::string& text) {
+  auto parsed = parse_json(text, "output");
+  REQUIRE_MESSAGE(parsed.ok(), text);
+  return parsed.take();
+}
+
+/// A regression whose error grows a million times with every step.
+inline std::string diverging_run(const scratch_folder& folder) {
+  std::string rows = "a,y\n";
+  for (int i = 0; i < 400; ++i)
+    rows += std::to_string(i % 7) + "," + std::to_string(3 * (i % 7)) + "\n";
+  return R"({"data": {"format": "csv", "path": ")" + folder.file("line.csv", rows) +
+         R"(", "label_column": "y", "task": "regression", "test_fraction": 0.2},
+    "model": [{"type": "dense", "units": 1}], "loss": "mean_squared_error",
+    "optimizer": {"type": "sgd", "learning_rate": 1000000}, "batch_size": 16, "duration": {"epochs": 5}})";
+}
+
 } // namespace triage::test

@@ -215,7 +215,7 @@ TEST_CASE("ledger: CSV lines hold the ledger's numbers, and nothing where there 
     priorities[i] = 0.5F * static_cast<float>(i);
   for (const bool with_priorities : {true, false}) {
     const auto lines =
-        lines_of(ledger_csv(setup->data.train, ledger, account,
+        lines_of(ledger_csv(setup->data, ledger, account,
                             with_priorities ? std::span<const float>(priorities) : std::span<const float>()));
     REQUIRE(lines.size() == points + 1);
     const auto columns = cells_of(lines[0]).size();
@@ -235,7 +235,7 @@ TEST_CASE("ledger: CSV lines hold the ledger's numbers, and nothing where there 
       CHECK(std::stod(cells[8]) == doctest::Approx(account.doubt[i]).epsilon(1e-5));
     }
   }
-  const auto suspects = lines_of(suspects_csv(setup->data.train, ledger, account));
+  const auto suspects = lines_of(suspects_csv(setup->data, ledger, account));
   REQUIRE(suspects.size() == account.suspects.size() + 1);
   for (std::size_t r = 0; r < account.suspects.size(); ++r) {
     const auto cells = cells_of(suspects[r + 1]);
@@ -306,7 +306,7 @@ TEST_CASE("ledger: of a regression there are losses and doubts, and no classes o
   REQUIRE(account.suspects.size() == 1);
   CHECK(account.suspects[0].id == 5);
   CHECK(account.never_learned.empty());
-  CHECK(cells_of(lines_of(suspects_csv((*setup)->data.train, ledger, account))[1])[3].empty());
+  CHECK(cells_of(lines_of(suspects_csv((*setup)->data, ledger, account))[1])[3].empty());
   CHECK(ledger_html(**setup, ledger, account, 3).find("<h2>Classes</h2>") == std::string::npos);
 }
 

@@ -61,15 +61,19 @@ TEST_CASE("odd input: samples to predict, as CSV, npy and IDX") {
   for (int round = 0; round < 1500; ++round) {
     for (const auto& [name, text] :
          {std::pair{"in.csv", &csv}, std::pair{"in.npy", &npy}, std::pair{"in.idx", &idx}}) {
-      const auto samples = read_prediction_input(folder.file(name, damaged(*text, random)), shape);
-      if (!samples.ok()) {
+      const expected_samples expected{shape, false, ',',
+                                      round % 2 == 0 ? std::vector<std::string>{}
+                                                     : std::vector<std::string>{"a", "b", "c", "d"}};
+      const auto input = read_prediction_input(folder.file(name, damaged(*text, random)), expected);
+      if (!input.ok()) {
         ++refused;
-        check_error(samples.error(), name);
+        check_error(input.error(), name);
         continue;
       }
       ++read;
-      REQUIRE(samples->size > 0);
-      REQUIRE((samples->is_bytes() ? samples->bytes.size() : samples->floats.size()) == 4 * samples->size);
+      const dataset& samples = input->samples;
+      REQUIRE(samples.size > 0);
+      REQUIRE((samples.is_bytes() ? samples.bytes.size() : samples.floats.size()) == 4 * samples.size);
     }
   }
   CHECK(read > 100);

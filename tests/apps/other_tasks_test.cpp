@@ -55,7 +55,7 @@ TEST_CASE("regression: train, evaluate, predict and ledger speak of values, not 
   REQUIRE(run_command({"predict", run, "--input", in, "--output", folder.path("out.csv")}).code == 0);
   const auto rows = lines_of(text_of(folder.path("out.csv")));
   REQUIRE(rows.size() == 5);
-  CHECK(rows[0] == "output_0");
+  CHECK(rows[0] == "y");
   const double expected[] = {1.0, 4.0, -1.0, 3.5};
   for (std::size_t i = 0; i < 4; ++i) // in the units of the targets
     CHECK(std::stod(rows[i + 1]) == doctest::Approx(expected[i]).epsilon(0.1).scale(1.0));
@@ -85,6 +85,39 @@ TEST_CASE("one output: predictions are the probability of the second class") {
   const auto accuracy = parse_json(run_command({"evaluate", run}).out, "evaluate");
   REQUIRE(accuracy.ok());
   CHECK(accuracy->find("test_accuracy")->as_number() > 0.7);
+}
+
+TEST_CASE("names: predictions and the ledger call classes as the data does, columns are found by name") {
+  const scratch_folder folder;
+  std::string rows = "id,width,kind,height\n";
+  for (int i = 0; i < 120; ++i) {
+    const char* const kind[] = {"ant, red", "bee", "cow"};
+    rows += std::to_string(i) + "," + std::to_string(i % 3) + ".5,\"" + kind[i % 3] + "\"," +
+            std::to_string(2 - i % 3) + "\n";
+  }
+  const auto file = folder.file("run.json", R"({
+    "data": {"format": "csv", "path": ")" + folder.file("zoo.csv", rows) +
+                                                R"(", "label_column": "kind", "ignore_columns": ["id"]},
+    "model": [{"type": "dense", "units": 3}],
+    "optimizer": {"type": "adam", "learning_rate": 0.1}, "duration": {"epochs": 20}})");
+  const auto run = folder.path("r");
+  const auto trained = run_command({"train", file, "--run-dir", run, "--quiet"});
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const auto in = folder.file("in.csv", "kind,height,width,id\n?,0,2.5,9\n?,2,0.5,8\n");
+  const auto predicted = run_command({"predict", run, "--input", in, "--output", folder.path("out.csv")});
+  REQUIRE_MESSAGE(predicted.code == 0, predicted.err);
+  CHECK(predicted.err.find("ignores what the model was not trained on: kind, id") != std::string::npos);
+  const auto lines = lines_of(text_of(folder.path("out.csv")));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "\"ant, red\",bee,cow");
+  CHECK(std::stod(lines[1].substr(lines[1].rfind(',') + 1)) > 0.5); // a cow
+  CHECK(std::stod(lines[2]) > 0.5);                                 // an ant
+  check_refused(run_command({"predict", run, "--input", folder.file("other.csv", "width,hight\n1,2\n"),
+                             "--output", folder.path("none.csv")}),
+                3, {"no column \"height\"", "hight"});
+  REQUIRE(run_command({"ledger", run}).code == 0);
+  CHECK(text_of(run + "/ledger.csv").find(",\"ant, red\",") != std::string::npos);
+  CHECK(text_of(run + "/ledger.html").find("<td>ant, red</td>") != std::string::npos);
 }
 
 TEST_CASE("images: the ledger's page has pictures, and check counts the cost of scoring") {

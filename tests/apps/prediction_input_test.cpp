@@ -11,10 +11,25 @@ namespace {
 constexpr sample_shape three{3, 1, 1};
 constexpr sample_shape image{1, 2, 2};
 
+result<dataset> read_samples(const std::string& path, const expected_samples& expected) {
+  auto read = read_prediction_input(path, expected);
+  if (!read.ok())
+    return read.error();
+  CHECK(read->ignored_columns.empty());
+  return std::move(read->samples);
+}
+
+expected_samples expecting(const sample_shape& shape, bool channels_last = false) {
+  expected_samples out;
+  out.shape = shape;
+  out.channels_last = channels_last;
+  return out;
+}
+
 struct input {
   scratch_folder folder;
   result<dataset> csv(const std::string& text, const std::string& name = "in.csv") const {
-    return read_prediction_input(folder.file(name, text), three);
+    return read_samples(folder.file(name, text), expecting(three));
   }
   std::string problem(const std::string& text, const std::string& name = "in.csv") const {
     const auto read = csv(text, name);
@@ -71,33 +86,33 @@ TEST_CASE("prediction input: npy of floats, bytes and integers, as samples of th
   const input i;
   const auto file = i.folder.path("in.npy");
   REQUIRE(write_npy(file, {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok());
-  const auto floats = read_prediction_input(file, three);
+  const auto floats = read_samples(file, expecting(three));
   REQUIRE(floats.ok());
   CHECK(floats->size == 2);
   CHECK(floats->floats[5] == 6.0F);
   REQUIRE(write_npy(file, {2, 2, 2}, std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 255}).ok());
-  const auto bytes = read_prediction_input(file, image);
+  const auto bytes = read_samples(file, expecting(image));
   REQUIRE(bytes.ok());
   CHECK(bytes->size == 2);
   CHECK(bytes->is_bytes());
   CHECK(bytes->bytes[7] == 255);
-  CHECK(!read_prediction_input(file, three).ok()); // 8 values are no samples of 3
+  CHECK(!read_samples(file, expecting(three)).ok()); // 8 values are no samples of 3
   REQUIRE(write_npy(file, {2, 4}, std::vector<std::uint8_t>{1, 2, 3, 4, 5, 6, 7, 255}).ok());
-  CHECK(read_prediction_input(file, image)->size == 2); // rows may stand for images
+  CHECK(read_samples(file, expecting(image))->size == 2); // rows may stand for images
   REQUIRE(write_npy(file, {3}, std::vector<std::int64_t>{1, 2, 3}).ok());
-  const auto integers = read_prediction_input(file, three);
+  const auto integers = read_samples(file, expecting(three));
   REQUIRE(integers.ok()); // one sample
   CHECK(integers->size == 1);
   CHECK(integers->floats == std::vector<float>{1, 2, 3});
   REQUIRE(write_npy(file, {3, 2}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok()); // transposed
-  const auto transposed = read_prediction_input(file, three);
+  const auto transposed = read_samples(file, expecting(three));
   REQUIRE(!transposed.ok());
   CHECK(transposed.error().kind == error_kind::data);
   CHECK(transposed.error().message.find("but the model takes 3") != std::string::npos);
   REQUIRE(write_npy(file, {1, 3}, std::vector<float>{1, std::numeric_limits<float>::quiet_NaN(), 3}).ok());
-  CHECK(read_prediction_input(file, three).error().message.find("not finite") != std::string::npos);
+  CHECK(read_samples(file, expecting(three)).error().message.find("not finite") != std::string::npos);
   REQUIRE(write_npy(file, {0, 3}, std::vector<float>{}).ok());
-  CHECK(!read_prediction_input(file, three).ok());
+  CHECK(!read_samples(file, expecting(three)).ok());
 }
 
 TEST_CASE("prediction input: images with channels last are turned as those of the training data") {
@@ -105,23 +120,49 @@ TEST_CASE("prediction input: images with channels last are turned as those of th
   const auto file = i.folder.path("in.npy");
   const sample_shape colours{3, 1, 2};
   REQUIRE(write_npy(file, {1, 1, 2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}).ok());
-  const auto turned = read_prediction_input(file, colours, true);
+  const auto turned = read_samples(file, expecting(colours, true));
   REQUIRE_MESSAGE(turned.ok(), (turned.ok() ? "" : turned.error().message));
   CHECK(turned->floats == std::vector<float>{1, 4, 2, 5, 3, 6});
-  CHECK(!read_prediction_input(file, colours, false).ok());
+  CHECK(!read_samples(file, expecting(colours, false)).ok());
 }
 
 TEST_CASE("prediction input: IDX images, whatever the file is called; a damaged one is refused") {
   const input i;
   const auto file = i.folder.file("images-idx3-ubyte", idx_text({3, 2, 2}, "abcdefghijkl"));
-  const auto read = read_prediction_input(file, image);
+  const auto read = read_samples(file, expecting(image));
   REQUIRE_MESSAGE(read.ok(), (read.ok() ? "" : read.error().message));
   CHECK(read->size == 3);
   CHECK(read->bytes[4] == 'e');
-  CHECK(!read_prediction_input(i.folder.file("short", idx_text({3, 2, 2}, "abc")), image).ok());
-  CHECK(!read_prediction_input(i.folder.file("text", "no idx at all"), image).ok());
-  CHECK(!read_prediction_input(i.folder.file("shape", idx_text({1, 3}, "abc")), image).ok());
-  const auto missing = read_prediction_input(i.folder.path("missing"), image);
+  CHECK(!read_samples(i.folder.file("short", idx_text({3, 2, 2}, "abc")), expecting(image)).ok());
+  CHECK(!read_samples(i.folder.file("text", "no idx at all"), expecting(image)).ok());
+  CHECK(!read_samples(i.folder.file("shape", idx_text({1, 3}, "abc")), expecting(image)).ok());
+  const auto missing = read_samples(i.folder.path("missing"), expecting(image));
   REQUIRE(!missing.ok());
   CHECK(missing.error().message.find("missing") != std::string::npos);
+}
+
+TEST_CASE("prediction input: columns are found by their names, in any order, beside others") {
+  const input i;
+  const expected_samples expected{three, false, ';', {"a", "b", "c d"}};
+  const auto read = [&](const std::string& text) {
+    return read_prediction_input(i.folder.file("in.csv", text), expected);
+  };
+  const auto mixed = read("id;c d;a;\"la;bel\";b\nx;3;1;cat;2\ny;6;4;dog;5\n");
+  REQUIRE_MESSAGE(mixed.ok(), (mixed.ok() ? "" : mixed.error().message));
+  CHECK(mixed->samples.size == 2);
+  CHECK(mixed->samples.floats == std::vector<float>{1, 2, 3, 4, 5, 6});
+  CHECK(mixed->ignored_columns == std::vector<std::string>{"id", "la;bel"});
+  const auto nameless = read("1;2;3\n");
+  REQUIRE(nameless.ok());
+  CHECK(nameless->samples.floats == std::vector<float>{1, 2, 3});
+  const auto problem = [&](const std::string& text) {
+    const auto refused = read(text);
+    REQUIRE(!refused.ok());
+    return refused.error().message;
+  };
+  CHECK(problem("a;b;cd\n1;2;3\n").find("no column \"c d\"") != std::string::npos);
+  CHECK(problem("a;b;cd\n1;2;3\n").find("is it \"cd\"?") != std::string::npos);
+  CHECK(problem("x;y;z\n1;2;3\n").find("no column \"a\"") != std::string::npos); // another table
+  CHECK(problem("a;b;c d;a\n1;2;3;4\n").find("several columns \"a\"") != std::string::npos);
+  CHECK(problem("a;b;c d;e\n1;2;3\n").find("line 2: 3 values, but the header names 4") != std::string::npos);
 }

@@ -2,7 +2,6 @@
 
 #include "actors/model_evaluator.hpp"
 #include "apps/support.hpp"
-#include "core/directory_lock.hpp"
 #include "core/npy.hpp"
 #include "core/npz.hpp"
 #include "core/rng.hpp"
@@ -21,23 +20,6 @@ using namespace triage::test;
 
 namespace {
 
-/// A copy of the small run, for tests that damage it.
-struct own_copy {
-  scratch_folder folder;
-  std::string directory = folder.path("run");
-  own_copy() {
-    std::filesystem::copy(trained_run::small().directory(), directory,
-                          std::filesystem::copy_options::recursive |
-                              std::filesystem::copy_options::copy_symlinks);
-  }
-};
-
-json_value json_of(const std::string& text) {
-  auto parsed = parse_json(text, "output");
-  REQUIRE_MESSAGE(parsed.ok(), text);
-  return parsed.take();
-}
-
 std::vector<std::vector<double>> csv_numbers(const std::string& text) {
   std::vector<std::vector<double>> rows;
   std::istringstream lines(text);
@@ -51,17 +33,6 @@ std::vector<std::vector<double>> csv_numbers(const std::string& text) {
       rows.back().push_back(std::stod(cell));
   }
   return rows;
-}
-
-/// A regression whose error grows a million times with every step.
-std::string diverging_run(const scratch_folder& folder) {
-  std::string rows = "a,y\n";
-  for (int i = 0; i < 400; ++i)
-    rows += std::to_string(i % 7) + "," + std::to_string(3 * (i % 7)) + "\n";
-  return R"({"data": {"format": "csv", "path": ")" + folder.file("line.csv", rows) +
-         R"(", "label_column": "y", "task": "regression", "test_fraction": 0.2},
-    "model": [{"type": "dense", "units": 1}], "loss": "mean_squared_error",
-    "optimizer": {"type": "sgd", "learning_rate": 1000000}, "batch_size": 16, "duration": {"epochs": 5}})";
 }
 
 /// The newest model of the small run, by hand: two dense layers, in double.
@@ -117,7 +88,8 @@ TEST_CASE("train: the summary is one line on stdout; log lines are on stderr; --
   CHECK(!trained.err.empty());
   const auto quiet = run_command({"train", file, "--run-dir", folder.path("b"), "--quiet"});
   CHECK(quiet.code == 0);
-  CHECK(quiet.err.size() < trained.err.size());
+  CHECK(quiet.err.empty());
+  CHECK(text_of(folder.path("b/log.txt")).find("[info]") != std::string::npos);
 }
 
 TEST_CASE("train: --set changes the run, and the directory records what was really run") {
@@ -145,6 +117,22 @@ TEST_CASE("train: a trace is written where it is asked for, and is JSON") {
   const auto trace = json_of(text_of(folder.path("t.json")));
   const auto& events = trace.is_array() ? trace : *trace.find("traceEvents");
   CHECK(events.as_array().size() > 20);
+  const auto nowhere = run_command(
+      {"train", file, "--run-dir", folder.path("n"), "--quiet", "--trace", folder.path("none/t.json")});
+  check_refused(nowhere, 1, {folder.path("none/t.json")});
+  CHECK(!std::filesystem::exists(folder.path("n/summary.json"))); // before any training
+}
+
+TEST_CASE("train, inspect: validation figures are among what is printed") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  const auto trained = run_command(
+      {"train", file, "--run-dir", folder.path("r"), "--quiet", "--set", "data.validation_fraction=0.2"});
+  CHECK(trained.out.find("validation accuracy") != std::string::npos);
+  const auto seen = run_command({"inspect", folder.path("r")});
+  CHECK(seen.out.find("  validation_accuracy  ") != std::string::npos);
+  CHECK(run_command({"inspect", trained_run::small().directory()}).out.find("  validation_") ==
+        std::string::npos);
 }
 
 TEST_CASE("train: a directory that holds a run is not overwritten, and the run in it is not touched") {
@@ -153,61 +141,6 @@ TEST_CASE("train: a directory that holds a run is not overwritten, and the run i
   check_refused(run_command({"train", trained_run::small().description(), "--run-dir", run.directory}), 2,
                 {run.directory, "already holds a run"});
   CHECK(text_of(run.directory + "/summary.json") == before);
-}
-
-TEST_CASE("resume: an epoch more; a setting that does not fit the checkpoint is refused with what differs") {
-  const own_copy run;
-  const auto resumed = run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"});
-  REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
-  CHECK(json_of(text_of(run.directory + "/summary.json")).find("epochs")->as_number() ==
-        doctest::Approx(3.0).epsilon(0.05));
-  const auto other = run_command({"resume", run.directory, "--quiet", "--set", "model.0.units=9"});
-  CHECK(other.code != 0);
-  CHECK(other.err.find("0.dense.weight") != std::string::npos);
-}
-
-TEST_CASE("resume: what was set stays set for the next time") {
-  const own_copy run;
-  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"}).code == 0);
-  CHECK(json_of(text_of(run.directory + "/config.json")).find("duration")->find("epochs")->as_number() ==
-        3.0);
-}
-
-TEST_CASE("resume: other data is refused before anything of the run is touched") {
-  const own_copy run;
-  const auto summary = text_of(run.directory + "/summary.json");
-  const auto config = text_of(run.directory + "/config.json");
-  for (const char* change : {"seed=77", "data.noise=3"}) {
-    check_refused(run_command({"resume", run.directory, "--set", change}), 3, {"fingerprint", "seed"});
-    CHECK(text_of(run.directory + "/summary.json") == summary);
-    CHECK(text_of(run.directory + "/config.json") == config);
-  }
-}
-
-TEST_CASE("resume: a directory that somebody trains in is refused") {
-  const own_copy run;
-  const auto held = directory_lock::take(run.directory, "held by the test");
-  REQUIRE(held.ok());
-  check_refused(run_command({"resume", run.directory, "--quiet"}), 2, {"another process is training"});
-}
-
-TEST_CASE("resume: a target that was reached ends the run at once, another one is measured anew") {
-  const own_copy run;
-  const auto resume = [&](const char* target) {
-    REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=8", "--set",
-                         "duration.target.metric=train_loss", "--set", target})
-                .code == 0);
-    return json_of(text_of(run.directory + "/summary.json"));
-  };
-  const auto first = resume("duration.target.value=1000");
-  REQUIRE(first.find("status")->as_string() == "target_reached");
-  const double epochs = first.find("epochs")->as_number();
-  CHECK(epochs < 7.0);
-  CHECK(resume("duration.target.value=1000").find("epochs")->as_number() == epochs);
-  const auto other = resume("duration.target.value=-1"); // never
-  CHECK(other.find("status")->as_string() == "finished");
-  CHECK(other.find("epochs")->as_number() > 7.5);
-  CHECK(other.find("time_to_target")->is_null());
 }
 
 TEST_CASE("evaluate: JSON on stdout, the same figures as the run's summary, and nothing else") {
@@ -332,28 +265,6 @@ TEST_CASE("inspect: runs, checkpoints and files are described on stdout; what is
   check_refused(run_command({"inspect", folder.file("x.npy", "\x93NUMPY\x01")}), 3, {"x.npy"});
 }
 
-TEST_CASE(
-    "a damaged newest checkpoint is named on stderr, and the one before it is used by all who open runs") {
-  const own_copy run;
-  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3", "--set",
-                       "checkpoint.every_epochs=0.5", "--set", "checkpoint.keep=4"})
-              .code == 0);
-  const auto all = list_checkpoints(run.directory + "/checkpoints");
-  REQUIRE(all.size() >= 2);
-  auto bytes = text_of(all.front() + "/model.safetensors");
-  bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 4);
-  std::ofstream(all.front() + "/model.safetensors", std::ios::binary) << bytes;
-  const auto s = run_command({"evaluate", run.directory});
-  CHECK(s.code == 0);
-  CHECK(s.err.find("passed over a damaged checkpoint") != std::string::npos);
-  CHECK(parse_json(s.out, "evaluate").ok()); // stdout stays clean
-  for (const auto& checkpoint : all)
-    std::ofstream(checkpoint + "/model.safetensors", std::ios::binary) << "no model";
-  const auto none = run_command({"evaluate", run.directory});
-  CHECK(none.code != 0);
-  CHECK(none.out.empty());
-}
-
 TEST_CASE("check: the model, the times and the memory on stdout; what does not fit, where") {
   const scratch_folder folder;
   const auto file = folder.file("run.json", small_run_text);
@@ -370,79 +281,4 @@ TEST_CASE("check: the model, the times and the memory on stdout; what does not f
   const auto wild = folder.file("wild.json", diverging_run(folder));
   check_refused(run_command({"check", wild}), 1, {"not finite", "learning rate"});
   CHECK(!std::filesystem::exists(folder.path("runs"))); // a check leaves nothing behind
-}
-
-TEST_CASE("irreducible: losses of points by models that have not seen them, seeded, usable by rho") {
-  const scratch_folder folder;
-  const auto file = folder.file("run.json", small_run_text);
-  const auto output = folder.path("il.npy");
-  const auto s = run_command({"irreducible", file, "--output", output, "--folds", "3"});
-  REQUIRE_MESSAGE(s.code == 0, s.err);
-  CHECK(s.out.rfind(output + ": irreducible losses of 300 points", 0) == 0);
-  for (const char* fold : {"fold 1 of 3", "fold 2 of 3", "fold 3 of 3"})
-    CHECK(s.err.find(fold) != std::string::npos);
-  const auto array = read_npy(output);
-  REQUIRE(array.ok());
-  const auto& losses = std::get<std::vector<float>>(array->values);
-  CHECK(losses.size() == 300);
-  CHECK(std::all_of(losses.begin(), losses.end(), [](float l) { return std::isfinite(l) && l >= 0.0F; }));
-  CHECK(std::count(losses.begin(), losses.end(), 0.0F) < 30); // every fold was measured
-  REQUIRE(run_command({"irreducible", file, "--output", folder.path("again.npy"), "--folds", "3"}).code == 0);
-  CHECK(text_of(folder.path("again.npy")) == text_of(output));
-  const auto trained = run_command(
-      {"train", file, "--run-dir", folder.path("rho"), "--quiet", "--set",
-       R"(sampling={"type":"rho_loss","candidates":2,"score":{"type":"rho","irreducible_losses":")" + output +
-           "\"}}"});
-  CHECK_MESSAGE(trained.code == 0, trained.err);
-  // Of other data it is refused with both numbers.
-  const auto other = run_command(
-      {"train", file, "--run-dir", folder.path("other"), "--quiet", "--set", "data.train_size=200", "--set",
-       R"(sampling={"type":"rho_loss","score":{"type":"rho","irreducible_losses":")" + output + "\"}}"});
-  CHECK(other.code == 3);
-  CHECK(other.err.find("300") != std::string::npos);
-  CHECK(other.err.find("200") != std::string::npos);
-}
-
-TEST_CASE("irreducible: a model that diverges is an error that names the fold, and no file is written") {
-  const scratch_folder folder;
-  const auto file = folder.file("run.json", diverging_run(folder));
-  const auto s = run_command({"irreducible", file, "--output", folder.path("il.npy")});
-  CHECK(s.code == 2);
-  CHECK(s.err.find("fold 0 failed") != std::string::npos);
-  CHECK(!std::filesystem::exists(folder.path("il.npy")));
-}
-
-TEST_CASE("ledger: three files where they are asked for, with one line for each point; the visits add up") {
-  const auto& run = trained_run::small();
-  const scratch_folder folder;
-  const auto s =
-      run_command({"ledger", run.directory(), "--output-dir", folder.path("out/deep"), "--top", "5"});
-  REQUIRE_MESSAGE(s.code == 0, s.err);
-  CHECK(s.out.rfind("300 points, trained ", 0) == 0);
-  for (const char* name : {"ledger.csv", "suspects.csv", "ledger.html"})
-    CHECK(s.out.find(folder.path("out/deep/") + name) != std::string::npos);
-  const auto csv = text_of(folder.path("out/deep/ledger.csv"));
-  CHECK(std::count(csv.begin(), csv.end(), '\n') == 301);
-  std::istringstream lines(csv);
-  std::string line;
-  std::getline(lines, line);
-  double visits = 0.0;
-  while (std::getline(lines, line)) {
-    std::istringstream cells(line);
-    std::string cell;
-    for (int i = 0; i < 3; ++i)
-      std::getline(cells, cell, ',');
-    visits += std::stod(cell);
-  }
-  const auto summary = json_of(text_of(run.directory() + "/summary.json"));
-  CHECK(visits == summary.find("samples_trained")->as_number());
-}
-
-TEST_CASE("ledger: a run without one says how to have one") {
-  const scratch_folder folder;
-  const auto file = folder.file("run.json", small_run_text);
-  REQUIRE(
-      run_command({"train", file, "--run-dir", folder.path("r"), "--quiet", "--set", "runtime.ledger=false"})
-          .code == 0);
-  check_refused(run_command({"ledger", folder.path("r")}), 2, {folder.path("r"), "\"ledger\": true"});
 }

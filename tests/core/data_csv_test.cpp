@@ -63,6 +63,9 @@ TEST_CASE("csv: integer labels in the last column, without a header") {
   CHECK(data->train.floats == std::vector<float>{1, 2, 3, 4.5F, -1e-3F, 6, 7, 8});
   CHECK(data->train.labels == std::vector<std::int32_t>{0, 1, 0, 1});
   CHECK(data->train.classes == 2);
+  CHECK(data->names.classes.empty()); // their numbers are their names
+  CHECK(data->names.of_class(1) == "1");
+  CHECK(data->names.features.empty());
 }
 
 TEST_CASE("csv: string labels become classes in sorted order; byte order mark, CRLF and header are seen") {
@@ -71,12 +74,29 @@ TEST_CASE("csv: string labels become classes in sorted order; byte order mark, C
   REQUIRE_MESSAGE(data.ok(), data.error().message);
   CHECK(data->train.floats == std::vector<float>{1, 2, 3, 4, 5, 6});
   CHECK(data->train.labels == std::vector<std::int32_t>{1, 0, 1});
+  CHECK(data->names.classes == std::vector<std::string>{"ant", "zebra"});
+  CHECK(data->names.of_class(1) == "zebra");
+  CHECK(data->names.features == std::vector<std::string>{"width", "height"});
+  CHECK(data->names.outputs.empty());
 }
 
 TEST_CASE("csv: integer labels that do not start at 0 are numbered by value") {
   const auto data = load_csv("1,10\n2,-1\n3,2\n4,10\n5,-1\n6,2.0\n");
   REQUIRE_MESSAGE(data.ok(), data.error().message);
   CHECK(data->train.labels == std::vector<std::int32_t>{2, 0, 1, 2, 0, 1});
+  CHECK(data->names.classes == std::vector<std::string>{"-1", "2", "10"});
+}
+
+TEST_CASE("csv: cells are written so that they read back as they are") {
+  for (const std::string text : {"plain", "", " padded", "a,b", "say \"no\"", "two\nlines", "tab\t"}) {
+    CAPTURE(text);
+    std::string row = csv_cell(text) + ",end\n";
+    csv_tokenizer rows(row, ',', "t.csv");
+    std::vector<std::string_view> cells;
+    REQUIRE(rows.next(cells).ok());
+    CHECK(cells == std::vector<std::string_view>{text, "end"});
+  }
+  CHECK(csv_cell("plain") == "plain");
 }
 
 TEST_CASE("csv: what the label is, found or said") {

@@ -2,6 +2,7 @@
 
 #include "core/rng.hpp"
 #include "sampling/sampling_source.hpp"
+#include "source_support.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include <set>
 
 using namespace triage;
+using namespace triage::test;
 
 namespace {
 
@@ -30,6 +32,7 @@ noise_guard make_guard(const point_classes& known, const char* json = R"({"mode"
   auto document = parse_json(json, "guard");
   REQUIRE(document.ok());
   REQUIRE(read_options(*document, {"guard", ""}, [&](option_visitor& v) { g.visit(v); }).ok());
+  REQUIRE(g.prepare({"run.json", "/sampling/guard"}).ok());
   g.start(points, known);
   return g;
 }
@@ -313,4 +316,49 @@ TEST_CASE("pps_epoch: class_balance 1 trains every class as often, and none is f
     }
   }
   CHECK(rare / all == doctest::Approx(0.5).epsilon(0.05));
+}
+
+TEST_CASE("noise guard: with irreducible losses suspects are known from the start, whatever the run says") {
+  const auto labels = even_labels();
+  std::vector<float> losses(points);
+  for (std::uint32_t id = 0; id < points; ++id)
+    losses[id] = noisy_loss(id);
+  const irreducible_file file(losses);
+  const auto options = R"({"mode": "pass_over", "irreducible_losses": ")" + file.path() + "\"}";
+  auto g = make_guard({labels, classes}, options.c_str());
+  CHECK(g.check(points, "data").ok());
+  CHECK(g.check(points, "other").error().message.find("other data") != std::string::npos);
+  CHECK(g.check(points + 1, "data").error().message.find("4001 points") != std::string::npos);
+  CHECK(g.passes_over());
+  const auto reason = g.take_reason();
+  CHECK(reason.find("models that have not seen them give 20.0 %") != std::string::npos);
+  CHECK(!g.due(1e6));
+  visit(g, 0, points, [](auto id) { return wrong_label(id) ? 0.1F : 5.0F; }); // memorised, and unlearned
+  for (std::uint32_t id = 0; id < points; ++id)
+    REQUIRE(g.suspect(id) == wrong_label(id));
+}
+
+TEST_CASE(
+    "noise guard: irreducible losses of clean data, and of models that learned nothing, pass nothing over") {
+  const auto labels = even_labels();
+  const auto verdict = [&](const std::vector<float>& losses) {
+    const irreducible_file file(losses);
+    const auto options = R"({"mode": "pass_over", "irreducible_losses": ")" + file.path() + "\"}";
+    const auto g = make_guard({labels, classes}, options.c_str());
+    CHECK(!g.passes_over());
+    return g.closes();
+  };
+  CHECK(!verdict(std::vector<float>(points, 0.2F)));
+  CHECK(verdict(std::vector<float>(points, chance + 0.1F)));
+}
+
+TEST_CASE("noise guard: irreducible losses for a guard that is off are refused with what to set") {
+  const irreducible_file file(points);
+  noise_guard g;
+  const auto document = parse_json(R"({"irreducible_losses": ")" + file.path() + "\"}", "guard");
+  REQUIRE(read_options(*document, {"guard", ""}, [&](option_visitor& v) { g.visit(v); }).ok());
+  const auto refused = g.prepare({"run.json", "/sampling/guard"});
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().message.find("run.json, /sampling/guard") != std::string::npos);
+  CHECK(refused.error().message.find("pass_over") != std::string::npos);
 }

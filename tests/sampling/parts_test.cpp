@@ -231,8 +231,8 @@ TEST_CASE("rho is the loss beyond the irreducible one of the same point, and its
   (*made)->compute({std::vector<float>{0.5F, 2.0F}, {}, {}, {}, {}, {}}, std::vector<std::uint32_t>{1, 0},
                    out);
   CHECK(out == std::vector<float>{-2.5F, 1.75F});
-  CHECK((*made)->check(2).ok());
-  const auto misfit = (*made)->check(3);
+  CHECK((*made)->check(2, "any").ok());
+  const auto misfit = (*made)->check(3, "any");
   CHECK(misfit.error().message.find("holds 2") != std::string::npos);
   CHECK(make(file + ".none").error().message.find("triage irreducible") != std::string::npos);
   std::filesystem::remove(file);

@@ -3,11 +3,24 @@
 #include "core/npy.hpp"
 #include "sampling/sampling_description.hpp"
 #include "sampling/weights.hpp"
+#include "tests/support/json_text.hpp"
 
 #include <doctest/doctest.h>
 #include <filesystem>
 
 using namespace triage;
+
+TEST_CASE("presets: options given inside a group leave the group's others as the preset has them") {
+  const auto expanded = expand_preset(json_text(
+      R"({"type": "auto", "guard": {"suspect_share": 0.2}, "weights": {"beta": 0.25}, "gate": {"mode": "off"}})"));
+  CHECK(expanded.find("guard")->find("mode")->as_string() == "pass_over");
+  CHECK(expanded.find("guard")->find("suspect_share")->as_number() == 0.2);
+  CHECK(expanded.find("weights")->find("type")->as_string() == "ht");
+  CHECK(expanded.find("weights")->find("beta")->as_number() == 0.25);
+  CHECK(expanded.find("gate")->find("mode")->as_string() == "off");
+  const auto other = expand_preset(json_text(R"({"type": "auto", "weights": {"type": "none"}})"));
+  CHECK(other.find("weights")->find("beta") == nullptr); // another component, with its own options
+}
 
 TEST_CASE("presets: every one is a description that can be read, and writes itself out") {
   const auto file = (std::filesystem::temp_directory_path() / "triage_preset_il.npy").string();

@@ -1,3 +1,4 @@
+#include "core/npy.hpp"
 #include "sampling/score.hpp"
 
 #include "source_support.hpp"

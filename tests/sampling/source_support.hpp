@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/npy.hpp"
+#include "sampling/irreducible_losses.hpp"
 #include "sampling/sampling_source.hpp"
 #include "tests/support/json_text.hpp"
 
@@ -68,14 +68,15 @@ inline std::vector<float> heavy_scores(std::size_t points, std::uint64_t seed, d
   return out;
 }
 
-/// A file of irreducible losses, all zero, as long as it is needed.
+/// A file of irreducible losses, all zero unless they are given, as long as it is needed.
 class irreducible_file {
 public:
-  explicit irreducible_file(std::size_t points)
-      : path_((std::filesystem::temp_directory_path() /
-               ("triage_irreducible_" + std::to_string(::getpid()) + "_" + std::to_string(points) + ".npy"))
+  explicit irreducible_file(std::size_t points) : irreducible_file(std::vector<float>(points, 0.0F)) {}
+  explicit irreducible_file(const std::vector<float>& losses, const std::string& data_fingerprint = "data")
+      : path_((std::filesystem::temp_directory_path() / ("triage_irreducible_" + std::to_string(::getpid()) +
+                                                         "_" + std::to_string(losses.size()) + ".npz"))
                   .string()) {
-    REQUIRE(write_npy(path_, {static_cast<std::int64_t>(points)}, std::vector<float>(points, 0.0F)).ok());
+    REQUIRE(write_irreducible_losses(path_, losses, data_fingerprint).ok());
   }
   irreducible_file(const irreducible_file&) = delete;
   irreducible_file& operator=(const irreducible_file&) = delete;
