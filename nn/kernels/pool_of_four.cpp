@@ -1,6 +1,7 @@
 #include "nn/kernels/pool_of_four.hpp"
 
 #include "core/multiversion.hpp"
+#include "core/prefetch.hpp"
 
 namespace triage {
 
@@ -12,7 +13,14 @@ TRIAGE_INLINE void pool_row(const float* in, std::size_t width, std::size_t chan
                             std::uint8_t* choices) {
   const std::size_t block = Block == 0 ? channels : Block;
   const float* below = in + 2 * width * block;
+  const std::size_t ahead = 4 * width * block;
   for (std::size_t x = 0; x < width; ++x, in += 2 * block, below += 2 * block, out += block) {
+    if constexpr (Block == 16) {
+      __builtin_prefetch(in + ahead);
+      __builtin_prefetch(in + ahead + 16);
+      __builtin_prefetch(below + ahead);
+      __builtin_prefetch(below + ahead + 16);
+    }
     TRIAGE_INDEPENDENT
     for (std::size_t c = 0; c < block; ++c) {
       float best = in[c];
@@ -62,7 +70,12 @@ TRIAGE_INLINE void spread_row(const float* gradient, const std::uint8_t* choices
                               std::size_t width, std::size_t channels, float* out) {
   const std::size_t block = Block == 0 ? channels : Block;
   float* below = out + 2 * width * block;
+  const std::size_t ahead = 4 * width * block;
   for (std::size_t x = 0; x < width; ++x, out += 2 * block, below += 2 * block) {
+    if constexpr (Block == 16) {
+      prefetch_to_write(out + ahead, 2 * block);
+      prefetch_to_write(below + ahead, 2 * block);
+    }
     TRIAGE_INDEPENDENT
     for (std::size_t c = 0; c < block; ++c) {
       const std::uint32_t choice = choices[x * block + c];
