@@ -1,5 +1,6 @@
 #include "sampling/weights.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -33,11 +34,29 @@ public:
         beta_);
   }
   [[nodiscard]] float weight(double r, double, double) const override {
-    return static_cast<float>(beta_ == 1.0 ? 1.0 / r : std::pow(r, -beta_));
+    if (beta_ == 1.0)
+      return inverse(r);
+    return beta_ == 0.5 ? inverse_root(r) : static_cast<float>(std::pow(r, -beta_));
+  }
+  // A pass over millions of points asks for millions of weights: the usual exponents take a loop without
+  // calls.
+  void apply(std::span<const double> frequencies, double smallest, double fraction,
+             std::span<float> weights) const override {
+    if (beta_ == 1.0)
+      std::transform(frequencies.begin(), frequencies.begin() + static_cast<std::ptrdiff_t>(weights.size()),
+                     weights.begin(), inverse);
+    else if (beta_ == 0.5)
+      std::transform(frequencies.begin(), frequencies.begin() + static_cast<std::ptrdiff_t>(weights.size()),
+                     weights.begin(), inverse_root);
+    else
+      weight_policy::apply(frequencies, smallest, fraction, weights);
   }
   [[nodiscard]] bool unbiased() const override { return beta_ == 1.0; }
 
 private:
+  static float inverse(double r) { return static_cast<float>(1.0 / r); }
+  static float inverse_root(double r) { return static_cast<float>(1.0 / std::sqrt(r)); }
+
   double beta_ = 1.0;
 };
 
