@@ -10,7 +10,12 @@ namespace triage {
 
 void common_data_options::visit(option_visitor& v) {
   v.field({.name = "format", .doc = "how the data are stored; see Data formats", .required = true}, format);
-  v.field({.name = "path", .doc = "a folder in the format's published layout, or the training file"}, path);
+  v.field(
+      {.name = "path",
+       .doc =
+           "a folder in the format's published layout, or the training file; like all paths relative to the "
+           "directory in which triage is started"},
+      path);
   v.field(
       {.name = "train", .doc = "an explicit training file; relative to the folder \"path\" if that is given"},
       train);
@@ -90,6 +95,10 @@ result<loaded_data> load_guarded(const dataset_format& format, const data_source
 result<void> check_loaded(const loaded_data& loaded) {
   if (auto train = check_dataset(loaded.train, "training"); !train.ok())
     return train;
+  if (loaded.train.classes == 1)
+    return data_error(
+        "all training labels are the same, so there is nothing to learn; is the label the right "
+        "one? A number to predict needs \"task\": \"regression\"");
   if (!loaded.test)
     return {};
   if (auto test = check_dataset(*loaded.test, "test"); !test.ok())

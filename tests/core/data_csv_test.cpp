@@ -124,14 +124,21 @@ TEST_CASE("csv: several targets, chosen columns, other delimiters") {
 }
 
 TEST_CASE("csv: the header is recognised") {
-  CHECK(load_csv("a,b,y\n1,2,0\n3,4,0\n")->train.size == 2);
+  CHECK(load_csv("a,b,y\n1,2,0\n3,4,1\n")->train.size == 2);
   CHECK(load_csv("1,2,cat\n3,4,dog\n")->train.size == 2); // only the label is text: no header
   CHECK(load_csv("0,1,label\n3,4,0\n5,6,1\n1,1,1\n1,1,0\n")->train.size == 4); // numbers as names
-  CHECK(load_csv("1,2,0\n3,4,0\n5,6,0\n", "'header': 'yes'")->train.size == 2);
+  CHECK(load_csv("1,2,0\n3,4,0\n5,6,1\n", "'header': 'yes'")->train.size == 2);
   // A bad value in the first sample is no header: it would take the sample with it.
   CHECK(contains(problem_of("NA,2,5,0\n1,2,5,0\n3,4,5,1\n"), "line 1, column 1"));
   CHECK(contains(problem_of("a,b,y\n1,2,0\n", "'header': 'no'"), "line 1, column 1"));
   CHECK(contains(problem_of("a,b,y\n"), "no samples"));
+}
+
+TEST_CASE("csv: one label for all rows is refused with what may be meant") {
+  const auto problem = problem_of("1,7\n2,7\n3,7\n");
+  CHECK(problem.find("nothing to learn") != std::string::npos);
+  CHECK(problem.find("regression") != std::string::npos);
+  CHECK(load_csv("1,7\n2,7\n3,7\n", "'task': 'regression'").ok());
 }
 
 TEST_CASE("csv: a test file shares columns and classes") {
@@ -166,7 +173,7 @@ TEST_CASE("csv: bad cells are errors that name file, line and column") {
                                         "1\0,\0",
                                         6)),
                  "UTF-16"));
-  CHECK(load_csv("1e-400,0\n2,0\n")->train.floats[0] == 0.0F); // underflow is no error
+  CHECK(load_csv("1e-400,0\n2,1\n")->train.floats[0] == 0.0F); // underflow is no error
 }
 
 TEST_CASE("csv: contradictory options are refused before a file is touched") {
