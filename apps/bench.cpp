@@ -54,7 +54,9 @@ command_action add_bench_command(CLI::App& program) {
   command->add_option("--rounds", request->options.rounds, "measurements of each contender, in turns")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  command->add_option("--seconds", request->options.seconds, "length of one measurement")
+  command
+      ->add_option("--seconds", request->options.seconds,
+                   "length of one measurement; whole runs last ten times as long, 5 at most")
       ->check(CLI::Range(0.001, 60.0))
       ->capture_default_str();
   return [request] { return run_benchmarks(*request); };

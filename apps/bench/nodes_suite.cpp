@@ -46,7 +46,7 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
       const double ideal = nodes * 64.0 * 1e3 / step_ms;
       const auto setup = make_bench_setup(
           "mlp", 64,
-          {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
+          {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", options.run_seconds()),
            "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes), "evaluation.every_epochs=0",
            emulated_model(step_ms, 8), fmt::format("network.wire_format={}", format)});
       series share;
@@ -63,7 +63,7 @@ void compare_pushing(const bench_options& options, bench_report& report) {
   const auto setup = [&](int workers) {
     return make_bench_setup(
         "mlp", 64,
-        {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", 4.0 * options.seconds),
+        {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", options.run_seconds()),
          fmt::format("runtime.workers={}", workers), R"(runtime.exchange={"policy":"asp"})",
          "evaluation.every_epochs=0"});
   };

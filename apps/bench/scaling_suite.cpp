@@ -24,7 +24,7 @@ void compare_workers(const bench_options& options, bench_report& report) {
   for (const auto& s : {subject{"mlp", "bsp", 1.8, 1.6}, subject{"mlp", "asp", 1.9, 1.6},
                         subject{"cnn", "bsp", 1.9, 0.25}, subject{"cnn", "asp", 1.9, 0.25}}) {
     const std::string length =
-        fmt::format("duration.epochs={:.3f}", s.epochs_per_second * 4.0 * options.seconds);
+        fmt::format("duration.epochs={:.3f}", s.epochs_per_second * options.run_seconds());
     const auto one = make_bench_setup(s.model, 64, {length, exchange(s.policy)});
     const auto two = make_bench_setup(s.model, 64, {length, exchange(s.policy), "runtime.workers=2"});
     const std::vector<contender> contenders = {{"1 worker", [&] { return run_rate(one); }},
@@ -50,8 +50,7 @@ void emulate_members(const bench_options& options, bench_report& report) {
        {subject{32, 20.0, "bsp", 8}, subject{32, 20.0, "bsp", 1}, subject{32, 20.0, "asp", 8},
         subject{128, 100.0, "bsp", 8}, subject{128, 100.0, "bsp", 1}, subject{128, 100.0, "asp", 8}}) {
     const double ideal = s.members * 1e3 / s.milliseconds; // samples a second, at one sample a batch
-    // Long enough for the first round, which builds kernels and touches the memory first, not to matter.
-    const double steps = std::max(10.0 * options.seconds * ideal, 8.0 * s.members);
+    const double steps = std::max(options.run_seconds() * ideal, 8.0 * s.members);
     const auto setup = make_bench_setup("mlp", 1,
                                         {fmt::format("duration.epochs={:.4f}", steps / 20000.0),
                                          fmt::format("runtime.workers={}", s.members), exchange(s.policy),

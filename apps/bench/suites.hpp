@@ -2,6 +2,7 @@
 
 #include "apps/bench/report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -13,6 +14,8 @@ struct bench_options {
   int rounds = 7;       ///< measurements of each contender
   double seconds = 0.5; ///< of one measurement
   std::string only;     ///< "mlp:64": this model and batch size alone, in the suites that take models in turn
+  /// Of a whole run: long enough for its first step, which builds kernels and touches memory, not to matter.
+  [[nodiscard]] double run_seconds() const { return std::max(seconds, std::min(10.0 * seconds, 5.0)); }
   /// Whether a suite should look at this model and batch size.
   [[nodiscard]] bool wants(const std::string& model, std::int64_t batch) const {
     return only.empty() || only == model + ":" + std::to_string(batch);

@@ -31,7 +31,7 @@ void bench_train(const bench_options& options, bench_report& report) {
     const auto step_rate = [&] {
       return static_cast<double>(s.batch) * calls_per_second(options.seconds, [&] { step.run(); });
     };
-    const double epochs = epochs_for(options.seconds, step_rate(), setup->data.train.size);
+    const double epochs = epochs_for(options.run_seconds(), step_rate(), setup->data.train.size);
     const auto run_setup =
         make_bench_setup(s.model, s.batch, {fmt::format("duration.epochs={:.3f}", std::max(epochs, 0.05))});
     const std::vector<contender> contenders = {{"step", step_rate},
