@@ -77,8 +77,10 @@ batch_targets gather_targets(const dataset& set, std::span<const std::uint32_t> 
 }
 
 batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
-    : setup_(std::move(setup)), workspace_(setup_->net), augmentations_(setup_->new_augmentations()),
-      gradients_(setup_->net->parameters().size()),
+    : setup_(std::move(setup)),
+      workspace_(setup_->net,
+                 setup_->config.training_precision == "bf16" ? precision::bfloat16 : precision::float32),
+      augmentations_(setup_->new_augmentations()), gradients_(setup_->net->parameters().size()),
       wanted_(static_cast<signal_set>(signal::loss) |
               (setup_->point_score ? setup_->point_score->needs() : 0U)) {
   workspace_.prepare_training(setup_->config.batch_size, wanted_);

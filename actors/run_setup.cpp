@@ -168,6 +168,10 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (!net.ok())
     return net.error();
   setup->net = net.take();
+  if (c.training_precision == "bf16" && !has_bfloat16())
+    return configuration_error(source +
+                               ", /runtime/training_precision: this processor has no bfloat16 arithmetic "
+                               "(AVX512-BF16 or AMX), or it is turned off; use \"f32\"");
   if (sampling->score && c.scoring_precision == "int8")
     if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
       return with_context(bytes.error(), source + ", /runtime/scoring_precision");

@@ -14,7 +14,8 @@ void train_flags::add_to(CLI::App& command) {
       ->allow_extra_args(false);
   command.add_option("--trace", trace, "write a Chrome trace of all actors to this file");
   command.add_flag("--quiet", quiet,
-                   "no progress, no remarks: warnings and errors only (log.txt has everything)");
+                   "no progress, and without --listen no remarks either: warnings and errors only (log.txt "
+                   "has everything)");
   command.add_option("--listen", listen, "HOST:PORT where nodes may join (port 0: any free one)");
   add_security_flags(command, tls, insecure);
   command.add_option(

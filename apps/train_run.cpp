@@ -61,7 +61,7 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
     if (auto written = directory.write_config(setup->resolved); !written.ok())
       return complain(written.error());
   const signal_watch signals;
-  logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet);
+  logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet && !choices.listen);
   train_options options;
   options.run_directory = directory.path();
   options.trace_file = choices.trace_file;

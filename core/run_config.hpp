@@ -43,6 +43,7 @@ struct run_config {
   std::int64_t estimators = 1;
   json_value exchange = json_value(json_value::object{{"policy", json_value("bsp")}});
   std::int64_t scoring_batch_size = 2048;
+  std::string training_precision = "f32";
   std::string scoring_precision = "auto";
   std::int64_t prefetch_batches = 2;
   bool ledger = true;

@@ -155,6 +155,9 @@ struct stage_request {
   bool input_gradient = false;   ///< whether backward must produce it
   bool relu_follows = false;     ///< the next layer is a relu, which the stage may apply itself
   bool sample_gradients = false; ///< whether passes may ask for them
+  /// Whether a stage may round what it multiplies to bfloat16. What it adds up, what it hands on, and the
+  /// gradients of parameters are floats all the same.
+  bool bfloat16 = false;
 };
 
 /// A layer of a network: an immutable description after `connect`. Holds no parameters and no activations;

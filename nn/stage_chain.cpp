@@ -61,8 +61,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
   stage* before = nullptr; // what wrote the memory that the next stage reads
   const auto convert = [&](const tensor_layout& to) {
     const scratch_meter meter(engine_);
-    const stage_request r{engine_,  request.batch, output_layout_,          training_,
-                          gradient, false,         request.sample_gradients};
+    const stage_request r{engine_,  request.batch, output_layout_,           training_,
+                          gradient, false,         request.sample_gradients, request.bfloat16};
     add(std::make_unique<reorder_stage>(r, to), gradient, "reorder", meter);
     output_layout_ = to;
     before = links_.back().stage.get();
@@ -76,8 +76,8 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
-    const stage_request r{engine_,  request.batch, output_layout_,          training_,
-                          gradient, relu_follows,  request.sample_gradients};
+    const stage_request r{engine_,  request.batch, output_layout_,           training_,
+                          gradient, relu_follows,  request.sample_gradients, request.bfloat16};
     auto compiled = l->compile(r);
     if (!(compiled->input_layout() == output_layout_))
       convert(compiled->input_layout());

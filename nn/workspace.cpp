@@ -23,10 +23,11 @@ purpose purpose_of_training(signal_set wanted) {
 
 /// A network compiled for one batch size and purpose.
 struct program {
-  program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind)
+  program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind, precision training)
       : batch(size),
         chain(net.layers(), {engine, size, tensor_layout::plain(size, net.input_shape()),
-                             kind != purpose::inference, false, false, kind == purpose::sample_gradients}),
+                             kind != purpose::inference, false, false, kind == purpose::sample_gradients,
+                             kind != purpose::inference && training == precision::bfloat16}),
         loss(static_cast<std::size_t>(size)), residual(static_cast<std::size_t>(size)),
         last_input(static_cast<std::size_t>(size)) {
     if (kind == purpose::inference)
@@ -55,7 +56,7 @@ struct program {
 } // namespace
 
 struct workspace::state {
-  explicit state(std::shared_ptr<const network> n) : net(std::move(n)) {}
+  state(std::shared_ptr<const network> n, precision p) : net(std::move(n)), training(p) {}
 
   std::span<float> input(std::int64_t batch) {
     const auto floats = static_cast<std::size_t>(batch * net->input_shape().size());
@@ -75,7 +76,7 @@ struct workspace::state {
     use_one_kernel_thread();
     auto& slot = programs[{batch, kind}];
     if (!slot)
-      slot = std::make_unique<program>(*net, engine, batch, kind);
+      slot = std::make_unique<program>(*net, engine, batch, kind, training);
     program& p = *slot;
     make_room(memory, p.memory_floats);
     if (p.bound_to != memory_number) {
@@ -171,6 +172,7 @@ struct workspace::state {
   }
 
   std::shared_ptr<const network> net;
+  precision training;
   kernel_engine engine;
   std::map<std::pair<std::int64_t, purpose>, std::unique_ptr<program>> programs;
   // Of whichever program runs; as large as the largest needs.
@@ -184,7 +186,8 @@ struct workspace::state {
   stage_profile* profile = nullptr;
 };
 
-workspace::workspace(std::shared_ptr<const network> net) : state_(std::make_unique<state>(std::move(net))) {}
+workspace::workspace(std::shared_ptr<const network> net, precision training)
+    : state_(std::make_unique<state>(std::move(net), training)) {}
 workspace::~workspace() = default;
 workspace::workspace(workspace&&) noexcept = default;
 workspace& workspace::operator=(workspace&&) noexcept = default;

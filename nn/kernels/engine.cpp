@@ -31,6 +31,13 @@ void use_one_kernel_thread() {
   omp_set_num_threads(1);
 }
 
+bool has_bfloat16() {
+  // Instruction sets are sums of bits: a later one holds those of its predecessors.
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (isa & wanted) == wanted;
+}
+
 dnnl::primitive_attr kernel_attributes() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -60,6 +60,10 @@ private:
 /// on the thread before kernels are built or run.
 void use_one_kernel_thread();
 
+/// Whether this processor multiplies bfloat16 numbers itself (AVX512-BF16, or AMX); others would only emulate
+/// it.
+[[nodiscard]] bool has_bfloat16();
+
 /// Attributes that every kernel is made with: scratch memory comes from us.
 [[nodiscard]] dnnl::primitive_attr kernel_attributes();
 
@@ -116,5 +120,10 @@ private:
   std::unique_ptr<float[], release> data_;
   std::size_t size_ = 0;
 };
+
+/// Memory for a tensor of any type.
+[[nodiscard]] inline float_buffer memory_for(const dnnl::memory::desc& layout) {
+  return float_buffer((layout.get_size() + sizeof(float) - 1) / sizeof(float));
+}
 
 } // namespace triage

@@ -34,7 +34,7 @@ weight_binding::weight_binding(kernel_engine& engine, use purpose, const dnnl::m
     : direct_(storage == wanted) {
   if (direct_)
     return;
-  copy_ = float_buffer(wanted.get_size() / sizeof(float));
+  copy_ = memory_for(wanted);
   if (purpose == use::read) {
     convert_ = make_reorder(engine, storage, wanted);
     convert_.set(DNNL_ARG_TO, copy_.data());

@@ -16,7 +16,8 @@ namespace {
 using desc = dnnl::memory::desc;
 using dims = dnnl::memory::dims;
 using tag = dnnl::memory::format_tag;
-constexpr auto f32 = dnnl::memory::data_type::f32;
+using number = dnnl::memory::data_type;
+constexpr auto f32 = number::f32;
 using algorithm = dnnl::algorithm;
 
 struct conv_shape {
@@ -28,17 +29,18 @@ struct conv_shape {
   window::placement place;
   std::string activation;
   bool winograd = false; ///< where the kernels offer it
+  number multiplied = f32;
   std::size_t weight = 0;
   std::optional<std::size_t> bias;
 
   [[nodiscard]] dims strides() const { return {step, step}; }
   [[nodiscard]] dims before() const { return {place.top, place.left}; }
   [[nodiscard]] dims after() const { return {place.bottom, place.right}; }
-  [[nodiscard]] desc weights(bool any) const {
+  [[nodiscard]] desc weights(bool any, number type = f32) const {
     if (groups == 1)
-      return {{out.channels, in.channels, size, size}, f32, any ? tag::any : tag::oihw};
+      return {{out.channels, in.channels, size, size}, type, any ? tag::any : tag::oihw};
     return {
-        {groups, out.channels / groups, in.channels / groups, size, size}, f32, any ? tag::any : tag::goihw};
+        {groups, out.channels / groups, in.channels / groups, size, size}, type, any ? tag::any : tag::goihw};
   }
   [[nodiscard]] desc bias_layout() const { return {{out.channels}, f32, tag::a}; }
 };
@@ -63,16 +65,16 @@ auto with_algorithm(const conv_shape& c, const Make& make) {
 
 forward_op::primitive_desc forward_descriptor(const conv_shape& c, const stage_request& r, tag images) {
   const auto kind = r.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const desc source({r.batch, c.in.channels, c.in.height, c.in.width}, f32, images);
+  const desc source({r.batch, c.in.channels, c.in.height, c.in.width}, c.multiplied, images);
   const desc output({r.batch, c.out.channels, c.out.height, c.out.width}, f32, images);
   const auto attributes = fused_attributes(c.activation);
   return with_algorithm(c, [&](algorithm by) -> forward_op::primitive_desc {
     if (c.bias)
-      return {
-          {kind, by, source, c.weights(true), c.bias_layout(), output, c.strides(), c.before(), c.after()},
-          attributes,
-          r.engine.engine()};
-    return {{kind, by, source, c.weights(true), output, c.strides(), c.before(), c.after()},
+      return {{kind, by, source, c.weights(true, c.multiplied), c.bias_layout(), output, c.strides(),
+               c.before(), c.after()},
+              attributes,
+              r.engine.engine()};
+    return {{kind, by, source, c.weights(true, c.multiplied), output, c.strides(), c.before(), c.after()},
             attributes,
             r.engine.engine()};
   });
@@ -92,10 +94,11 @@ weights_op::primitive_desc weights_descriptor(const conv_shape& c, const stage_r
 }
 
 data_op::primitive_desc data_descriptor(const conv_shape& c, const stage_request& r,
-                                        const forward_op::primitive_desc& forward) {
+                                        const forward_op::primitive_desc& forward, const desc& source,
+                                        const desc& output) {
   return with_algorithm(c, [&](algorithm by) {
     return data_op::primitive_desc(
-        {by, forward.src_desc(), c.weights(true), forward.dst_desc(), c.strides(), c.before(), c.after()},
+        {by, source, c.weights(true, c.multiplied), output, c.strides(), c.before(), c.after()},
         kernel_attributes(), r.engine.engine(), forward);
   });
 }
@@ -120,13 +123,16 @@ weights_op::primitive_desc fast_weights_descriptor(const conv_shape& c, const st
 
 bool is_slow_backward(const conv_shape& c, const stage_request& r,
                       const forward_op::primitive_desc& forward) {
-  return (r.input_gradient && is_reference(data_descriptor(c, r, forward))) ||
+  return (r.input_gradient &&
+          is_reference(data_descriptor(c, r, forward, forward.src_desc(), forward.dst_desc()))) ||
          is_reference(fast_weights_descriptor(c, r, forward));
 }
 
 /// In the layouts that suit forward best; for training with fewer input channels than a vector register
 /// holds, and with groups of few, those have no fast backward kernels: then with channels innermost.
 forward_op::primitive_desc suitable_descriptor(const conv_shape& c, const stage_request& r) {
+  if (c.multiplied != f32)
+    return forward_descriptor(c, r, tag::nhwc);
   auto liked = forward_descriptor(c, r, tag::any);
   if (!r.training || !is_slow_backward(c, r, liked))
     return liked;
@@ -134,9 +140,32 @@ forward_op::primitive_desc suitable_descriptor(const conv_shape& c, const stage_
   return is_reference(channels_last) || is_slow_backward(c, r, channels_last) ? liked : channels_last;
 }
 
+/// Images with channels innermost, as all kernels for bfloat16 take them.
+desc channels_last(std::int64_t batch, const sample_shape& shape, number type) {
+  return {{batch, shape.channels, shape.height, shape.width}, type, tag::nhwc};
+}
+
+/// The shape to compute with: in bfloat16 where that is asked for and there are kernels for it, which is not
+/// worth its conversions below 16 input channels.
+conv_shape in_precision(conv_shape c, const stage_request& r) {
+  if (!r.bfloat16 || c.groups != 1 || c.in.channels < 16)
+    return c;
+  conv_shape rounded = c;
+  rounded.multiplied = number::bf16;
+  rounded.winograd = false;
+  const auto forward = forward_descriptor(rounded, r, tag::nhwc);
+  const auto source = channels_last(r.batch, c.in, number::bf16);
+  const auto output = channels_last(r.batch, c.out, number::bf16);
+  const bool slow =
+      is_reference(forward) || is_reference(weights_descriptor(rounded, r, forward, source, output)) ||
+      is_reference(data_descriptor(rounded, r, forward, channels_last(r.batch, c.in, f32), output));
+  return slow ? c : rounded;
+}
+
 class conv2d_stage : public weighted_stage {
 public:
-  conv2d_stage(const stage_request& r, const conv_shape& shape) : conv2d_stage(r, shape, shape.activation) {}
+  conv2d_stage(const stage_request& r, const conv_shape& shape)
+      : conv2d_stage(r, in_precision(shape, r), shape.activation) {}
 
 private:
   conv2d_stage(const stage_request& r, const conv_shape& shape, const std::string& own_activation)
@@ -153,11 +182,14 @@ private:
 
   conv2d_stage(const stage_request& r, conv_shape shape, const std::string& own_activation,
                const forward_op::primitive_desc& forward)
-      : weighted_stage(tensor_layout(forward.src_desc()), tensor_layout(forward.dst_desc()),
-                       {shape.weight, shape.bias}),
+      : weighted_stage(tensor_layout(shape.multiplied == f32 ? forward.src_desc()
+                                                             : channels_last(r.batch, shape.in, f32)),
+                       tensor_layout(forward.dst_desc()), {shape.weight, shape.bias}),
         c_(std::move(shape)) {
     const auto source = forward.src_desc();
     const auto output = forward.dst_desc();
+    const bool rounded = c_.multiplied != f32;
+    const auto output_gradient = rounded ? channels_last(r.batch, c_.out, c_.multiplied) : output;
     const auto storage = c_.weights(false);
     forward_ = kernel(r.engine, forward, forward_op(forward));
     forward_.add(DNNL_ARG_SRC, source);
@@ -172,8 +204,12 @@ private:
     if (r.sample_gradients)
       prepare_samples(r);
 
-    const auto weights = fast_weights_descriptor(c_, r, forward);
-    convert_for_weights_gradient(r.engine, weights.src_desc(), weights.diff_dst_desc());
+    const auto weights = rounded ? weights_descriptor(c_, r, forward, source, output_gradient)
+                                 : fast_weights_descriptor(c_, r, forward);
+    if (rounded)
+      convert_for_all(r.engine, {input_layout().descriptor(), source}, {output, output_gradient});
+    else
+      convert_for_weights_gradient(r.engine, weights.src_desc(), weights.diff_dst_desc());
     weights_gradient_ = kernel(r.engine, weights, weights_op(weights));
     weights_gradient_.add(DNNL_ARG_SRC, weights.src_desc());
     weights_gradient_.add(DNNL_ARG_DIFF_DST, weights.diff_dst_desc());
@@ -185,12 +221,12 @@ private:
     if (!r.input_gradient)
       return;
 
-    const auto data = data_descriptor(c_, r, forward);
+    const auto data = data_descriptor(c_, r, forward, input_layout().descriptor(), output_gradient);
     input_gradient_ = kernel(r.engine, data, data_op(data));
-    input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
+    input_gradient_.add(DNNL_ARG_DIFF_SRC, input_layout().descriptor());
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
-    input_gradient_.add(DNNL_ARG_DIFF_DST, output);
-    backward_weights_ = weight_binding(r.engine, weight_binding::use::read, storage, data.weights_desc());
+    input_gradient_.add(DNNL_ARG_DIFF_DST, output_gradient);
+    backward_weights_.emplace(r.engine, weight_binding::use::read, storage, data.weights_desc());
   }
 
   void prepare_samples(const stage_request& r) {
@@ -302,7 +338,7 @@ public:
     return std::make_unique<conv2d_stage>(
         r, conv_shape{input_, output_, groups_, window_.size, window_.step(), place_, activation_,
                       algorithm_ == "auto" && suits_winograd(window_, groups_, input_.channels, filters_),
-                      layout[weight_].offset,
+                      f32, layout[weight_].offset,
                       bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt});
   }
 

@@ -14,7 +14,8 @@ namespace {
 
 using desc = dnnl::memory::desc;
 using tag = dnnl::memory::format_tag;
-constexpr auto f32 = dnnl::memory::data_type::f32;
+using number = dnnl::memory::data_type;
+constexpr auto f32 = number::f32;
 
 /// What the stages of a dense layer need to know about it.
 struct dense_shape {
@@ -29,9 +30,10 @@ struct dense_shape {
 
 dnnl::inner_product_forward::primitive_desc forward_descriptor(const dense_shape& d, std::int64_t batch,
                                                                bool training, const desc& weights,
-                                                               const dnnl::engine& engine) {
+                                                               const dnnl::engine& engine,
+                                                               number multiplied = f32) {
   const auto kind = training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const desc source({batch, d.in}, f32, tag::nc);
+  const desc source({batch, d.in}, multiplied, tag::nc);
   const desc bias({d.out}, f32, tag::a);
   const desc output({batch, d.out}, f32, tag::nc);
   const auto attributes = fused_attributes(d.activation);
@@ -40,14 +42,17 @@ dnnl::inner_product_forward::primitive_desc forward_descriptor(const dense_shape
   return {{kind, source, weights, output}, attributes, engine};
 }
 
-/// oneDNN's choice of weight layout is tried first in the layout of the block, then freely.
+/// oneDNN's choice of weight layout is tried first in the layout of the block, then freely. Weights that are
+/// rounded are copied anyway.
 template <class Make>
-auto with_storage(const dense_shape& d, Make make) {
-  try {
-    return make(d.storage);
-  } catch (const dnnl::error&) {
-    return make(desc({d.out, d.in}, f32, tag::any));
+auto with_storage(const dense_shape& d, number multiplied, Make make) {
+  if (multiplied == f32) {
+    try {
+      return make(d.storage);
+    } catch (const dnnl::error&) {
+    }
   }
+  return make(desc({d.out, d.in}, multiplied, tag::any));
 }
 
 class dense_stage : public weighted_stage {
@@ -58,11 +63,13 @@ public:
         d_(std::move(shape)) {
     const std::string own_activation = std::exchange(d_.activation, activation_for(r, d_.activation));
     const auto& e = r.engine.engine();
-    const desc source({r.batch, d_.in}, f32, tag::nc); // a plain image is a row: the same memory
+    const number multiplied = r.bfloat16 ? number::bf16 : f32;
+    const desc source({r.batch, d_.in}, multiplied, tag::nc); // a plain image is a row: the same memory
     const desc output({r.batch, d_.out}, f32, tag::nc);
     const desc bias({d_.out}, f32, tag::a);
-    const auto forward =
-        with_storage(d_, [&](const desc& w) { return forward_descriptor(d_, r.batch, r.training, w, e); });
+    const auto forward = with_storage(d_, multiplied, [&](const desc& w) {
+      return forward_descriptor(d_, r.batch, r.training, w, e, multiplied);
+    });
     forward_ = kernel(r.engine, forward, dnnl::inner_product_forward(forward));
     forward_.add(DNNL_ARG_SRC, source);
     forward_.add(DNNL_ARG_WEIGHTS, forward.weights_desc());
@@ -76,15 +83,18 @@ public:
       return;
     if (r.sample_gradients)
       compile_projection(r);
+    const desc output_gradient({r.batch, d_.out}, multiplied, tag::nc);
+    if (r.bfloat16)
+      convert_for_all(r.engine, {desc({r.batch, d_.in}, f32, tag::nc), source}, {output, output_gradient});
 
-    const auto weights = with_storage(d_, [&](const desc& w) {
+    const auto weights = with_storage(d_, f32, [&](const desc& w) {
       using op = dnnl::inner_product_backward_weights;
-      return d_.bias ? op::primitive_desc({source, w, bias, output}, kernel_attributes(), e, forward)
-                     : op::primitive_desc({source, w, output}, kernel_attributes(), e, forward);
+      return d_.bias ? op::primitive_desc({source, w, bias, output_gradient}, kernel_attributes(), e, forward)
+                     : op::primitive_desc({source, w, output_gradient}, kernel_attributes(), e, forward);
     });
     weights_gradient_ = kernel(r.engine, weights, dnnl::inner_product_backward_weights(weights));
     weights_gradient_.add(DNNL_ARG_SRC, source);
-    weights_gradient_.add(DNNL_ARG_DIFF_DST, output);
+    weights_gradient_.add(DNNL_ARG_DIFF_DST, output_gradient);
     weights_gradient_.add(DNNL_ARG_DIFF_WEIGHTS, weights.diff_weights_desc());
     if (d_.bias)
       weights_gradient_.add(DNNL_ARG_DIFF_BIAS, bias);
@@ -93,22 +103,24 @@ public:
     if (!r.input_gradient)
       return;
 
-    const auto data = with_storage(d_, [&](const desc& w) {
-      return dnnl::inner_product_backward_data::primitive_desc({source, w, output}, kernel_attributes(), e,
-                                                               forward);
+    const desc input_gradient({r.batch, d_.in}, f32, tag::nc);
+    const auto data = with_storage(d_, multiplied, [&](const desc& w) {
+      return dnnl::inner_product_backward_data::primitive_desc({input_gradient, w, output_gradient},
+                                                               kernel_attributes(), e, forward);
     });
     input_gradient_ = kernel(r.engine, data, dnnl::inner_product_backward_data(data));
-    input_gradient_.add(DNNL_ARG_DIFF_SRC, source);
+    input_gradient_.add(DNNL_ARG_DIFF_SRC, input_gradient);
     input_gradient_.add(DNNL_ARG_WEIGHTS, data.weights_desc());
-    input_gradient_.add(DNNL_ARG_DIFF_DST, output);
-    backward_weights_ = weight_binding(r.engine, weight_binding::use::read, d_.storage, data.weights_desc());
+    input_gradient_.add(DNNL_ARG_DIFF_DST, output_gradient);
+    if (!(data.weights_desc() == forward.weights_desc()))
+      backward_weights_.emplace(r.engine, weight_binding::use::read, d_.storage, data.weights_desc());
   }
 
 private:
   void compile_projection(const stage_request& r) {
     dense_shape linear = d_;
     linear.activation = "none";
-    const auto forward = with_storage(linear, [&](const desc& w) {
+    const auto forward = with_storage(linear, f32, [&](const desc& w) {
       return forward_descriptor(linear, r.batch, false, w, r.engine.engine());
     });
     projection_ = kernel(r.engine, forward, dnnl::inner_product_forward(forward));

@@ -14,36 +14,43 @@ void weighted_stage::set_activation(const stage_request& r, const std::string& o
   activation_ = make_fused_backward(r.engine, applied, output_layout());
 }
 
-weighted_stage::converted weighted_stage::make_conversion(kernel_engine& engine, const tensor_layout& from,
-                                                          const dnnl::memory::desc& to) {
-  if (from.descriptor() == to)
+weighted_stage::converted weighted_stage::make_conversion(kernel_engine& engine, const conversion& c) {
+  if (c.from == c.to)
     return {};
-  converted c{make_reorder(engine, from.descriptor(), to), float_buffer(to.get_size() / sizeof(float))};
-  c.reorder.set(DNNL_ARG_TO, c.copy.data());
-  return c;
+  converted made{make_reorder(engine, c.from, c.to), memory_for(c.to)};
+  made.reorder.set(DNNL_ARG_TO, made.copy.data());
+  return made;
 }
 
 void weighted_stage::convert_for_weights_gradient(kernel_engine& engine, const dnnl::memory::desc& source,
                                                   const dnnl::memory::desc& output_gradient) {
-  source_ = make_conversion(engine, input_layout(), source);
-  output_gradient_ = make_conversion(engine, output_layout(), output_gradient);
+  source_ = make_conversion(engine, {input_layout().descriptor(), source});
+  output_gradient_ = make_conversion(engine, {output_layout().descriptor(), output_gradient});
+}
+
+void weighted_stage::convert_for_all(kernel_engine& engine, const conversion& source,
+                                     const conversion& output_gradient) {
+  converted_for_all_ = true;
+  source_ = make_conversion(engine, source);
+  output_gradient_ = make_conversion(engine, output_gradient);
 }
 
 void weighted_stage::bind(const stage_buffers& b) {
   stage::bind(b);
-  forward_.set(DNNL_ARG_SRC, b.input);
+  const auto through = [](converted& copied, const float* data) -> const float* {
+    if (copied.reorder.empty())
+      return data;
+    copied.reorder.set(DNNL_ARG_FROM, data);
+    return copied.copy.data();
+  };
+  const float* const source = through(source_, b.input);
+  const float* const output_gradient = through(output_gradient_, b.output_gradient);
+  forward_.set(DNNL_ARG_SRC, converted_for_all_ ? source : b.input);
   forward_.set(DNNL_ARG_DST, b.output);
   if (weights_gradient_.empty())
     return;
-  const auto connect = [&](int argument, converted& through, const float* data) {
-    if (!through.reorder.empty()) {
-      through.reorder.set(DNNL_ARG_FROM, data);
-      data = through.copy.data();
-    }
-    weights_gradient_.set(argument, data);
-  };
-  connect(DNNL_ARG_SRC, source_, b.input);
-  connect(DNNL_ARG_DIFF_DST, output_gradient_, b.output_gradient);
+  weights_gradient_.set(DNNL_ARG_SRC, source);
+  weights_gradient_.set(DNNL_ARG_DIFF_DST, output_gradient);
   if (!activation_.empty()) {
     activation_.set(DNNL_ARG_DST, b.output);
     activation_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
@@ -51,12 +58,15 @@ void weighted_stage::bind(const stage_buffers& b) {
   }
   if (!input_gradient_.empty()) {
     input_gradient_.set(DNNL_ARG_DIFF_SRC, b.input_gradient);
-    input_gradient_.set(DNNL_ARG_DIFF_DST, b.output_gradient);
+    input_gradient_.set(DNNL_ARG_DIFF_DST, converted_for_all_ ? output_gradient : b.output_gradient);
   }
 }
 
 void weighted_stage::forward(const pass& p) {
-  forward_.set(DNNL_ARG_WEIGHTS, forward_weights_.load(p.parameters.data() + place_.weight));
+  loaded_weights_ = forward_weights_.load(p.parameters.data() + place_.weight);
+  forward_.set(DNNL_ARG_WEIGHTS, loaded_weights_);
+  if (converted_for_all_)
+    source_.run();
   if (place_.bias)
     forward_.set(DNNL_ARG_BIAS, p.parameters.data() + *place_.bias);
   forward_.run();
@@ -67,9 +77,10 @@ void weighted_stage::find_weights_gradient(const pass& p) {
   weights_gradient_.set(DNNL_ARG_DIFF_WEIGHTS, gradient_weights_.target(gradient));
   if (place_.bias)
     weights_gradient_.set(DNNL_ARG_DIFF_BIAS, p.gradient.data() + *place_.bias);
-  for (converted* c : {&source_, &output_gradient_})
-    if (!c->reorder.empty())
-      c->reorder.run();
+  if (!converted_for_all_) {
+    source_.run();
+    output_gradient_.run();
+  }
   weights_gradient_.run();
   gradient_weights_.store(gradient);
 }
@@ -82,11 +93,15 @@ void weighted_stage::backward(const pass& p) {
     activation_.run();
   if (p.samples != nullptr)
     add_sample_gradients(*p.samples);
+  if (converted_for_all_)
+    output_gradient_.run();
   if (!p.gradient.empty())
     find_weights_gradient(p);
   if (input_gradient_.empty())
     return;
-  input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_.load(p.parameters.data() + place_.weight));
+  input_gradient_.set(DNNL_ARG_WEIGHTS, backward_weights_
+                                            ? backward_weights_->load(p.parameters.data() + place_.weight)
+                                            : loaded_weights_);
   input_gradient_.run();
 }
 

@@ -47,25 +47,37 @@ protected:
   /// processors without a fast kernel for the layouts that forward has chosen.
   void convert_for_weights_gradient(kernel_engine& engine, const dnnl::memory::desc& source,
                                     const dnnl::memory::desc& output_gradient);
+  /// All kernels read copies of another type or layout: of the input, made once in forward, and of the output
+  /// gradient, made once in backward.
+  struct conversion {
+    dnnl::memory::desc from; ///< of the memory between stages
+    dnnl::memory::desc to;
+  };
+  void convert_for_all(kernel_engine& engine, const conversion& source, const conversion& output_gradient);
   weight_binding forward_weights_;
   weight_binding gradient_weights_;
-  weight_binding backward_weights_;
+  std::optional<weight_binding> backward_weights_; ///< empty: backward reads what forward has read
 
 private:
   struct converted {
     kernel reorder;
     float_buffer copy;
+    void run() {
+      if (!reorder.empty())
+        reorder.run();
+    }
   };
-  static converted make_conversion(kernel_engine& engine, const tensor_layout& from,
-                                   const dnnl::memory::desc& to);
+  static converted make_conversion(kernel_engine& engine, const conversion& c);
 
   void find_weights_gradient(const pass& p);
 
   weight_place place_;
   converted source_; ///< empty kernels where no conversion is needed
   converted output_gradient_;
-  kernel activation_;              ///< the activation's derivative, in place on the output gradient
-  std::optional<float> rectifier_; ///< the slope, where the derivative is a rectifier's instead
+  bool converted_for_all_ = false;
+  const float* loaded_weights_ = nullptr; ///< of the last forward
+  kernel activation_;                     ///< the activation's derivative, in place on the output gradient
+  std::optional<float> rectifier_;        ///< the slope, where the derivative is a rectifier's instead
   bool next_relu_ = false;
 };
 

@@ -35,7 +35,7 @@ TEST_CASE("ledger: files and summary of a real run, pictures included") {
   const std::string run = p.folder.path("r");
   const auto trained = p.triage({"train", p.file, "--run-dir", run, "--quiet"});
   REQUIRE_MESSAGE(trained.exit_code == 0, trained.output);
-  CHECK(trained.output.find("prioritization was") != std::string::npos); // the closing account
+  CHECK(file_text(run + "/log.txt").find("prioritization was") != std::string::npos); // the closing account
   const auto made = p.triage({"ledger", run, "--top", "10"});
   REQUIRE_MESSAGE(made.exit_code == 0, made.output);
   CHECK(made.output.find("600 points") != std::string::npos);

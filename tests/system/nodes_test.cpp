@@ -228,7 +228,7 @@ TEST_CASE("launch: local nodes, and hosts through ssh") {
   const auto local = run_triage(
       {"launch", f.file, "--local", "2", "--run-dir", f.folder.path("l"), "--quiet"}, f.folder.path("l.txt"));
   CHECK_MESSAGE(local.exit_code == 0, local.output);
-  CHECK(local.output.find("local-2 joined") != std::string::npos);
+  CHECK(file_text(f.folder.path("l/log.txt")).find("local-2 joined") != std::string::npos);
 
   // An ssh that runs the command here.
   const auto bin = f.folder.path("bin");

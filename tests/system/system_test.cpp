@@ -2,6 +2,7 @@
 #include "run_folder.hpp"
 
 #include "core/rng.hpp"
+#include "nn/kernels/engine.hpp"
 
 #include <chrono>
 #include <thread>
@@ -135,6 +136,34 @@ TEST_CASE("check, version and reference") {
   const auto reference = f.triage({"reference"});
   CHECK(reference.exit_code == 0);
   CHECK(reference.output == file_text(TRIAGE_SOURCE_DIR "/docs/run-description.md"));
+}
+
+TEST_CASE("training in bfloat16: as good, reproducible, and refused where the processor cannot") {
+  const folder_with_description f;
+  const auto train = [&](const char* name, const char* precision,
+                         const std::function<void()>& in_child = {}) {
+    return f.triage({"train", f.file, "--run-dir", f.folder.path(name), "--quiet", "--set",
+                     std::string("runtime.training_precision=") + precision},
+                    in_child);
+  };
+  const auto limited = train("limited", "bf16", [] { setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1); });
+  CHECK(limited.exit_code == 2);
+  CHECK(limited.output.find("/runtime/training_precision") != std::string::npos);
+  if (!has_bfloat16()) {
+    MESSAGE("not trained: this processor has no bfloat16 arithmetic");
+    return;
+  }
+  for (const char* name : {"a", "b"}) {
+    const auto trained = train(name, "bf16");
+    REQUIRE_MESSAGE(trained.exit_code == 0, trained.output);
+  }
+  REQUIRE(train("exact", "f32").exit_code == 0);
+  CHECK(newest_model(f.folder.path("a")) == newest_model(f.folder.path("b")));
+  CHECK(newest_model(f.folder.path("a")) != newest_model(f.folder.path("exact")));
+  const auto accuracy = [&](const char* name) {
+    return read_json_file(f.folder.path(name) + "/summary.json")->find("test_accuracy")->as_number();
+  };
+  CHECK(accuracy("a") == doctest::Approx(accuracy("exact")).epsilon(0.02));
 }
 
 TEST_CASE("examples: every run description passes its check") {
