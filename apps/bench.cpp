@@ -51,6 +51,11 @@ command_action add_bench_command(CLI::App& program) {
           "--only", request->options.only,
           "MODEL:BATCH of mlp:64, mlp:256, cnn:64, resnet8:64 in the suites kernels, train and score")
       ->check(CLI::IsMember({"mlp:64", "mlp:256", "cnn:64", "resnet8:64"}));
+  command
+      ->add_option("--precision", request->options.precision,
+                   "arithmetic of training, in the suite train: f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_option("--rounds", request->options.rounds, "measurements of each contender, in turns")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

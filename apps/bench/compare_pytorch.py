@@ -57,7 +57,7 @@ def make_model(name):
                          nn.Flatten(), nn.Linear(64, 10)), (3, 32, 32)
 
 
-def serve(name, batch, channels_last):
+def serve(name, batch, channels_last, bf16):
     """Trains in a loop; a line with a number of seconds on stdin is answered with samples per second."""
     import time
 
@@ -87,7 +87,9 @@ def serve(name, batch, channels_last):
             position += batch
             x = images[ids].to(torch.float32).sub_(127.0).mul_(1.0 / 64.0).contiguous(memory_format=layout)
             rule.zero_grad(set_to_none=True)
-            loss(model(x), labels[ids]).backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                outputs = model(x)
+            loss(outputs.float(), labels[ids]).backward()
             rule.step()
             samples += batch
             elapsed = time.perf_counter() - begin
@@ -99,7 +101,7 @@ def serve(name, batch, channels_last):
 class Torch:
     """A PyTorch process that measures when asked."""
 
-    def __init__(self, core, environment, name, batch, channels_last, limits):
+    def __init__(self, core, environment, name, batch, channels_last, bf16, limits):
         env = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", **limits)
         env.pop("OPENBLAS_L2_SIZE", None)
         for key, value in environment.items():
@@ -108,7 +110,7 @@ class Torch:
                 env[key] = value
         self.process = subprocess.Popen(
             ["taskset", "-c", str(core), PYTHON, __file__, "--serve", f"{name}:{batch}"]
-            + (["--channels-last"] if channels_last else []),
+            + (["--channels-last"] if channels_last else []) + (["--bf16"] if bf16 else []),
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def measure(self, seconds):
@@ -130,19 +132,21 @@ class Torch:
         self.process.wait()
 
 
-def best_torch(core, name, batch, seconds, limits):
+def best_torch(core, name, batch, seconds, bf16, limits):
     best = None
-    for label, environment in ENVIRONMENTS.items():
+    # In bfloat16 both its autocast and plain floats are tried.
+    for rounded, (label, environment) in ((r, e) for r in ((True, False) if bf16 else (False,)) for e in ENVIRONMENTS.items()):
         if limits and "avx512" in environment.values():
             environment = {**environment, "ATEN_CPU_CAPABILITY": "avx2"}
         for channels_last in ((False,) if name == "mlp" else (False, True)):
-            torch = Torch(core, environment, name, batch, channels_last, limits)
+            torch = Torch(core, environment, name, batch, channels_last, rounded, limits)
             torch.measure(seconds / 2)
             if not torch.uses_fast_blas():
                 raise SystemExit("PyTorch runs on the reference BLAS, which would be no fair comparison; "
                                  "apt-get install libopenblas0-pthread")
             rate = torch.measure(seconds)
-            setting = f"{label}, {'channels_last' if channels_last else 'contiguous'}"
+            setting = (f"{label}, {'channels_last' if channels_last else 'contiguous'}"
+                       f"{', autocast to bfloat16' if rounded else ''}")
             print(f"  PyTorch, {setting}: {rate:.0f} samples/s", flush=True)
             if best is None or rate > best[0]:
                 if best:
@@ -153,11 +157,11 @@ def best_torch(core, name, batch, seconds, limits):
     return best[1], best[2]
 
 
-def triage_rates(core, program, name, batch, seconds, limits):
+def triage_rates(core, program, name, batch, seconds, limits, precision):
     """Samples per second of training steps and of a whole run."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         subprocess.run(["taskset", "-c", str(core), program, "bench", "train", "--only", f"{name}:{batch}", "--rounds",
-                        "1", "--seconds", str(seconds), "--json", out.name],
+                        "1", "--seconds", str(seconds), "--precision", precision, "--json", out.name],
                        check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, **limits))
         rows = json.load(open(out.name))["suites"]["train"]["rows"]
     return [next(r["median"] for r in rows if r["name"].endswith(kind)) for kind in (": step", ": whole run")]
@@ -171,13 +175,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--avx2", action="store_true", help="limit both to AVX2")
+    parser.add_argument("--bf16", action="store_true", help="both train in bfloat16 with float32 parameters")
     parser.add_argument("--json", help="write every measurement to this file")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--channels-last", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         name, batch = options.serve.split(":")
-        return serve(name, int(batch), options.channels_last)
+        return serve(name, int(batch), options.channels_last, options.bf16)
 
     limits = {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2"} if options.avx2 else {}
     results = {}
@@ -185,10 +190,11 @@ def main():
         name, batch = model.split(":")
         batch = int(batch)
         print(f"{name}, batch {batch}:", flush=True)
-        torch, setting = best_torch(options.core, name, batch, options.seconds, limits)
+        torch, setting = best_torch(options.core, name, batch, options.seconds, options.bf16, limits)
         rounds = {"triage step": [], "triage run": [], "pytorch": []}
         for _ in range(options.rounds):
-            step, run = triage_rates(options.core, options.program, name, batch, options.seconds, limits)
+            step, run = triage_rates(options.core, options.program, name, batch, options.seconds, limits,
+                                     "bf16" if options.bf16 else "f32")
             rounds["triage step"].append(step)
             rounds["triage run"].append(run)
             rounds["pytorch"].append(torch.measure(options.seconds))

@@ -11,9 +11,10 @@
 namespace triage {
 
 struct bench_options {
-  int rounds = 7;       ///< measurements of each contender
-  double seconds = 0.5; ///< of one measurement
-  std::string only;     ///< "mlp:64": this model and batch size alone, in the suites that take models in turn
+  int rounds = 7;                ///< measurements of each contender
+  double seconds = 0.5;          ///< of one measurement
+  std::string precision = "f32"; ///< of training, in the suite train
+  std::string only; ///< "mlp:64": this model and batch size alone, in the suites that take models in turn
   /// Of a whole run: long enough for its first step, which builds kernels and touches memory, not to matter.
   [[nodiscard]] double run_seconds() const { return std::max(seconds, std::min(10.0 * seconds, 5.0)); }
   /// Whether a suite should look at this model and batch size.

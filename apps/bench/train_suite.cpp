@@ -26,14 +26,15 @@ void bench_train(const bench_options& options, bench_report& report) {
        {subject{"mlp", 64}, subject{"mlp", 256}, subject{"cnn", 64}, subject{"resnet8", 64}}) {
     if (!options.wants(s.model, s.batch))
       continue;
-    const auto setup = make_bench_setup(s.model, s.batch);
+    const std::string precision = "runtime.training_precision=" + options.precision;
+    const auto setup = make_bench_setup(s.model, s.batch, {precision});
     training_step step(setup);
     const auto step_rate = [&] {
       return static_cast<double>(s.batch) * calls_per_second(options.seconds, [&] { step.run(); });
     };
     const double epochs = epochs_for(options.run_seconds(), step_rate(), setup->data.train.size);
-    const auto run_setup =
-        make_bench_setup(s.model, s.batch, {fmt::format("duration.epochs={:.3f}", std::max(epochs, 0.05))});
+    const auto run_setup = make_bench_setup(
+        s.model, s.batch, {fmt::format("duration.epochs={:.3f}", std::max(epochs, 0.05)), precision});
     const std::vector<contender> contenders = {{"step", step_rate},
                                                {"whole run", [&] { return run_rate(run_setup); }}};
     const auto figures = alternate(contenders, options.rounds);

@@ -35,6 +35,8 @@ weight_binding::weight_binding(kernel_engine& engine, use purpose, const dnnl::m
   if (direct_)
     return;
   copy_ = memory_for(wanted);
+  if (purpose == use::read && (rounding_ = weight_rounding::between(storage, wanted)))
+    return;
   if (purpose == use::read) {
     convert_ = make_reorder(engine, storage, wanted);
     convert_.set(DNNL_ARG_TO, copy_.data());
@@ -47,6 +49,10 @@ weight_binding::weight_binding(kernel_engine& engine, use purpose, const dnnl::m
 const float* weight_binding::load(const float* stored) {
   if (direct_)
     return stored;
+  if (rounding_) {
+    rounding_->run(stored, copy_.data());
+    return copy_.data();
+  }
   convert_.set(DNNL_ARG_FROM, stored);
   convert_.run();
   return copy_.data();

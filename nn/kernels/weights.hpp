@@ -1,9 +1,10 @@
 #pragma once
 
-#include "nn/kernels/engine.hpp"
+#include "nn/kernels/rounded_weights.hpp"
 #include "nn/parameters.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace triage {
 
@@ -27,7 +28,8 @@ public:
 private:
   bool direct_ = true;
   float_buffer copy_;
-  kernel convert_; ///< into the copy, or out of it
+  kernel convert_;                          ///< into the copy, or out of it
+  std::optional<weight_rounding> rounding_; ///< in its place, where it can
 };
 
 /// The packing of a tensor into the layout `packed`; null when that is `plain` or would need padding (the
