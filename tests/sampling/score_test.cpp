@@ -60,5 +60,7 @@ TEST_CASE(
   CHECK(refusal().kind == error_kind::data);
   REQUIRE(write_npy(file, {4}, std::vector<std::int64_t>(4, 1)).ok());
   CHECK(refusal().message.find("one float for each training point") != std::string::npos);
+  REQUIRE(write_npy(file, {2}, std::vector<float>{1.0F, std::nanf("")}).ok());
+  CHECK(refusal().message.find("the loss of point 1 is not finite") != std::string::npos);
   std::filesystem::remove(file);
 }
