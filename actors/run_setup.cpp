@@ -175,8 +175,10 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (sampling->score && c.scoring_precision == "int8")
     if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
       return with_context(bytes.error(), source + ", /runtime/scoring_precision");
-  if (auto fits = sampling->options.guard.check(setup->data.train.size, setup->data.fingerprint); !fits.ok())
-    return fits.error();
+  if (auto fits =
+          sampling->options.guard.check(train.size, train.is_classification(), setup->data.fingerprint);
+      !fits.ok())
+    return with_context(fits.error(), source + ", /sampling/guard");
   if (auto fits = check_score(*setup, *sampling); !fits.ok())
     return fits.error();
   for (const auto& a : *augmentations)

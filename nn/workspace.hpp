@@ -14,7 +14,7 @@ namespace triage {
 
 /// float32, or bfloat16 for what dense and convolution layers multiply: inputs, weights and output gradients
 /// are rounded to 8 bits of mantissa; sums, activations between layers, gradients and parameters stay float32
-/// (Kalamkar et al. 2019, arXiv 1905.12322). Several times as fast where `has_bfloat16`.
+/// (Kalamkar et al. 2019, arXiv 1905.12322).
 enum class precision : std::uint8_t { float32, bfloat16 };
 
 /// Runs a network: holds kernels compiled for the batch sizes it has seen, and one block of memory for the

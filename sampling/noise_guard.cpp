@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <limits>
 #include <utility>
 
 namespace triage {
@@ -62,11 +61,20 @@ result<void> noise_guard::prepare(const json_place& place) {
   if (!losses.ok())
     return losses.error();
   irreducible_ = losses.take();
+  knows_beforehand_ = true;
   return {};
 }
 
-result<void> noise_guard::check(std::size_t points, std::string_view data_fingerprint) const {
-  return knows_beforehand() ? irreducible_.check(points, data_fingerprint) : result<void>();
+result<void> noise_guard::check(std::size_t points, bool classified,
+                                std::string_view data_fingerprint) const {
+  if (!knows_beforehand_)
+    return {};
+  if (!classified)
+    return configuration_error(fmt::format(
+        "the noise guard has the irreducible losses {}, but the data has no classes, whose labels it "
+        "could doubt; leave them out",
+        irreducible_file_));
+  return irreducible_.check(points, data_fingerprint);
 }
 
 void noise_guard::start(std::size_t points, const point_classes& classes) {
@@ -78,10 +86,10 @@ void noise_guard::start(std::size_t points, const point_classes& classes) {
     limits_.push_back(static_cast<float>(share > 0.0 ? std::max(even, -std::log(share)) : even));
   mean_loss_.assign(points, -1.0F);
   doubted_.assign(points / 32 + 1, 0);
-  if (knows_beforehand()) {
+  if (knows_beforehand_) {
     mean_loss_.assign(irreducible_.values().begin(), irreducible_.values().end());
+    irreducible_ = {};
     look(0.0);
-    next_look_ = std::numeric_limits<double>::infinity();
   }
 }
 
@@ -91,7 +99,7 @@ void noise_guard::set_doubted(std::uint32_t id, bool doubt) {
 }
 
 void noise_guard::observe(std::span<const std::uint32_t> ids, std::span<const float> losses) {
-  if (!watching() || knows_beforehand())
+  if (!watching() || knows_beforehand_)
     return;
   constexpr double keep = 1.0 - 1.0 / pairs_remembered;
   for (std::size_t i = 0; i < std::min(ids.size(), losses.size()); ++i) {
@@ -122,7 +130,7 @@ noise_guard::verdict noise_guard::judge(double rest) const {
   const double slack = on ? turned_off_below : 1.0;
   if (*suspect_share_ < slack * suspect_share_min_)
     return verdict::clean;
-  if (!knows_beforehand()) {
+  if (!knows_beforehand_) {
     const auto again = persistence();
     if (!again)
       return verdict::undecided;
@@ -165,11 +173,11 @@ void noise_guard::explain(double epochs) {
     what = "passes over the suspects";
   if (verdict_ == verdict::closed)
     what = "turns prioritization off";
-  reason_ = fmt::format("the noise guard {} at epoch {:.2f}: {} {:.1f} % of the labels less than "
-                        "chance does",
-                        what, epochs,
-                        knows_beforehand() ? "models that have not seen them give" : "the model gives",
-                        100.0 * *suspect_share_);
+  reason_ =
+      fmt::format("the noise guard {} at epoch {:.2f}: {} {:.1f} % of the labels less than "
+                  "chance does",
+                  what, epochs, knows_beforehand_ ? "models that have not seen them give" : "the model gives",
+                  100.0 * *suspect_share_);
   if (const auto again = persistence())
     reason_ += fmt::format(", and of those in doubt {:.0f} % again at their next visit", 100.0 * *again);
 }
@@ -188,6 +196,8 @@ saved_state noise_guard::save() const {
 }
 
 result<void> noise_guard::load(const saved_state& state) {
+  if (knows_beforehand_)
+    return {}; // all it knows is in the file, also where the run that was saved had none
   auto means = state.get<float>("mean_loss");
   auto doubted = state.get<std::uint32_t>("doubted");
   const auto figures = state.get<double>("figures");

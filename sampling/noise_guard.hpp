@@ -33,15 +33,19 @@ public:
   [[nodiscard]] bool may_pass_over() const { return mode_ == "pass_over"; }
   /// Called once after the options were read; reads the file of irreducible losses, if one is named.
   [[nodiscard]] result<void> prepare(const json_place& place);
-  /// What is wrong with that file for this data, if anything.
-  [[nodiscard]] result<void> check(std::size_t points, std::string_view data_fingerprint) const;
+  /// What is wrong with that file for this data, if anything; before `start`. `classified`: whether the data
+  /// has classes.
+  [[nodiscard]] result<void> check(std::size_t points, bool classified,
+                                   std::string_view data_fingerprint) const;
   /// Before anything else. Without classes the guard stays silent.
   void start(std::size_t points, const point_classes& classes);
 
   /// Losses of points in the order of their visits.
   void observe(std::span<const std::uint32_t> ids, std::span<const float> losses);
   /// When the next look is due.
-  [[nodiscard]] bool due(double epochs) const { return watching() && epochs >= next_look_; }
+  [[nodiscard]] bool due(double epochs) const {
+    return watching() && !knows_beforehand_ && epochs >= next_look_;
+  }
   void look(double epochs);
 
   /// Whether points should be drawn in uniform order for now.
@@ -65,7 +69,6 @@ private:
   enum class verdict { clean, undecided, passing_over, closed };
 
   [[nodiscard]] bool watching() const { return !limits_.empty(); }
-  [[nodiscard]] bool knows_beforehand() const { return !irreducible_.values().empty(); }
   [[nodiscard]] float limit(std::uint32_t id) const { return limits_[classes_.of(id)]; }
   [[nodiscard]] bool doubted(std::uint32_t id) const { return (doubted_[id / 32] >> (id % 32) & 1U) != 0; }
   void set_doubted(std::uint32_t id, bool doubt);
@@ -78,7 +81,8 @@ private:
   double revisit_share_ = 0.1;
   double looks_per_epoch_ = 4.0;
   std::string irreducible_file_;
-  irreducible_losses irreducible_; ///< empty: the run's own losses are the evidence
+  bool knows_beforehand_ = false;  ///< by irreducible losses; else the run's own losses are the evidence
+  irreducible_losses irreducible_; ///< until the start, where they become the mean losses
 
   point_classes classes_;
   std::vector<float> limits_;          ///< of each class; empty: not watching

@@ -42,12 +42,11 @@ public:
   // calls.
   void apply(std::span<const double> frequencies, double smallest, double fraction,
              std::span<float> weights) const override {
+    const auto known = frequencies.first(weights.size());
     if (beta_ == 1.0)
-      std::transform(frequencies.begin(), frequencies.begin() + static_cast<std::ptrdiff_t>(weights.size()),
-                     weights.begin(), inverse);
+      std::transform(known.begin(), known.end(), weights.begin(), inverse);
     else if (beta_ == 0.5)
-      std::transform(frequencies.begin(), frequencies.begin() + static_cast<std::ptrdiff_t>(weights.size()),
-                     weights.begin(), inverse_root);
+      std::transform(known.begin(), known.end(), weights.begin(), inverse_root);
     else
       weight_policy::apply(frequencies, smallest, fraction, weights);
   }

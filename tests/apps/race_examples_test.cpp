@@ -17,8 +17,8 @@ constexpr std::size_t points = 2000;
 
 /// Small images instead of the real ones, which need not be installed; changes of the training set stay.
 json_value with_small_images(json_value description) {
-  auto images = json_text(
-      R"({"format":"synthetic","kind":"images","height":28,"width":28,"classes":10,"train_size":2000})"); // `points`
+  auto images = json_text(R"({"format":"synthetic","kind":"images","height":28,"width":28,"classes":10})");
+  images.set("train_size", json_value(std::int64_t{points}));
   if (const auto* regime = description.find("data")->find("regime"))
     images.set("regime", *regime);
   description.set("data", images);

@@ -326,9 +326,6 @@ TEST_CASE("noise guard: with irreducible losses suspects are known from the star
   const irreducible_file file(losses);
   const auto options = R"({"mode": "pass_over", "irreducible_losses": ")" + file.path() + "\"}";
   auto g = make_guard({labels, classes}, options.c_str());
-  CHECK(g.check(points, "data").ok());
-  CHECK(g.check(points, "other").error().message.find("other data") != std::string::npos);
-  CHECK(g.check(points + 1, "data").error().message.find("4001 points") != std::string::npos);
   CHECK(g.passes_over());
   const auto reason = g.take_reason();
   CHECK(reason.find("models that have not seen them give 20.0 %") != std::string::npos);
@@ -336,6 +333,32 @@ TEST_CASE("noise guard: with irreducible losses suspects are known from the star
   visit(g, 0, points, [](auto id) { return wrong_label(id) ? 0.1F : 5.0F; }); // memorised, and unlearned
   for (std::uint32_t id = 0; id < points; ++id)
     REQUIRE(g.suspect(id) == wrong_label(id));
+}
+
+TEST_CASE("noise guard: a resumed run that was given irreducible losses goes by them, one that lost them "
+          "looks again") {
+  const auto labels = even_labels();
+  std::vector<float> losses(points);
+  for (std::uint32_t id = 0; id < points; ++id)
+    losses[id] = noisy_loss(id);
+  const irreducible_file file(losses);
+  const auto options = R"({"mode": "pass_over", "irreducible_losses": ")" + file.path() + "\"}";
+  auto without = make_guard({labels, classes});
+  visit(without, 0, points, [](auto) { return 0.1F; });
+  without.look(1.0);
+  REQUIRE(!without.passes_over());
+  auto with = make_guard({labels, classes}, options.c_str());
+  REQUIRE(with.load(without.save()).ok());
+  CHECK(with.passes_over());
+  CHECK(with.suspect(3));
+  auto again = make_guard({labels, classes});
+  REQUIRE(again.load(with.save()).ok());
+  CHECK(again.passes_over());
+  REQUIRE(again.due(1.0));
+  visit(again, 0, points, [](auto) { return 0.1F; });
+  visit(again, 0, points, [](auto) { return 0.1F; });
+  again.look(1.0);
+  CHECK(!again.passes_over());
 }
 
 TEST_CASE(
@@ -350,6 +373,19 @@ TEST_CASE(
   };
   CHECK(!verdict(std::vector<float>(points, 0.2F)));
   CHECK(verdict(std::vector<float>(points, chance + 0.1F)));
+}
+
+TEST_CASE("noise guard: irreducible losses of other data, and for data without classes, are refused") {
+  const irreducible_file file(points);
+  noise_guard g;
+  const auto document =
+      parse_json(R"({"mode": "pass_over", "irreducible_losses": ")" + file.path() + "\"}", "guard");
+  REQUIRE(read_options(*document, {"guard", ""}, [&](option_visitor& v) { g.visit(v); }).ok());
+  REQUIRE(g.prepare({"run.json", "/sampling/guard"}).ok());
+  CHECK(g.check(points, true, "data").ok());
+  CHECK(g.check(points, true, "other").error().message.find("other data") != std::string::npos);
+  CHECK(g.check(points + 1, true, "data").error().message.find("4001 points") != std::string::npos);
+  CHECK(g.check(points, false, "data").error().message.find("no classes") != std::string::npos);
 }
 
 TEST_CASE("noise guard: irreducible losses for a guard that is off are refused with what to set") {
