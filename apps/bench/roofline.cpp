@@ -89,7 +89,8 @@ private:
     const dims after = {place->bottom, place->right};
     const auto attributes = kernel_attributes();
     const auto& e = engine_.engine();
-    const bool winograd = suits_winograd(shape, groups, in.channels, out.channels);
+    const bool winograd =
+        suits_winograd(shape, groups, in, out) && in.channels >= 32 && out.channels >= 32; // faster there
     const auto made = [&](const auto& make) {
       if (winograd) {
         try {

@@ -29,11 +29,14 @@ struct window {
   [[nodiscard]] result<placement> place(const sample_shape& input) const;
 };
 
-/// Whether a convolution runs by Winograd's algorithm where the processor has kernels for it. By shape alone,
-/// never by a measurement: the same run must use the same arithmetic each time.
-[[nodiscard]] inline bool suits_winograd(const window& w, std::int64_t groups, std::int64_t inputs,
-                                         std::int64_t outputs) {
-  return w.size == 3 && w.step() == 1 && groups == 1 && inputs >= 32 && outputs >= 32;
+/// Whether a convolution runs by Winograd's algorithm where the processor has kernels for it: where tiles of
+/// 4x4 outputs save half of the multiplications or more. By shape alone, never by a measurement: the same run
+/// must use the same arithmetic each time.
+[[nodiscard]] inline bool suits_winograd(const window& w, std::int64_t groups, const sample_shape& input,
+                                         const sample_shape& output) {
+  const auto tiles = ((output.height + 3) / 4) * ((output.width + 3) / 4);
+  return w.size == 3 && w.step() == 1 && groups == 1 && input.channels >= 16 && output.channels >= 16 &&
+         output.height * output.width * 9 >= 2 * 36 * tiles;
 }
 
 } // namespace triage

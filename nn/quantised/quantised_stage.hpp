@@ -81,8 +81,7 @@ struct quantised_window {
                                                                           const sample_shape& output,
                                                                           const quantised_window& window,
                                                                           const quantised_weights& weights);
-/// A convolution over the samples: windows are gathered into rows, so that a few channels fill the kernels
-/// and the padding can be the byte that stands for zero.
+/// A convolution over the samples, whose channels are few and whose padding is the byte that stands for zero.
 [[nodiscard]] std::unique_ptr<quantised_stage>
 make_quantised_input_convolution(const quantised_request& request, const sample_shape& input,
                                  const sample_shape& output, const quantised_window& window,

@@ -4,6 +4,13 @@
 
 namespace triage {
 
+namespace {
+
+/// Kernels read whole vectors of factors: there is room behind the last one.
+constexpr std::size_t margin = 16;
+
+} // namespace
+
 weighted_quantised_stage::weighted_quantised_stage(const quantised_request& r, dnnl::memory::desc output,
                                                    const quantised_weights& place,
                                                    const dnnl::memory::desc& plain,
@@ -12,7 +19,8 @@ weighted_quantised_stage::weighted_quantised_stage(const quantised_request& r, d
       matrix_(static_cast<std::size_t>(plain.dims()[0]),
               plain.get_size() / sizeof(float) / static_cast<std::size_t>(plain.dims()[0])),
       places_(std::move(places)), row_width_(row_width),
-      spread_(places_.empty() ? 0 : matrix_.rows * row_width_), unpacks_(!(place.storage == plain)) {
+      spread_(places_.empty() ? 0 : matrix_.rows * row_width_), unpacks_(!(place.storage == plain)),
+      multiplier_(matrix_.rows + margin), constant_(matrix_.rows + margin) {
   if (unpacks_) {
     plain_ = float_buffer(plain.get_size() / sizeof(float));
     unpack_ = make_reorder(engine_, place.storage, plain);
@@ -36,10 +44,6 @@ void weighted_quantised_stage::set_kernel(kernel compute, const dnnl::memory::de
   pack_ = make_reorder(engine_, rows, wanted);
   pack_.set_bytes(DNNL_ARG_FROM, spread_.empty() ? matrix_.values.data() : spread_.data());
   pack_.set_bytes(DNNL_ARG_TO, packed_.data());
-  // Kernels read whole vectors of factors: leave room behind the last one.
-  constexpr std::size_t margin = 16;
-  multiplier_ = float_buffer(matrix_.rows + margin);
-  constant_ = float_buffer(matrix_.rows + margin);
   const auto channels = static_cast<std::int64_t>(matrix_.rows);
   compute_ = std::move(compute);
   compute_.add(DNNL_ARG_WEIGHTS, wanted);
@@ -74,7 +78,8 @@ void weighted_quantised_stage::load(const float* parameters, const byte_meaning&
         spread_[o * row_width_ + places_[j]] = matrix_.values[o * matrix_.columns + j];
   if (!rearrange_.empty())
     rearrange_.run();
-  pack_.run();
+  if (!pack_.empty())
+    pack_.run();
   const float input_scale = varies ? 1.0F : in.scale[0];
   for (std::size_t o = 0; o < matrix_.rows; ++o) {
     const float step = input_scale * matrix_.scale[o];

@@ -8,7 +8,8 @@
 namespace triage {
 
 /// What dense and convolution share: the weight tensor as a matrix of one row per output channel, and how
-/// bytes, weights and sums become the bytes of the next layer. A derived constructor calls `set_kernel`.
+/// bytes, weights and sums become the bytes of the next layer. A derived constructor calls `set_kernel`, or
+/// the class overrides `run`.
 ///
 /// With inputs x = s q + t, weights W = w V and outputs of step u, relu(W x + b) / u is
 /// relu(multiplier * (V q + constant)) with multiplier = s w / u and constant = b / (s w) + V (t / s).
@@ -33,6 +34,14 @@ protected:
   void set_kernel(kernel compute, const dnnl::memory::desc& rows, const dnnl::memory::desc& wanted,
                   const dnnl::memory::desc& multiplier, int multiplier_argument);
   kernel compute_;
+
+  /// For a derived class with a kernel of its own, after `load`: the quantised rows in their places, and the
+  /// factors of the output channels.
+  [[nodiscard]] const std::int8_t* rows() const {
+    return spread_.empty() ? matrix_.values.data() : spread_.data();
+  }
+  [[nodiscard]] const float* multiplier() { return multiplier_.data(); }
+  [[nodiscard]] const float* constant() { return constant_.data(); }
 
 private:
   kernel_engine& engine_;
