@@ -62,9 +62,9 @@ multiply_piece(const byte_windows& w, const std::uint8_t* const* rows, std::size
 
 template <std::size_t G>
 TRIAGE_WITH_VNNI TRIAGE_INLINE void multiply_groups(const byte_windows& w, const std::uint8_t* const* rows,
-                                             std::size_t first, const std::int8_t* packed,
-                                             const float* multiplier, const float* constant,
-                                             std::uint8_t* out) {
+                                                    std::size_t first, const std::int8_t* packed,
+                                                    const float* multiplier, const float* constant,
+                                                    std::uint8_t* out) {
   packed += first * word;
   std::size_t pixel = 0;
   for (; pixel + 4 <= w.pixels; pixel += 4)
