@@ -23,7 +23,7 @@ std::uint64_t count_correct(const workspace& w, const run_setup& setup, const ba
 }
 
 /// A part of a gradient smaller than this waits for more, unless it is the last.
-constexpr std::size_t smallest_part = 65536;
+constexpr std::size_t smallest_part = 16384;
 
 /// Looks at each part of the gradient while it is in the cache, and passes on that it is there.
 class part_watch : public gradient_observer {

@@ -25,6 +25,11 @@ constexpr std::chrono::seconds status_patience{2};
 /// With the figures of an evaluation: a sampler may be busy with a plan of many millions of points.
 constexpr std::chrono::seconds figures_patience{60};
 
+/// With more workers than cores, so that parameters and moments stay with one core.
+bool has_own_thread(const run_context& context) {
+  return context.crowded && context.detach;
+}
+
 struct coordinator_state : run_effects {
   static inline const char* name = "coordinator";
 
@@ -105,6 +110,28 @@ struct coordinator_state : run_effects {
     unsent.clear();
   }
 
+  // -- arrivals
+  // -----------------------------------------------------------------------------------------------
+
+  // What workers send is taken up when the mailbox has been read: under asp several results that came during
+  // a merge are then merged in one pass over the parameters, and parts of gradients are added together.
+
+  void arrived() {
+    if (!std::exchange(arrivals_announced, true))
+      self->send(self, arrivals_due{});
+  }
+  void take_up_arrivals() {
+    arrivals_announced = false;
+    if (!parts.empty())
+      controller->parts_arrived(parts);
+    parts.clear();
+    if (results.empty())
+      return;
+    const auto span = lane.span("merge", results.front().base_version);
+    controller->results_arrived(results);
+    results.clear();
+  }
+
   // -- bookkeeping
   // ---------------------------------------------------------------------------------------------
 
@@ -147,6 +174,9 @@ struct coordinator_state : run_effects {
   checkpointer_actor checkpointer;
   std::vector<worker_entry> workers;
   std::vector<byproducts> unsent;
+  std::vector<gradient_part> parts;
+  std::vector<train_result> results;
+  bool arrivals_announced = false;
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
   std::uint64_t ticks = 0;
@@ -205,6 +235,7 @@ void coordinator_state::worker_gone(const caf::actor_addr& address, const std::s
 
 void coordinator_state::actor_down(const caf::down_msg& down) {
   std::erase_if(children, [&](const auto& child) { return child->address() == down.source; });
+  take_up_arrivals(); // what a member had still sent counts
   if (summary)
     return end_when_alone();
   const std::string reason = self->system().render(down.reason);
@@ -242,6 +273,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
   } else {
     if (state.context->nodes)
       state.controller->open_to_nodes();
+    if (has_own_thread(*state.context))
+      state.controller->runs_beside_workers();
     state.spawn_everybody(resume);
     state.controller->start();
     if (state.context->nodes) {
@@ -274,12 +307,14 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
           return s.worker_gone(address, notice.reason);
         s.controller->member_not_started(notice.name, notice.reason);
       },
-      [self](const train_result& result) {
-        auto& s = self->state;
-        const auto span = s.lane.span("merge", result.base_version);
-        s.controller->result_arrived(result);
+      [self](train_result& result) {
+        self->state.results.push_back(std::move(result));
+        self->state.arrived();
       },
-      [self](const gradient_part& m) { self->state.controller->part_arrived(m); },
+      [self](gradient_part& part) {
+        self->state.parts.push_back(std::move(part));
+        self->state.arrived();
+      },
       [self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); },
       [self](sampler_report& m) { self->state.controller->sampler_state_arrived(std::move(m)); },
       [self](const evaluation_outcome& m) {
@@ -305,6 +340,7 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
           s.report_members();
         self->delayed_send(self, watch_interval, watch_tick{});
       },
+      [self](const arrivals_due&) { self->state.take_up_arrivals(); },
       [self](const nodes_dismissed&) {
         self->state.nodes_present = false;
         self->state.end_when_alone();
@@ -316,9 +352,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
 
 coordinator_actor spawn_coordinator(caf::actor_system& system, const shared_context& context,
                                     const monitor_actor& monitor, const std::optional<resume_point>& resume) {
-  return context->crowded && context->detach
-             ? system.spawn<caf::detached>(coordinator, context, monitor, resume)
-             : system.spawn(coordinator, context, monitor, resume);
+  return has_own_thread(*context) ? system.spawn<caf::detached>(coordinator, context, monitor, resume)
+                                  : system.spawn(coordinator, context, monitor, resume);
 }
 
 } // namespace triage

@@ -116,6 +116,8 @@ struct watch_tick {};
 
 /// Network -> coordinator: all nodes know that the run is over.
 struct nodes_dismissed {};
+/// The coordinator to itself: what has arrived from workers waits to be merged.
+struct arrivals_due {};
 
 /// Coordinator -> monitor. What scoring has cost comes along, asked for before anything that may end the
 /// sampler, so that the last evaluation has it too.
@@ -174,6 +176,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::watch_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::nodes_dismissed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::arrivals_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::warning_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remark_report)

@@ -80,7 +80,7 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
                  .moments = l.moments,
                  .decays = range->decays,
                  .learning_rate = figures.learning_rate,
-                 .step = static_cast<std::int64_t>(version_)});
+                 .step = static_cast<std::int64_t>(figures.step)});
     at += size;
   }
 }
@@ -92,7 +92,7 @@ void parameter_store::advance(std::size_t end, merge_observer& observer) {
   observer.advanced();
 }
 
-void parameter_store::each_slice(const slice_work& work, std::span<const float> written,
+void parameter_store::each_slice(const slice_work& work, std::span<const float> written, bool on_all_lanes,
                                  merge_observer* observer) {
   const std::size_t trained = layout_.trained_size();
   const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
@@ -106,8 +106,7 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
   };
   const auto end_of = [&](std::size_t piece) { return std::min((piece + 1) * shared_floats, trained); };
   const std::size_t pieces = pieces_done_.size();
-  // A single contribution is merged while other workers compute: their cores are not free.
-  if (weighted_.size() < 2 || trained < smallest_shared) {
+  if (!on_all_lanes || trained < smallest_shared) {
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       slices(lanes_[0], piece * shared_floats, end_of(piece));
       if (observer != nullptr)
@@ -134,21 +133,41 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
       observer == nullptr ? fork_join::order::by_core : fork_join::order::from_front);
 }
 
+parameter_store::transition parameter_store::begin_merge(std::uint64_t steps, merge_observer* observer) {
+  version_ += steps;
+  mutable_blob next = pool_.reclaim(current_);
+  if (next.size() == 0)
+    next = pool_.acquire();
+  blob before = std::exchange(current_, next.early_look());
+  if (observer != nullptr) {
+    arriving_ = std::make_shared<parameter_arrival>(layout_.size());
+    observer->began();
+  }
+  return {std::move(before), std::move(next)};
+}
+
+void parameter_store::end_merge(merge_observer* observer) {
+  if (observer != nullptr && !arriving_->complete())
+    advance(layout_.size(), *observer);
+  arriving_ = nullptr;
+}
+
+float parameter_store::clipping_factor(std::span<const float> gradient) {
+  last_norm_ = gradient_norm(gradient);
+  return last_norm_ > *clipping_ ? static_cast<float>(*clipping_ / last_norm_) : 1.0F;
+}
+
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate,
                             const summed_ahead& ahead, merge_observer* observer) {
   weighted_.clear();
   weigh(contributions, weighted_);
   ahead_ = ahead;
-  ++version_;
-  mutable_blob next = pool_.reclaim(current_);
-  if (next.size() == 0)
-    next = pool_.acquire();
-  const blob before = std::exchange(current_, next.early_look());
-  update_figures figures{before.empty() ? next.view() : before.view(), next.values(), 1.0F, learning_rate};
-  if (observer != nullptr) {
-    arriving_ = std::make_shared<parameter_arrival>(layout_.size());
-    observer->began();
-  }
+  transition change = begin_merge(1, observer);
+  update_figures figures = change.figures();
+  figures.learning_rate = learning_rate;
+  figures.step = version_;
+  // A single contribution is merged while other workers compute: their cores are not free.
+  const bool on_all_lanes = weighted_.size() > 1;
   if (clipping_) {
     // The norm of the whole must be known before the first element changes.
     std::span<const float> gradient(weighted_[0].values, layout_.trained_size());
@@ -156,30 +175,52 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
       mean_.resize(gradient.size());
       each_slice([&](lane&, std::size_t begin,
                      std::size_t size) { find_mean(begin, std::span(mean_).subspan(begin, size)); },
-                 mean_, nullptr);
+                 mean_, on_all_lanes, nullptr);
       gradient = mean_;
     }
-    last_norm_ = gradient_norm(gradient);
-    if (last_norm_ > *clipping_)
-      figures.scale = static_cast<float>(*clipping_ / last_norm_);
+    figures.scale = clipping_factor(gradient);
     each_slice([&](lane& l, std::size_t begin,
                    std::size_t size) { apply(l, begin, gradient.subspan(begin, size), figures); },
-               figures.next, observer);
+               figures.next, on_all_lanes, observer);
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.
     each_slice([&](lane& l, std::size_t begin,
                    std::size_t size) { apply(l, begin, mean_slice(l, begin, size), figures); },
-               figures.next, observer);
+               figures.next, on_all_lanes, observer);
   }
-  move_statistics(figures);
   ahead_ = {};
-  if (observer != nullptr && !arriving_->complete())
-    advance(layout_.size(), *observer);
-  arriving_ = nullptr;
+  move_statistics(figures);
+  end_merge(observer);
+}
+
+void parameter_store::merge_in_turn(std::span<const contribution> contributions,
+                                    std::span<const double> learning_rates, merge_observer* observer) {
+  turns_.clear();
+  for (std::size_t i = 0; i < contributions.size(); ++i) {
+    const auto gradient = contributions[i].gradient.view().first(layout_.trained_size());
+    turns_.push_back({.scale = clipping_ ? clipping_factor(gradient) : 1.0F,
+                      .learning_rate = learning_rates[i],
+                      .step = version_ + i + 1});
+  }
+  transition change = begin_merge(contributions.size(), observer);
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    turns_[i].next = change.next.values();
+    turns_[i].parameters = i == 0 ? change.figures().parameters : change.next.view();
+  }
+  each_slice(
+      [&](lane& l, std::size_t begin, std::size_t size) {
+        for (std::size_t i = 0; i < turns_.size(); ++i)
+          apply(l, begin, contributions[i].gradient.view().subspan(begin, size), turns_[i]);
+      },
+      change.next.view(), false, observer);
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    weighted_.assign(1, {contributions[i].gradient.data(), 1.0F});
+    move_statistics(turns_[i]);
+  }
+  end_merge(observer);
 }
 
 void parameter_store::move_statistics(const update_figures& figures) {
-  ahead_ = {};
   for (const auto& p : layout_.tensors())
     if (!p.trained) {
       const auto observed = mean_slice(lanes_[0], p.offset, p.size);

@@ -66,17 +66,36 @@ public:
   void merge(std::span<const contribution> contributions, double learning_rate,
              const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
 
+  /// One optimizer step with each contribution alone, at its own learning rate, in their order: the same as
+  /// so many merges, in one pass over memory. Versions in between are never seen.
+  void merge_in_turn(std::span<const contribution> contributions, std::span<const double> learning_rates,
+                     merge_observer* observer = nullptr);
+
   /// Moments and version; the parameters themselves are saved by the layout.
   [[nodiscard]] saved_state save_moments() const;
   [[nodiscard]] result<void> load(std::span<const float> parameters, const saved_state& moments);
 
 private:
   struct update_figures {
-    std::span<const float> parameters;
-    std::span<float> next;
-    float scale;
-    double learning_rate;
+    std::span<const float> parameters = {};
+    std::span<float> next = {};
+    float scale = 1.0F;
+    double learning_rate = 0.0;
+    std::uint64_t step = 0;
   };
+  /// The parameters before and after a merge.
+  struct transition {
+    blob before;
+    mutable_blob next;
+    [[nodiscard]] update_figures figures() {
+      return {.parameters = before.empty() ? next.view() : before.view(), .next = next.values()};
+    }
+  };
+  /// Counts so many steps, and makes what comes after them the current parameters.
+  transition begin_merge(std::uint64_t steps, merge_observer* observer);
+  void end_merge(merge_observer* observer);
+  /// The factor that clips a gradient of the trained prefix; remembers its norm.
+  float clipping_factor(std::span<const float> gradient);
   /// What a thread needs for its slices.
   struct lane {
     std::vector<float> mean;
@@ -88,11 +107,12 @@ private:
   /// The means of the statistics, which are not in what was summed ahead.
   void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
-  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when there
-  /// is something to share; front to back where it is observed. `written`: where they write, which other
-  /// cores may have read.
+  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when that is wanted and
+  /// worth it; front to back where it is observed. `written`: where they write, which other cores may have
+  /// read.
   using slice_work = std::function<void(lane&, std::size_t, std::size_t)>;
-  void each_slice(const slice_work& work, std::span<const float> written, merge_observer* observer);
+  void each_slice(const slice_work& work, std::span<const float> written, bool on_all_lanes,
+                  merge_observer* observer);
   /// [0, end) is final, which the observer is told when it is worth it.
   void advance(std::size_t end, merge_observer& observer);
 
@@ -106,8 +126,9 @@ private:
   std::vector<mutable_blob> moments_;
   std::vector<parameter_layout::decay_range> decay_ranges_;
   std::vector<weighted_gradient> weighted_;
-  summed_ahead ahead_;      ///< of the present merge
-  std::vector<float> mean_; ///< of the whole, when several gradients are clipped
+  std::vector<update_figures> turns_; ///< of merge_in_turn
+  summed_ahead ahead_;                ///< of the present merge
+  std::vector<float> mean_;           ///< of the whole, when several gradients are clipped
   std::vector<lane> lanes_;
   std::vector<std::atomic<bool>> pieces_done_;
   std::shared_ptr<fork_join> threads_;

@@ -6,49 +6,68 @@ namespace triage {
 
 namespace {
 
-/// Below, a sum is not worth its bookkeeping.
-constexpr std::size_t smallest_sum = 16384;
-/// Short enough for all gradients' pieces of it to stay in the first-level cache while they are added.
-constexpr std::size_t slice_floats = 4096;
+/// Below, adding is not worth its bookkeeping.
+constexpr std::size_t smallest_addition = 16384;
 
 } // namespace
 
-void round_sum::clear() {
-  summed_.clear();
-  from_ = trained_size_;
+void round_sum::begin(std::span<const part> parts) {
+  contributions_.clear();
+  for (const auto& p : parts)
+    contributions_.push_back({blob(), p.samples});
+  weighted_.clear();
+  weigh(contributions_, weighted_);
+  terms_.clear();
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    terms_.push_back({parts[i].samples, weighted_[i].share, blob(), trained_size_});
+  mean_.resize(trained_size_);
+}
+
+/// Another member in a place would have another block, unless nothing of it is known.
+bool round_sum::is_of(std::span<const part> parts) const {
+  return std::equal(
+      terms_.begin(), terms_.end(), parts.begin(), parts.end(), [&](const term& t, const part& p) {
+        return t.samples == p.samples && (t.from == trained_size_ || t.gradient.data() == p.gradient.data());
+      });
+}
+
+void round_sum::add(std::size_t index, std::size_t final_from) {
+  term& t = terms_[index];
+  const std::size_t from = index == 0 ? final_from : std::max(final_from, terms_[index - 1].from);
+  if (from >= t.from || (t.from - from < smallest_addition && from > 0))
+    return;
+  add_up_next({t.gradient.data(), t.share}, from, index == 0, std::span(mean_).subspan(from, t.from - from));
+  t.from = from;
 }
 
 void round_sum::advance(std::span<const part> parts) {
-  std::size_t from = 0;
-  for (const auto& p : parts)
-    from = std::max(from, p.from);
-  const auto same = [](const contribution& summed, const part& p) {
-    return summed.gradient.data() == p.gradient.data() && summed.samples == p.samples;
-  };
-  if (!std::equal(summed_.begin(), summed_.end(), parts.begin(), parts.end(), same))
+  if (!is_of(parts))
     clear();
-  if (parts.size() < 2 || from >= from_ || (from_ - from < smallest_sum && from > 0))
+  if (parts.size() < 2)
     return;
-  if (summed_.empty())
-    for (const auto& p : parts)
-      summed_.push_back({p.gradient, p.samples});
-  mean_.resize(trained_size_);
-  weighted_.clear();
-  weigh(summed_, weighted_);
-  for (std::size_t begin = from; begin < from_; begin += slice_floats)
-    add_up(weighted_, begin, std::span(mean_).subspan(begin, std::min(slice_floats, from_ - begin)));
-  from_ = from;
+  if (terms_.empty())
+    begin(parts);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (terms_[i].from == trained_size_)
+      terms_[i].gradient = parts[i].gradient;
+    add(i, parts[i].from);
+  }
 }
 
 summed_ahead round_sum::take(std::span<const contribution> contributions) {
-  const auto same = [](const contribution& a, const contribution& b) {
-    return a.gradient.data() == b.gradient.data() && a.samples == b.samples;
-  };
-  const bool fits = !summed_.empty() && std::equal(summed_.begin(), summed_.end(), contributions.begin(),
-                                                   contributions.end(), same);
-  const std::size_t from = from_;
+  const bool begun = !terms_.empty() && terms_[0].from < trained_size_;
+  const bool same = std::equal(terms_.begin(), terms_.end(), contributions.begin(), contributions.end(),
+                               [&](const term& t, const contribution& c) {
+                                 return t.samples == c.samples &&
+                                        (t.from == trained_size_ || t.gradient.data() == c.gradient.data());
+                               });
+  if (begun && same)
+    for (std::size_t i = 0; i < contributions.size(); ++i) {
+      terms_[i].gradient = contributions[i].gradient;
+      add(i, 0);
+    }
   clear();
-  return fits ? summed_ahead{mean_, from} : summed_ahead{};
+  return begun && same ? summed_ahead{mean_, 0} : summed_ahead{};
 }
 
 } // namespace triage

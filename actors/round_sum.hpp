@@ -10,15 +10,16 @@
 namespace triage {
 
 /// Sums the gradients of a round while its members still compute the rest of them: layers near the output are
-/// finished first, so a gradient becomes final from the end of the block to its beginning. What every member
-/// of the round has finished is summed, in the order and with the shares of the merge that will follow, so
-/// the sum is the same to the bit as one made in the end. Nothing depends on it: a merge that differs from
-/// what was foreseen (a member lost, a result refused, a newcomer) takes nothing from here.
+/// finished first, so a gradient becomes final from the end of the block to its beginning. They are added in
+/// the order and with the shares of the merge that will follow, a member's as soon as those of the members
+/// before it are, so the sum is the same to the bit as one made in the end, and little is left to add when
+/// the last member is done. Nothing depends on it: a merge that differs from what was foreseen (a member
+/// lost, a result refused, a newcomer) takes nothing from here.
 ///
 /// Owned by one thread.
 class round_sum {
 public:
-  explicit round_sum(std::size_t trained_size) : trained_size_(trained_size), from_(trained_size) {}
+  explicit round_sum(std::size_t trained_size) : trained_size_(trained_size) {}
 
   /// A member of the present round, in the order of members: what it has to contribute, and from where on its
   /// gradient is final (trained_size: nothing is).
@@ -28,19 +29,31 @@ public:
     blob gradient;
     std::size_t from = 0;
   };
-  /// What is known of the present round; sums what it allows.
+  /// What is known of the present round; adds what it allows.
   void advance(std::span<const part> parts);
-  /// What is summed of exactly these contributions; ends the round.
+  /// The sum of exactly these contributions, if some of it was foreseen; ends the round.
   [[nodiscard]] summed_ahead take(std::span<const contribution> contributions);
   /// Forgets the round.
-  void clear();
+  void clear() { terms_.clear(); }
 
 private:
+  struct term {
+    double samples = 0.0;
+    float share = 0.0F;
+    blob gradient;
+    std::size_t from; ///< what is added of it begins here
+  };
+  void begin(std::span<const part> parts);
+  [[nodiscard]] bool is_of(std::span<const part> parts) const;
+  /// Adds what is final of the member and was added of those before.
+  void add(std::size_t index, std::size_t final_from);
+
   std::size_t trained_size_;
-  std::size_t from_; ///< what is summed begins here
-  std::vector<contribution> summed_;
-  std::vector<weighted_gradient> weighted_;
+  std::vector<term> terms_; ///< of the present round; empty: none is known
   std::vector<float> mean_; ///< empty until first used
+  // For the shares, kept for their memory.
+  std::vector<contribution> contributions_;
+  std::vector<weighted_gradient> weighted_;
 };
 
 } // namespace triage

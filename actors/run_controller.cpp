@@ -172,9 +172,11 @@ void run_controller::dispatch() {
   for (auto& m : ledger_.members()) {
     if (stock_.empty() || ending())
       return;
+    if (!m.idle)
+      continue;
     const auto view = ledger_.view(false);
     const member_view self{m.id, m.clock, false};
-    if (!m.idle || !setup_->exchange->may_start(self, view))
+    if (!setup_->exchange->may_start(self, view))
       continue;
     if (pause_due() && setup_->exchange->at_boundary(view)) {
       enter(phase::draining);

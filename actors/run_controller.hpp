@@ -42,6 +42,10 @@ public:
   /// Nodes may join at any time: a run with fewer than runtime.min_workers waits, and ends as `starved` after
   /// runtime.wait_seconds; members that are very late are given up. Before `start`.
   void open_to_nodes();
+  /// The controller has a thread of its own, so a worker in this process may wait for parameters that are
+  /// still being merged: where each result is merged alone, the next order then leaves before the merge.
+  /// Before `start`.
+  void runs_beside_workers() { beside_workers_ = true; }
   /// Time has passed; to be called a few times a second when nodes may join.
   void tick();
   /// An expected worker could not start.
@@ -51,8 +55,10 @@ public:
   /// The number that the next member will get.
   [[nodiscard]] std::uint64_t next_member() const { return ledger_.next_member(); }
   void member_lost(std::uint64_t member, const std::string& reason);
-  void part_arrived(const gradient_part& part);
-  void result_arrived(const train_result& result);
+  /// What has come since the last time. Results that an exchange merges alone are merged in one pass over
+  /// memory.
+  void parts_arrived(std::span<const gradient_part> parts);
+  void results_arrived(std::span<const train_result> results);
   void batches_arrived(std::vector<shared_batch> batches);
   void evaluation_arrived(const evaluation_figures& figures);
   void sampler_state_arrived(sampler_report report);
@@ -87,7 +93,12 @@ private:
   void request_batches();
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
+  void settle(const train_result& result);
   void merge_arrived();
+  void merge_round(merge_observer* observer);
+  void merge_in_turn(merge_observer* observer);
+  /// When so many samples are merged.
+  [[nodiscard]] double learning_rate_at(std::uint64_t samples) const;
   void reject(const train_result& result, const lease& done);
   void lose(std::uint64_t member, const std::string& reason);
   void drained();
@@ -133,9 +144,11 @@ private:
   };
   std::vector<arrival> arrived_;
   std::vector<contribution> merging_;
+  std::vector<double> rates_;
 
   std::size_t members_awaited_ = 0;
   bool elastic_ = false;
+  bool beside_workers_ = false;
   bool starved_ = false;
   std::optional<double> starving_since_;
   double phase_since_ = 0.0;

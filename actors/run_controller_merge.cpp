@@ -11,25 +11,48 @@ namespace triage {
 
 namespace {
 constexpr int bad_results_tolerated = 3;
+/// Merged in one pass; their members get their next orders together, so more would keep the first ones
+/// waiting.
+constexpr std::size_t most_in_turn = 4;
 } // namespace
 
 struct run_controller::early_orders final : merge_observer {
-  explicit early_orders(run_controller& controller) : run(controller) {}
+  early_orders(run_controller& controller, bool with_first_part) : run(controller), waits(with_first_part) {}
   void began() override {
+    if (!waits)
+      send();
+  }
+  void advanced() override {
+    if (std::exchange(waits, false))
+      send();
+    if (ordered)
+      run.effects_.parameters_advanced();
+  }
+  void send() {
     const auto before = run.samples_dispatched_;
     if (run.phase_ == phase::training && !run.must_pause())
       run.dispatch();
     ordered = run.samples_dispatched_ != before;
   }
-  void advanced() override {
-    if (ordered)
-      run.effects_.parameters_advanced();
-  }
   run_controller& run;
+  bool waits;           ///< for the first part: the other cores then merge while orders go out
   bool ordered = false; ///< somebody waits for what is merged
 };
 
-void run_controller::result_arrived(const train_result& result) {
+void run_controller::results_arrived(std::span<const train_result> results) {
+  const std::size_t at_once = setup_->exchange->merges_rounds() ? results.size() : most_in_turn;
+  while (!results.empty()) {
+    const auto some = results.first(std::min(results.size(), at_once));
+    results = results.subspan(some.size());
+    for (const auto& r : some)
+      settle(r);
+    merge_arrived();
+    advance();
+  }
+  report_if_due();
+}
+
+void run_controller::settle(const train_result& result) {
   const auto done = ledger_.settle(result.member, result.lease);
   if (!done)
     return; // late or repeated: the lease was given up, its batch belongs to somebody else
@@ -37,7 +60,9 @@ void run_controller::result_arrived(const train_result& result) {
   from.idle_since = clock_.now();
   from.busy_seconds += result.busy_seconds;
   from.samples += done->batch->ids.size();
-  from.lag = store_.version() - done->base_version;
+  // Where each is merged alone, those that have arrived before are merged before.
+  from.lag =
+      store_.version() - done->base_version + (setup_->exchange->merges_rounds() ? 0 : arrived_.size());
   order_deadline_.add(from.idle_since - done->granted_at);
   if (result.finite) {
     from.bad_results = 0;
@@ -49,17 +74,16 @@ void run_controller::result_arrived(const train_result& result) {
   } else {
     reject(result, *done);
   }
-  merge_arrived();
-  advance();
-  report_if_due();
 }
 
-void run_controller::part_arrived(const gradient_part& part) {
-  member* from = ledger_.find(part.member);
-  if (from == nullptr || !from->outstanding || from->outstanding->id != part.lease)
-    return; // the lease was given up
-  from->outstanding->early = part.gradient;
-  from->outstanding->final_from = part.begin;
+void run_controller::parts_arrived(std::span<const gradient_part> parts) {
+  for (const auto& part : parts) {
+    member* from = ledger_.find(part.member);
+    if (from == nullptr || !from->outstanding || from->outstanding->id != part.lease)
+      continue; // the lease was given up
+    from->outstanding->early = part.gradient;
+    from->outstanding->final_from = part.begin;
+  }
   if (setup_->exchange->merges_rounds())
     sum_ahead();
 }
@@ -87,26 +111,46 @@ void run_controller::sum_ahead() {
 void run_controller::merge_arrived() {
   if (arrived_.empty() || !setup_->exchange->merge_now(ledger_.view(draining())))
     return;
-  // In the order of the members, not of arrival: the sum does not depend on who was faster.
-  std::sort(arrived_.begin(), arrived_.end(),
-            [](const auto& a, const auto& b) { return a.member < b.member; });
-  merging_.clear();
-  std::uint64_t samples = 0;
-  for (auto& a : arrived_) {
-    samples += static_cast<std::uint64_t>(a.gradient.samples);
-    merging_.push_back(std::move(a.gradient));
-  }
-  arrived_.clear();
-  const double factor = setup_->learning_schedule->factor(progress(samples_merged_));
-  // Where all workers are on nodes: one in this process would read parameters that are still being written.
-  early_orders observer(*this);
-  const bool early = elastic_ && setup_->config.workers == 0;
-  store_.merge(merging_, setup_->rule->learning_rate() * factor, sum_.take(merging_),
-               early ? &observer : nullptr);
-  samples_merged_ += samples;
+  const bool rounds = setup_->exchange->merges_rounds();
+  early_orders observer(*this, rounds && beside_workers_);
+  merge_observer* const early =
+      (elastic_ && setup_->config.workers == 0) || beside_workers_ ? &observer : nullptr;
+  if (rounds)
+    merge_round(early);
+  else
+    merge_in_turn(early);
   merging_.clear();
   for (const auto& d : std::exchange(postponed_draws_, {}))
     draw(d.batches, d.run_fraction);
+}
+
+double run_controller::learning_rate_at(std::uint64_t samples) const {
+  return setup_->rule->learning_rate() * setup_->learning_schedule->factor(progress(samples));
+}
+
+void run_controller::merge_round(merge_observer* observer) {
+  // In the order of the members, not of arrival: the sum does not depend on who was faster.
+  std::sort(arrived_.begin(), arrived_.end(),
+            [](const auto& a, const auto& b) { return a.member < b.member; });
+  std::uint64_t samples = 0;
+  for (auto& a : std::exchange(arrived_, {})) {
+    samples += static_cast<std::uint64_t>(a.gradient.samples);
+    merging_.push_back(std::move(a.gradient));
+  }
+  store_.merge(merging_, learning_rate_at(samples_merged_), sum_.take(merging_), observer);
+  samples_merged_ += samples;
+}
+
+void run_controller::merge_in_turn(merge_observer* observer) {
+  rates_.clear();
+  std::uint64_t samples = samples_merged_;
+  for (auto& a : std::exchange(arrived_, {})) {
+    rates_.push_back(learning_rate_at(samples));
+    samples += static_cast<std::uint64_t>(a.gradient.samples);
+    merging_.push_back(std::move(a.gradient));
+  }
+  store_.merge_in_turn(merging_, rates_, observer);
+  samples_merged_ = samples;
 }
 
 void run_controller::reject(const train_result& result, const lease& done) {

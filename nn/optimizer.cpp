@@ -87,4 +87,9 @@ void add_up(std::span<const weighted_gradient> contributions, std::size_t begin,
   }
 }
 
+void add_up_next(const weighted_gradient& contribution, std::size_t begin, bool first, std::span<float> out) {
+  const flush_subnormals fast; // as above
+  (first ? scale_to : add_scaled)(out.data(), contribution.values + begin, contribution.share, out.size());
+}
+
 } // namespace triage

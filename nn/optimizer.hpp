@@ -55,5 +55,8 @@ struct weighted_gradient {
 /// out[i] = sum over the contributions of share * values[begin + i], in their order. One pass over memory;
 /// none gives zeros, and a share of 1 is exact.
 void add_up(std::span<const weighted_gradient> contributions, std::size_t begin, std::span<float> out);
+/// The same, one contribution at a time: the same bits when they come in the same order. `first`: what is in
+/// `out` does not count.
+void add_up_next(const weighted_gradient& contribution, std::size_t begin, bool first, std::span<float> out);
 
 } // namespace triage

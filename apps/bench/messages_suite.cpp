@@ -76,7 +76,7 @@ double coordinator_cost(const std::shared_ptr<const run_setup>& setup, std::size
       r.lease = order.lease;
       r.base_version = order.base.version;
       r.gradient = gradients[member % members];
-      controller.result_arrived(r);
+      controller.results_arrived({&r, 1});
       serve();
     }
   });

@@ -13,9 +13,13 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr double forward_share = 1.0 / 3.0;
+/// A thread that was interrupted meanwhile took longer than writing does.
+constexpr steady_clock::duration longest_writing = std::chrono::microseconds(200);
 
 /// Without the 50 microseconds by which Linux may delay a thread's timers: computing would not take them.
 void sleep_exactly_until(steady_clock::time_point when) {
+  if (steady_clock::now() >= when)
+    return;
   const auto slack = prctl(PR_GET_TIMERSLACK);
   (void)prctl(PR_SET_TIMERSLACK, 1UL);
   std::this_thread::sleep_until(when);
@@ -25,7 +29,8 @@ void sleep_exactly_until(steady_clock::time_point when) {
 /// Pretends to compute: a third of its time forward, the rest backward. Pretended work follows that of the
 /// stage before, and begins when forward is called, so a stage that had to wait for its parameters makes the
 /// pass longer; real work in between is part of it. Only backward sleeps, until the moment at which all work
-/// so far would have been done: waking late once does not make the next stage late.
+/// so far would have been done: waking late once does not make the next stage late. The gradient is written
+/// at the end of that time, as one that is computed would be.
 class synthetic_wait_stage : public stage {
 public:
   synthetic_wait_stage(const stage_request& r, double milliseconds, std::size_t offset,
@@ -45,11 +50,14 @@ public:
     std::copy_n(buffers().input, input_layout().floats(), buffers().output);
   }
   void backward(const pass& p) override {
-    std::fill_n(p.gradient.begin() + static_cast<std::ptrdiff_t>(offset_), parameters_, 0.0F);
     if (input_gradient_)
       std::copy_n(buffers().output_gradient, input_layout().floats(), buffers().input_gradient);
     auto& work = work_of(p);
     work.busy_until += backward_;
+    sleep_exactly_until(work.busy_until - writing_);
+    const auto begin = steady_clock::now();
+    std::fill_n(p.gradient.begin() + static_cast<std::ptrdiff_t>(offset_), parameters_, 0.0F);
+    writing_ = std::min(steady_clock::now() - begin, longest_writing);
     sleep_exactly_until(work.busy_until);
   }
 
@@ -62,6 +70,7 @@ private:
   std::size_t parameters_;
   steady_clock::duration forward_;
   steady_clock::duration backward_;
+  steady_clock::duration writing_{}; ///< what writing the gradient took last time
   emulated_work own_{};
 };
 

@@ -293,7 +293,7 @@ TEST_CASE("controller random: a run that is saved anywhere and restored goes on 
         r.loss_sum = 8.0;
         world.orders.clear();
         time.advance(0.01);
-        controller.result_arrived(r);
+        controller.results_arrived({&r, 1});
       }
     };
     run_controller begun(setup, time, first);

@@ -101,7 +101,7 @@ struct basic_scene {
     r.gradient = shared;
     r.finite = finite;
     time.advance(0.01);
-    controller.result_arrived(r);
+    controller.results_arrived({&r, 1});
     serve();
   }
 

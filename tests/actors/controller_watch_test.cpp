@@ -101,7 +101,7 @@ TEST_CASE("nodes: a late member is named first, and given up when it stays late"
   late.member = 1;
   late.lease = stuck.lease;
   late.gradient = s.shared;
-  s.controller.result_arrived(late);
+  s.controller.results_arrived({&late, 1});
   CHECK(s.controller.current().version == version);
 }
 

@@ -103,8 +103,10 @@ TEST_CASE(
         const auto order = s->world.orders.at(m);
         for (std::size_t from = layout.trained_size(); s == &with && from > 0;) {
           const std::size_t begin = from > 60000 ? from - 60000 : 0;
-          s->controller.part_arrived({m, order.lease, gradients[m], begin, from});
-          s->controller.part_arrived({m, order.lease + 1000, gradients[m], 0, from}); // of no lease: ignored
+          const gradient_part both[] = {
+              {m, order.lease, gradients[m], begin, from},
+              {m, order.lease + 1000, gradients[m], 0, from}}; // of no lease: ignored
+          s->controller.parts_arrived(both);
           from = begin;
         }
       }

@@ -118,6 +118,7 @@ inline coordinator_actor::behavior_type fake_coordinator(coordinator_actor::poin
       [](const status_query&) { return status_answer{}; },
       [](const watch_tick&) {},
       [](const nodes_dismissed&) {},
+      [](const arrivals_due&) {},
   };
 }
 

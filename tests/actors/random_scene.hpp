@@ -45,7 +45,8 @@ public:
       trained.push_back(order.batch);
     else
       dropped.push_back(order.batch);
-    controller.result_arrived(result_of(member, order, finite));
+    const auto result = result_of(member, order, finite);
+    controller.results_arrived({&result, 1});
     stale.push_back({member, order});
     look();
   }
@@ -55,7 +56,8 @@ public:
       return;
     const auto& [member, order] = stale[random.below(stale.size())];
     const auto version = controller.current().version;
-    controller.result_arrived(result_of(member, order, true));
+    const auto result = result_of(member, order, true);
+    controller.results_arrived({&result, 1});
     CHECK(controller.current().version == version);
     look();
   }

@@ -65,7 +65,7 @@ TEST_CASE("controller: a lost member's batch is trained by somebody else, and it
   late.member = 1;
   late.lease = lost.lease;
   late.gradient = s.shared;
-  s.controller.result_arrived(late);
+  s.controller.results_arrived({&late, 1});
   CHECK(s.controller.current().version == 1);
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("controller: a repeated result counts once") {
   again.member = 0;
   again.lease = order.lease;
   again.gradient = s.shared;
-  s.controller.result_arrived(again);
+  s.controller.results_arrived({&again, 1});
   CHECK(s.controller.current().version == 1);
 }
 
@@ -153,7 +153,7 @@ TEST_CASE("controller: the clock of the run stands still during evaluations") {
     r.lease = order.lease;
     r.gradient = s.shared;
     s.time.advance(0.01);
-    s.controller.result_arrived(r);
+    s.controller.results_arrived({&r, 1});
     if (s.world.evaluations == 0)
       s.serve();
   }
@@ -193,7 +193,7 @@ TEST_CASE("controller: a failed final checkpoint makes the run fail; an earlier 
     train_result r;
     r.lease = order.lease;
     r.gradient = s.shared;
-    s.controller.result_arrived(r);
+    s.controller.results_arrived({&r, 1});
     if (s.world.evaluations > 0) {
       s.controller.evaluation_arrived({});
       s.controller.sampler_state_arrived({});

@@ -181,7 +181,9 @@ TEST_CASE(
   REQUIRE(refusal.ok());
   CHECK(refusal->reason.starts_with("it speaks version 2 of the protocol, the coordinator version"));
   CHECK_FALSE(refusal->again);
-  CHECK(told->wait_until_closed() == "it closed the connection");
+  // The second greeting may meet a connection that is closed already.
+  const auto ended = told->wait_until_closed();
+  CHECK((ended == "it closed the connection" || ended.starts_with("the connection broke")));
   CHECK(told->frames().size() == 1);
   CHECK(p.said().size() == 1);
   CHECK(p.greeted == 0);

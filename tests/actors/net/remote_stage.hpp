@@ -33,6 +33,7 @@ inline coordinator_actor::behavior_type coordinator_of(coordinator_actor::pointe
       [](const status_query&) { return status_answer{}; },
       [](const watch_tick&) {},
       [](const nodes_dismissed&) {},
+      [](const arrivals_due&) {},
   };
 }
 
