@@ -48,16 +48,16 @@ frame::frame(frame_kind kind, std::vector<std::uint8_t> head, blob bulk, std::si
   const auto header = h.encode();
   front_.insert(front_.begin(), header.begin(), header.end());
   if (format != float_format::float32 && size > 0) {
-    std::vector<std::uint16_t> rounded(size);
-    to_short(format, floats_.view().subspan(begin, size), rounded);
-    shorts_ = std::make_shared<const std::vector<std::uint16_t>>(std::move(rounded));
+    auto rounded = std::make_shared_for_overwrite<std::uint16_t[]>(size);
+    to_short(format, floats_.view().subspan(begin, size), {rounded.get(), size});
+    shorts_ = std::move(rounded);
     floats_ = blob();
   }
 }
 
 std::span<const std::uint8_t> frame::bulk() const {
   if (shorts_)
-    return {reinterpret_cast<const std::uint8_t*>(shorts_->data()), shorts_->size() * sizeof(std::uint16_t)};
+    return {reinterpret_cast<const std::uint8_t*>(shorts_.get()), size_ * sizeof(std::uint16_t)};
   const auto floats = floats_.view().subspan(begin_, size_);
   return {reinterpret_cast<const std::uint8_t*>(floats.data()), floats.size_bytes()};
 }

@@ -81,7 +81,7 @@ private:
   std::size_t begin_ = 0;
   std::size_t size_ = 0;
   bool overtakes_ = false;
-  std::shared_ptr<const std::vector<std::uint16_t>> shorts_; ///< null: floats as they are
+  std::shared_ptr<const std::uint16_t[]> shorts_; ///< null: floats as they are
 };
 
 } // namespace triage

@@ -1,9 +1,7 @@
 #include "apps/bench/link_pair.hpp"
 
-#include "actors/net/connector.hpp"
-#include "actors/net/io_thread.hpp"
-#include "actors/net/link.hpp"
 #include "actors/net/tls.hpp"
+#include "apps/bench/linked_threads.hpp"
 #include "apps/bench/series.hpp"
 
 #include <array>
@@ -112,40 +110,17 @@ public:
 
   double rate(std::size_t bytes, double seconds) override {
     const std::size_t floats = bytes / sizeof(float);
-    io_thread here;
-    io_thread there;
-    tcp::acceptor acceptor(there.context(), {boost::asio::ip::address_v4::loopback(), 0});
-    std::unique_ptr<byte_stream> accepted;
-    std::shared_ptr<link> server;
-    acceptor.async_accept([&](const boost::system::error_code& ec, tcp::socket socket) {
-      if (ec)
-        return;
-      accepted = make_byte_stream(std::move(socket), tls_);
-      accepted->handshake(true, [&](const boost::system::error_code& failed, std::size_t) {
-        if (failed)
-          return;
-        server = link::make(there.context(), std::move(accepted), {});
-        const auto handler = std::make_shared<answering>(floats);
-        handler->self = server;
-        server->start(handler);
-      });
+    const auto server = std::make_shared<answering>(floats);
+    const auto client = std::make_shared<pushing>(floats, seconds);
+    auto rate = client->done.get_future();
+    linked_threads both(tls_);
+    both.connect(client, server, [&](const std::shared_ptr<link>& near, const std::shared_ptr<link>& far) {
+      client->self = near;
+      server->self = far;
     });
-    const auto handler = std::make_shared<pushing>(floats, seconds);
-    auto rate = handler->done.get_future();
-    std::shared_ptr<link> client;
-    async_connect(here.context(), {"127.0.0.1", acceptor.local_endpoint().port()}, tls_, 5.0,
-                  [&](result<std::unique_ptr<byte_stream>> stream) {
-                    if (!stream.ok())
-                      return handler->done.set_exception(
-                          std::make_exception_ptr(std::runtime_error(stream.error().message)));
-                    client = link::make(here.context(), stream.take(), {});
-                    handler->self = client;
-                    client->start(handler);
-                    handler->begin();
-                  });
+    both.post([client] { client->begin(); });
     const double pushes = rate.get();
-    here.stop();
-    there.stop();
+    both.stop();
     return pushes;
   }
 

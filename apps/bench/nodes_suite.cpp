@@ -1,5 +1,7 @@
 #include "actors/train.hpp"
 #include "apps/bench/models.hpp"
+#include "apps/bench/push_cost.hpp"
+#include "apps/bench/series.hpp"
 #include "apps/bench/suites.hpp"
 #include "apps/processes/child_process.hpp"
 
@@ -56,10 +58,28 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
     }
 }
 
-/// What sending half a million gradients costs the worker that computed them, at a batch of 64, where a next
-/// order is there when one is finished: against a worker in the coordinator's process, which hands a pointer
-/// over.
+/// What sending half a million gradients costs the worker that computed them, at a batch of 64.
 void compare_pushing(const bench_options& options, bench_report& report) {
+  training_step step(make_bench_setup("mlp", 64, {}));
+  const auto pushing = [&](float_format format) {
+    return 1e3 / pushing_steps_per_second(step, format, options.seconds);
+  };
+  const std::vector<contender> contenders = {
+      {"not pushed", [&] { return 1e3 / calls_per_second(options.seconds, [&] { step.run(); }); }},
+      {"pushed as float32", [&] { return pushing(float_format::float32); }},
+      {"pushed as bfloat16", [&] { return pushing(float_format::bfloat16); }}};
+  const auto times = alternate(contenders, options.rounds);
+  for (std::size_t i = 0; i < contenders.size(); ++i)
+    report.add(
+        {"gradient of 535,000 parameters, batch 64, " + contenders[i].name + ": step", "ms", times[i]});
+  report.add({"pushed as float32 / not pushed", "", ratio(times[1], times[0]), 1.1, true});
+  report.add({"pushed as bfloat16 / not pushed", "", ratio(times[2], times[0]), 1.1, true});
+}
+
+/// What it costs when the coordinator, its merges and the way back share the machine's cores: where a next
+/// order is there when one is finished, against a worker in the coordinator's process, which hands a pointer
+/// over.
+void compare_node_with_process(const bench_options& options, bench_report& report) {
   const auto setup = [&](int workers) {
     return make_bench_setup(
         "mlp", 64,
@@ -93,14 +113,15 @@ void compare_pushing(const bench_options& options, bench_report& report) {
     report.add({fmt::format("535,000 parameters, batch 64, {}: step", names[i]), "ms", all[i].step});
     report.add({fmt::format("535,000 parameters, batch 64, {}: gradient", names[i]), "ms", all[i].gradient});
   }
-  report.add({"step on a node, 2 workers on its thread / in the process", "", ratio(all[2].step, all[0].step),
-              1.1, true});
+  report.add(
+      {"step on a node, 2 workers on its thread / in the process", "", ratio(all[2].step, all[0].step)});
 }
 
 } // namespace
 
 void bench_nodes(const bench_options& options, bench_report& report) {
   compare_pushing(options, report);
+  compare_node_with_process(options, report);
   emulate_nodes(options, report);
 }
 

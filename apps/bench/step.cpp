@@ -23,10 +23,10 @@ training_step::training_step(std::shared_ptr<const run_setup> setup)
   }
 }
 
-void training_step::gradient() {
+void training_step::gradient(const batch_trainer::part_sink& parts) {
   const auto& batch = batches_[next_++ % batches_.size()];
   last_.clear(); // gives the block back before another one is asked for
-  auto result = trainer_.train({next_, current(), batch});
+  auto result = trainer_.train({next_, current(), batch}, parts);
   last_.push_back({std::move(result.gradient), static_cast<double>(ids_per_batch_)});
 }
 

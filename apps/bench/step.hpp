@@ -15,8 +15,8 @@ public:
 
   /// One step on the next batch of a fixed random order.
   void run();
-  /// The gradient only.
-  void gradient();
+  /// The gradient only; `parts` as for batch_trainer::train.
+  void gradient(const batch_trainer::part_sink& parts = nullptr);
   /// The part of it that copies the samples together and turns bytes into standardised floats.
   void gather();
   /// The update only, with the gradient of the last `gradient`.
