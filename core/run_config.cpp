@@ -65,7 +65,7 @@ void run_config::visit(option_visitor& v) {
              .doc =
                  "arithmetic of training: bf16 rounds what dense and convolution layers multiply to "
                  "bfloat16 and adds "
-                 "up in f32; parameters stay f32. 1.5 to 2.4 times as fast on processors with AMX; refused "
+                 "up in f32; parameters stay f32. 1.4 to 2.4 times as fast on processors with AMX; refused "
                  "where the "
                  "processor cannot",
              .choices = {"f32", "bf16"}},

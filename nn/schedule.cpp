@@ -61,7 +61,11 @@ registry_table<schedule_factory> schedules() {
 }
 
 result<std::unique_ptr<schedule>> make_schedule(const json_value& description, const json_place& place) {
-  return make_component<schedule>(schedules(), "schedule", description, place);
+  auto made = make_component<schedule>(schedules(), "schedule", description, place);
+  if (made.ok())
+    if (const auto fits = made.value()->check(); !fits.ok())
+      return json_error(place, description, fits.error().message);
+  return made;
 }
 
 } // namespace triage

@@ -32,6 +32,8 @@ public:
   [[nodiscard]] double factor(const training_progress& progress) const;
   /// The options of the warm-up and those of the shape.
   void visit(option_visitor& v) final;
+  /// Why these options do not go together, or success; `make_schedule` asks.
+  [[nodiscard]] virtual result<void> check() const { return {}; }
 
 protected:
   [[nodiscard]] virtual double shape(const training_progress& progress) const = 0;

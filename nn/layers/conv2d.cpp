@@ -22,7 +22,6 @@ using number = dnnl::memory::data_type;
 constexpr auto f32 = number::f32;
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
-
 using forward_op = dnnl::convolution_forward;
 using weights_op = dnnl::convolution_backward_weights;
 using data_op = dnnl::convolution_backward_data;

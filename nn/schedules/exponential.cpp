@@ -10,6 +10,15 @@ namespace {
 /// With per_epoch or per_second (or both): their powers, whatever the run's length. With neither:
 /// final_factor^fraction.
 class exponential_schedule : public schedule {
+public:
+  [[nodiscard]] result<void> check() const override {
+    if ((per_epoch_ || per_second_) && final_factor_ != usual_end)
+      return configuration_error(
+          "\"final_factor\" says nothing where the factor of an epoch or a second is given; "
+          "give either it, or \"per_epoch\" or \"per_second\"");
+    return {};
+  }
+
 protected:
   void visit_shape(option_visitor& v) override {
     v.field({.name = "final_factor",
@@ -34,7 +43,8 @@ protected:
   }
 
 private:
-  double final_factor_ = 0.01;
+  static constexpr double usual_end = 0.01;
+  double final_factor_ = usual_end;
   std::optional<double> per_epoch_;
   std::optional<double> per_second_;
 };

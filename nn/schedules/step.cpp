@@ -12,6 +12,14 @@ namespace {
 /// With every_epochs or every_seconds (or both): one drop for each period that has passed. With neither: one
 /// drop at each point of at_percent.
 class step_schedule : public schedule {
+public:
+  [[nodiscard]] result<void> check() const override {
+    if ((every_epochs_ || every_seconds_) && at_percent_ != usual_points)
+      return configuration_error("\"at_percent\" says nothing where drops have a period; give either it, or "
+                                 "\"every_epochs\" or \"every_seconds\"");
+    return {};
+  }
+
 protected:
   void visit_shape(option_visitor& v) override {
     v.field({.name = "drop", .doc = "factor of one drop", .min = 0.0, .max = 1.0}, drop_);
@@ -40,7 +48,8 @@ protected:
 
 private:
   double drop_ = 0.1;
-  std::vector<std::int64_t> at_percent_{50, 75};
+  inline static const std::vector<std::int64_t> usual_points{50, 75};
+  std::vector<std::int64_t> at_percent_ = usual_points;
   std::optional<double> every_epochs_;
   std::optional<double> every_seconds_;
 };

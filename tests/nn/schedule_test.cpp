@@ -146,3 +146,18 @@ TEST_CASE("bad schedules are refused") {
        {R"("cosin")", R"({"type": "cosine", "warmup_epochs": -1})", R"({"type": "constant", "drop": 1})"})
     CHECK_FALSE(make_schedule(json_text(text), {"run.json", "/schedule"}).ok());
 }
+
+TEST_CASE(
+    "options of a schedule that exclude each other are named; what a finished description repeats is not") {
+  const auto problem = [](const char* text) {
+    const auto made = make_schedule(json_text(text), {"run.json", "/schedule"});
+    return made.ok() ? std::string() : made.error().message;
+  };
+  CHECK(problem(R"({"type": "step", "at_percent": [30], "every_epochs": 2})").find("at_percent") !=
+        std::string::npos);
+  CHECK(problem(R"({"type": "exponential", "final_factor": 0.1, "per_second": 0.9})").find("final_factor") !=
+        std::string::npos);
+  CHECK(problem(R"({"type": "step", "at_percent": [50, 75], "every_seconds": 2})").empty());
+  CHECK(problem(R"({"type": "step", "at_percent": [30], "every_epochs": null})").empty());
+  CHECK(problem(R"({"type": "exponential", "final_factor": 0.01, "per_epoch": 0.9})").empty());
+}
