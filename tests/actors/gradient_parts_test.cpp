@@ -124,3 +124,70 @@ TEST_CASE(
           0.0);
   }
 }
+
+TEST_CASE("parts: results that come together under asp are merged one after the other, four in a pass") {
+  const std::vector<std::string> options = {
+      wide_data, R"(model=[{"type":"dense","units":60},{"type":"dense","units":4}])", "runtime.workers=6",
+      R"(runtime.exchange={"policy":"asp"})", R"(schedule={"type":"cosine"})"};
+  scene single(options);
+  scene together(options);
+  std::vector<train_result> results(6);
+  for (auto* s : {&single, &together}) {
+    s->serve();
+    s->controller.expect_members(6);
+    for (int m = 0; m < 6; ++m)
+      s->controller.member_joined("m");
+    s->serve();
+    REQUIRE(s->world.orders.size() == 6);
+    for (std::uint64_t m = 0; m < 6; ++m) {
+      rng random(9, m);
+      mutable_blob g(s->setup->net->parameters().size());
+      for (float& x : g.values())
+        x = static_cast<float>(0.01 * random.normal());
+      auto& r = results[m];
+      r = {};
+      r.member = m;
+      r.lease = s->world.orders.at(m).lease;
+      r.gradient = std::move(g).freeze();
+      r.finite = m != 2; // one is dropped among those that count
+    }
+    s->world.orders.clear();
+    if (s == &single)
+      for (const auto& r : results)
+        s->controller.results_arrived({&r, 1});
+    else
+      s->controller.results_arrived(results);
+    CHECK(s->controller.current().version == 5);
+    const auto& members = s->controller.members().members();
+    for (std::uint64_t m = 0; m < 6; ++m)
+      CHECK(members[m].lag == (m < 3 ? m : m - 1)); // merged since its order, before it
+  }
+  CHECK(largest_difference(single.controller.current().parameters,
+                           together.controller.current().parameters) == 0.0);
+  together.serve();
+  CHECK(together.world.orders.size() == 6);
+}
+
+TEST_CASE(
+    "parts: beside its workers a controller under asp sends the next order before the merge it starts from") {
+  const std::vector<std::string> options = {
+      wide_data, R"(model=[{"type":"dense","units":600},{"type":"dense","units":4}])", "runtime.workers=2",
+      R"(runtime.exchange={"policy":"asp"})"};
+  for (const bool beside : {false, true}) {
+    scene s(options);
+    if (beside)
+      s.controller.runs_beside_workers();
+    s.serve();
+    s.controller.expect_members(2);
+    for (int m = 0; m < 2; ++m)
+      s.controller.member_joined("m");
+    s.serve();
+    s.answer(0);
+    const auto& order = s.world.orders.at(0);
+    CHECK(order.base.version == 1);
+    CHECK((order.base.arriving != nullptr) == beside); // sent while nothing was final yet
+    if (beside)
+      CHECK(order.base.arriving->complete()); // and all is since
+    CHECK(order.base.parameters.data() == s.controller.current().parameters.data());
+  }
+}

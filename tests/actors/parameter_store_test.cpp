@@ -64,6 +64,37 @@ TEST_CASE("store: parameters that nobody holds are changed in place, with the sa
     }
 }
 
+TEST_CASE("store: contributions merged in turn are so many merges, to the bit") {
+  for (const char* rule :
+       {R"({"type":"sgd","learning_rate":0.1})",
+        R"({"type":"sgd","learning_rate":0.1,"momentum":0.9,"nesterov":true,"weight_decay":0.01})",
+        R"({"type":"adamw"})", R"({"type":"rmsprop"})"})
+    for (const auto clipping : {std::optional<double>(), std::optional<double>(0.5)})
+      for (const bool held : {false, true}) {
+        const fixture f(rule);
+        auto single = f.store(clipping, 2);
+        auto together = f.store(clipping, 2);
+        for (std::uint64_t round = 0; round < 3; ++round) {
+          std::vector<contribution> some;
+          std::vector<double> rates;
+          for (std::uint64_t i = 0; i <= round; ++i) {
+            some.push_back({f.gradient(10 * round + i), 16.0});
+            rates.push_back(0.1 / static_cast<double>(i + 1));
+            single->merge({&some.back(), 1}, rates.back());
+          }
+          const blob before = held ? together->current() : blob();
+          const auto values = copy(before);
+          together->merge_in_turn(some, rates);
+          CHECK(copy(before) == values);
+          CHECK(together->version() == single->version());
+          CHECK(together->last_gradient_norm() == single->last_gradient_norm());
+          CHECK(copy(together->current()) == copy(single->current())); // the statistics of batch_norm too
+        }
+        for (const auto name : f.setup->rule->moments())
+          CHECK(*together->save_moments().get<float>(name) == *single->save_moments().get<float>(name));
+      }
+}
+
 TEST_CASE("store: weight decay shrinks weights and leaves biases and norms alone") {
   const fixture f;
   auto store = f.store();
