@@ -114,6 +114,8 @@ public:
 
   /// Whether it also applies the relu that follows it (see stage_request::relu_follows).
   [[nodiscard]] virtual bool applies_next_relu() const { return false; }
+  /// Whether it also applies the pool that follows it (see stage_request::pool_follows).
+  [[nodiscard]] virtual bool applies_next_pool() const { return false; }
   /// Whether its output is that of a relu, so that what is zero in it needs no gradient.
   [[nodiscard]] virtual bool ends_in_relu() const { return false; }
   /// Asked of the stage after one that ends in relu: whether its backward delivers an input gradient that is
@@ -158,6 +160,9 @@ struct stage_request {
   /// Whether a stage may round what it multiplies to bfloat16. What it adds up, what it hands on, and the
   /// gradients of parameters are floats all the same.
   bool bfloat16 = false;
+  /// Behind it, and behind a relu that follows it, comes a max pool of 2x2 windows side by side, which the
+  /// stage may apply as well, together with that relu.
+  bool pool_follows = false;
 };
 
 /// A layer of a network: an immutable description after `connect`. Holds no parameters and no activations;
@@ -180,6 +185,9 @@ public:
   [[nodiscard]] virtual bool has_parameters() const { return false; }
   /// Whether it is max(x, 0), which the layer before may apply in its place.
   [[nodiscard]] virtual bool is_relu() const { return false; }
+  /// Whether it takes the largest of each 2x2 pixels side by side, which the layer before may do in its
+  /// place.
+  [[nodiscard]] virtual bool halves_by_maximum() const { return false; }
   /// Whether its stages can tell the gradients of single samples: not where samples see each other.
   [[nodiscard]] virtual bool has_sample_gradients() const { return !has_parameters(); }
   /// Multiply-adds of a sample's forward pass, times two.

@@ -37,7 +37,7 @@ private:
   kernel backward_;
 };
 
-/// In place of a relu that the stage before applies already.
+/// In place of a relu or pool that the stage before applies already.
 class done_stage : public stage {
 public:
   explicit done_stage(const tensor_layout& layout) : stage(layout, layout) {}
@@ -59,6 +59,7 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
     : engine_(request.engine), training_(request.training), output_layout_(request.incoming) {
   bool gradient = request.input_gradient;
   stage* before = nullptr; // what wrote the memory that the next stage reads
+  bool pool_done = false;  // the next pool was applied by `before`
   const auto convert = [&](const tensor_layout& to) {
     const scratch_meter meter(engine_);
     const stage_request r{engine_,  request.batch, output_layout_,           training_,
@@ -70,14 +71,18 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& l = layers[i];
     const scratch_meter meter(engine_);
-    if (l->is_relu() && before != nullptr && before->applies_next_relu()) {
+    const bool skipped_pool = l->halves_by_maximum() && std::exchange(pool_done, false);
+    if (skipped_pool || (l->is_relu() && before != nullptr && before->applies_next_relu())) {
       link_of_layer_.push_back(links_.size());
       add(std::make_unique<done_stage>(output_layout_), gradient, std::string(l->type()), meter);
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
-    const stage_request r{engine_,  request.batch, output_layout_,           training_,
-                          gradient, relu_follows,  request.sample_gradients, request.bfloat16};
+    const std::size_t behind = i + (relu_follows ? 2 : 1);
+    const bool pool_follows = behind < layers.size() && layers[behind]->halves_by_maximum();
+    const stage_request r{engine_,     request.batch, output_layout_,           training_,
+                          gradient,    relu_follows,  request.sample_gradients, request.bfloat16,
+                          pool_follows};
     auto compiled = l->compile(r);
     if (!(compiled->input_layout() == output_layout_))
       convert(compiled->input_layout());
@@ -87,6 +92,7 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
     link_of_layer_.push_back(links_.size());
     if (!compiled->is_view())
       before = compiled.get();
+    pool_done = compiled->applies_next_pool();
     if (l->has_parameters())
       last_trained_ = links_.size();
     add(std::move(compiled), gradient, std::string(l->type()), meter);

@@ -21,6 +21,15 @@ public:
                                             dnnl::memory::data_type::f32, dnnl::memory::format_tag::nchw));
   }
 
+  /// In blocks of channels: [sample][channel / block][row][column][block]. `block` is 8 or 16.
+  [[nodiscard]] static tensor_layout blocked(std::int64_t batch, const sample_shape& shape,
+                                             std::size_t block) {
+    using tag = dnnl::memory::format_tag;
+    return tensor_layout(dnnl::memory::desc({batch, shape.channels, shape.height, shape.width},
+                                            dnnl::memory::data_type::f32,
+                                            block == 16 ? tag::nChw16c : tag::nChw8c));
+  }
+
   [[nodiscard]] const dnnl::memory::desc& descriptor() const { return descriptor_; }
   /// Floats to reserve, padding included.
   [[nodiscard]] std::size_t floats() const { return descriptor_.get_size() / sizeof(float); }

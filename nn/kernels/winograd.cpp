@@ -3,8 +3,6 @@
 #include "nn/kernels/small_products.hpp"
 #include "nn/kernels/winograd_tiles.hpp"
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 namespace triage {
 
 namespace {
@@ -121,15 +119,6 @@ TRIAGE_INLINE void windows_gradient(const winograd_convolution& c, const float* 
   points_to_windows<W>(c.inputs, c.outputs, scratch, steps.windows, windows);
 }
 
-// Not target clones: the block, and with it the layout of the images, is chosen with the processor.
-#if defined(__x86_64__)
-#define TRIAGE_WITH_16 __attribute__((target("arch=x86-64-v4")))
-#define TRIAGE_WITH_8 __attribute__((target("arch=x86-64-v3")))
-#else
-#define TRIAGE_WITH_16
-#define TRIAGE_WITH_8
-#endif
-
 TRIAGE_WITH_16 void forward_16(const winograd_convolution& c, const float* in, const float* windows,
                                const output_finish& finish, float* out, float* scratch) {
   forward<16>(c, in, windows, finish, out, scratch);
@@ -157,29 +146,7 @@ TRIAGE_WITH_8 void windows_gradient_8(const winograd_convolution& c, const float
   windows_gradient<8>(c, in, out_gradient, windows, bias, scratch);
 }
 
-std::size_t widest_registers() {
-#if defined(__x86_64__)
-  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  const auto has = [isa](dnnl::cpu_isa wanted) {
-    return (isa & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
-  };
-  if (has(dnnl::cpu_isa::avx512_core) && __builtin_cpu_supports("x86-64-v4"))
-    return 16;
-  if (has(dnnl::cpu_isa::avx2) && __builtin_cpu_supports("x86-64-v3"))
-    return 8;
-#endif
-  return 0;
-}
-
 } // namespace
-
-std::size_t winograd_block(std::size_t inputs, std::size_t outputs) {
-  static const std::size_t widest = widest_registers();
-  for (const std::size_t block : {std::size_t{16}, std::size_t{8}})
-    if (block <= widest && inputs % block == 0 && outputs % block == 0)
-      return block;
-  return 0;
-}
 
 std::size_t winograd_scratch_floats(const winograd_convolution& c) {
   const auto needed = [&](const image_shape& tiled) {

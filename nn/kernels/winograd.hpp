@@ -21,13 +21,8 @@ struct winograd_convolution {
   std::size_t out_width = 0;
   std::size_t top = 0; ///< padding: 0, 1 or 2; what is missing at the other sides is zero as well
   std::size_t left = 0;
-  std::size_t block = 0; ///< see winograd_block
+  std::size_t block = 0; ///< see channel_block
 };
-
-/// The block for these numbers of channels: 16 or 8, or 0 where there is no kernel: both must be multiples of
-/// it, and the processor must have registers of that width (and oneDNN not be limited to smaller ones by
-/// ONEDNN_MAX_CPU_ISA).
-[[nodiscard]] std::size_t winograd_block(std::size_t inputs, std::size_t outputs);
 
 /// What each of the functions below needs as `scratch`; its contents do not matter.
 [[nodiscard]] std::size_t winograd_scratch_floats(const winograd_convolution& c);

@@ -2,6 +2,7 @@
 #include "nn/layers/convolution_shape.hpp"
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/layers/pooled_convolution_stage.hpp"
 #include "nn/layers/weighted_stage.hpp"
 #include "nn/layers/window.hpp"
 #include "nn/layers/winograd_stage.hpp"
@@ -221,7 +222,9 @@ public:
     v.field({.name = "algorithm",
              .doc =
                  "auto: Winograd's for 3x3 windows of stride 1 over 16 and more channels, where it is twice "
-                 "as fast and errs by about 1e-6; direct elsewhere",
+                 "as fast and errs by about 1e-6; direct elsewhere, together with the relu and max pool of "
+                 "2x2 behind a "
+                 "first convolution of at most 9 values a window",
              .choices = {"auto", "direct"}},
             algorithm_);
   }
@@ -262,6 +265,9 @@ public:
                                   layout[weight_].offset,
                                   bias_ ? std::optional<std::size_t>(layout[bias_index_].offset)
                                         : std::nullopt};
+    if (algorithm_ == "auto")
+      if (auto fast = make_pooled_convolution_stage(r, shape))
+        return fast;
     const bool in_bfloat16 = r.bfloat16 && has_bfloat16();
     if (algorithm_ == "auto" && !in_bfloat16 && suits_winograd(window_, groups_, input_, output_))
       if (auto fast = make_winograd_stage(r, shape))

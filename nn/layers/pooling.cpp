@@ -168,6 +168,12 @@ public:
     return output_ = {input.channels, place_.out_height, place_.out_width};
   }
 
+  [[nodiscard]] bool halves_by_maximum() const override {
+    return algorithm_ == dnnl::algorithm::pooling_max && window_.size == 2 && window_.step() == 2 &&
+           place_.top == 0 && place_.left == 0 && input_.height == 2 * output_.height &&
+           input_.width == 2 * output_.width;
+  }
+
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     const pool_shape shape{algorithm_,
                            output_,

@@ -1,5 +1,6 @@
 #include "nn/layers/winograd_stage.hpp"
 
+#include "nn/kernels/float_vectors.hpp"
 #include "nn/kernels/rectifier.hpp"
 #include "nn/kernels/winograd.hpp"
 #include "nn/layers/convolution_samples.hpp"
@@ -8,18 +9,12 @@ namespace triage {
 
 namespace {
 
-tensor_layout blocked(std::int64_t batch, const sample_shape& shape, std::size_t block) {
-  using tag = dnnl::memory::format_tag;
-  return tensor_layout({{batch, shape.channels, shape.height, shape.width},
-                        dnnl::memory::data_type::f32,
-                        block == 16 ? tag::nChw16c : tag::nChw8c});
-}
-
 class winograd_stage : public stage {
 public:
   winograd_stage(const stage_request& r, const convolution_shape& shape, const winograd_convolution& c)
-      : stage(blocked(r.batch, shape.in, c.block), blocked(r.batch, shape.out, c.block)), engine_(r.engine),
-        c_(c), weight_(shape.weight), bias_(shape.bias),
+      : stage(tensor_layout::blocked(r.batch, shape.in, c.block),
+              tensor_layout::blocked(r.batch, shape.out, c.block)),
+        engine_(r.engine), c_(c), weight_(shape.weight), bias_(shape.bias),
         rectified_(shape.activation == "relu" || r.relu_follows),
         next_relu_(shape.activation == "none" && r.relu_follows), masks_(rectified_) {
     engine_.need_scratch(winograd_scratch_floats(c_) * sizeof(float));
@@ -69,7 +64,7 @@ private:
 
 std::unique_ptr<stage> make_winograd_stage(const stage_request& r, const convolution_shape& shape) {
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-  const std::size_t block = winograd_block(size(shape.in.channels), size(shape.out.channels));
+  const std::size_t block = channel_block(size(shape.in.channels), size(shape.out.channels));
   if (block == 0 || (shape.activation != "none" && shape.activation != "relu"))
     return nullptr;
   const winograd_convolution c{.images = size(r.batch),

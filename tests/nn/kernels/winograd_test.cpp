@@ -1,6 +1,7 @@
 #include "nn/kernels/winograd.hpp"
 
 #include "core/rng.hpp"
+#include "nn/kernels/float_vectors.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -173,7 +174,7 @@ TEST_CASE("winograd: convolutions and their gradients of any shape agree with lo
     const std::size_t channels = k % 2 == 0 ? 8 : 16;
     c.inputs = channels * between(1, k % 2 == 0 ? 7 : 5);
     c.outputs = channels * between(1, k % 2 == 0 ? 7 : 5);
-    c.block = winograd_block(c.inputs, c.outputs);
+    c.block = channel_block(c.inputs, c.outputs);
     if (c.block == 0)
       continue;
     c.images = between(1, 4);
@@ -197,7 +198,7 @@ TEST_CASE("winograd: convolutions and their gradients of any shape agree with lo
     CHECK(std::isnan(e.scratch.back())); // behind what was asked for
     ++tried;
   }
-  CHECK((tried > 20 || winograd_block(16, 16) == 0));
+  CHECK((tried > 20 || channel_block(16, 16) == 0));
 }
 
 TEST_CASE("winograd: as many tiles as need several rounds, the same bits every time") {
@@ -211,7 +212,7 @@ TEST_CASE("winograd: as many tiles as need several rounds, the same bits every t
                            .out_width = 9,
                            .top = 1,
                            .left = 1,
-                           .block = winograd_block(channels, channels)};
+                           .block = channel_block(channels, channels)};
     if (c.block == 0)
       continue;
     rng random(12, channels);
@@ -230,7 +231,7 @@ TEST_CASE("winograd: as many tiles as need several rounds, the same bits every t
 
 TEST_CASE("winograd: no kernel where channels fill no register") {
   for (const auto& [inputs, outputs] : {std::pair<std::size_t, std::size_t>{1, 16}, {16, 12}, {20, 16}})
-    CHECK(winograd_block(inputs, outputs) == 0);
-  const std::size_t widest = winograd_block(32, 48);
-  CHECK((widest == 16 || winograd_block(24, 48) == widest));
+    CHECK(channel_block(inputs, outputs) == 0);
+  const std::size_t widest = channel_block(32, 48);
+  CHECK((widest == 16 || channel_block(24, 48) == widest));
 }
