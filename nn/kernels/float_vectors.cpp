@@ -12,9 +12,9 @@ std::size_t widest_registers() {
   const auto has = [isa](dnnl::cpu_isa wanted) {
     return (isa & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
   };
-  if (has(dnnl::cpu_isa::avx512_core) && __builtin_cpu_supports("x86-64-v4"))
+  if (has(dnnl::cpu_isa::avx512_core))
     return 16;
-  if (has(dnnl::cpu_isa::avx2) && __builtin_cpu_supports("x86-64-v3"))
+  if (has(dnnl::cpu_isa::avx2) && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
     return 8;
 #endif
   return 0;

@@ -71,8 +71,8 @@ struct byte_vector_of {
 };
 template <std::size_t W>
 struct int_vector_of {
-  typedef std::int32_t type
-      __attribute__((vector_size(W * sizeof(std::int32_t)))); // NOLINT(modernize-use-using)
+  // NOLINTNEXTLINE(modernize-use-using)
+  typedef std::int32_t type __attribute__((vector_size(W * sizeof(std::int32_t))));
 };
 
 template <std::size_t W>

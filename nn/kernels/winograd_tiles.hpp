@@ -71,8 +71,8 @@ private:
   alignas(64) static constexpr std::array<float, W> zeros{};
   std::size_t height_;
   std::size_t row_floats_;
-  std::size_t offset_[N];
-  bool inside_[N];
+  std::size_t offset_[N]{};
+  bool inside_[N]{};
 };
 
 /// Each tile's output depends on 6x6 pixels, from `top` rows above and `left` columns before its place on.

@@ -23,7 +23,7 @@ constexpr std::size_t lanes = 16; ///< output channels of a register
 
 /// P pixels times G registers of output channels.
 template <std::size_t P, std::size_t G>
-TRIAGE_WITH_VNNI TRIAGE_INLINE void
+TRIAGE_INLINE TRIAGE_WITH_VNNI void
 multiply_piece(const byte_windows& w, const std::uint8_t* const* rows, std::size_t pixel,
                const std::int8_t* packed, const float* multiplier, const float* constant, std::uint8_t* out) {
   __m512i sums[P][G];
@@ -61,7 +61,7 @@ multiply_piece(const byte_windows& w, const std::uint8_t* const* rows, std::size
 }
 
 template <std::size_t G>
-TRIAGE_WITH_VNNI TRIAGE_INLINE void multiply_groups(const byte_windows& w, const std::uint8_t* const* rows,
+TRIAGE_INLINE TRIAGE_WITH_VNNI void multiply_groups(const byte_windows& w, const std::uint8_t* const* rows,
                                                     std::size_t first, const std::int8_t* packed,
                                                     const float* multiplier, const float* constant,
                                                     std::uint8_t* out) {
