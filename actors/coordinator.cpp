@@ -174,9 +174,9 @@ struct coordinator_state : run_effects {
   checkpointer_actor checkpointer;
   std::vector<worker_entry> workers;
   std::vector<byproducts> unsent;
-  std::vector<gradient_part> parts;
+  std::vector<gradient_part> parts; ///< that have arrived and are not taken up, as the results
   std::vector<train_result> results;
-  bool arrivals_announced = false;
+  bool arrivals_announced = false; ///< an arrivals_due is on its way
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
   std::uint64_t ticks = 0;

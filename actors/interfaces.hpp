@@ -34,7 +34,9 @@ using coordinator_actor = caf::typed_actor<
     // Time has passed: looks for late members, and whether enough of them are there.
     caf::reacts_to<watch_tick>,
     // The nodes have taken their leave.
-    caf::reacts_to<nodes_dismissed>, caf::reacts_to<arrivals_due>>;
+    caf::reacts_to<nodes_dismissed>,
+    // The mailbox has been read: what workers sent is merged.
+    caf::reacts_to<arrivals_due>>;
 
 /// Where a worker gets its orders from: the coordinator, or what stands for it on a node.
 using work_source_actor = caf::typed_actor<caf::reacts_to<join_request>, caf::reacts_to<failure_notice>,

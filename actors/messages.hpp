@@ -116,7 +116,8 @@ struct watch_tick {};
 
 /// Network -> coordinator: all nodes know that the run is over.
 struct nodes_dismissed {};
-/// The coordinator to itself: what has arrived from workers waits to be merged.
+
+/// Coordinator -> itself: what has arrived from workers waits to be merged.
 struct arrivals_due {};
 
 /// Coordinator -> monitor. What scoring has cost comes along, asked for before anything that may end the

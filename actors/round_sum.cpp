@@ -24,11 +24,13 @@ void round_sum::begin(std::span<const part> parts) {
 }
 
 /// Another member in a place would have another block, unless nothing of it is known.
-bool round_sum::is_of(std::span<const part> parts) const {
-  return std::equal(
-      terms_.begin(), terms_.end(), parts.begin(), parts.end(), [&](const term& t, const part& p) {
-        return t.samples == p.samples && (t.from == trained_size_ || t.gradient.data() == p.gradient.data());
-      });
+template <class Contribution>
+bool round_sum::is_of(std::span<const Contribution> contributions) const {
+  return std::equal(terms_.begin(), terms_.end(), contributions.begin(), contributions.end(),
+                    [&](const term& t, const Contribution& c) {
+                      return t.samples == c.samples &&
+                             (t.from == trained_size_ || t.gradient.data() == c.gradient.data());
+                    });
 }
 
 void round_sum::add(std::size_t index, std::size_t final_from) {
@@ -55,19 +57,14 @@ void round_sum::advance(std::span<const part> parts) {
 }
 
 summed_ahead round_sum::take(std::span<const contribution> contributions) {
-  const bool begun = !terms_.empty() && terms_[0].from < trained_size_;
-  const bool same = std::equal(terms_.begin(), terms_.end(), contributions.begin(), contributions.end(),
-                               [&](const term& t, const contribution& c) {
-                                 return t.samples == c.samples &&
-                                        (t.from == trained_size_ || t.gradient.data() == c.gradient.data());
-                               });
-  if (begun && same)
+  const bool foreseen = !terms_.empty() && terms_[0].from < trained_size_ && is_of(contributions);
+  if (foreseen)
     for (std::size_t i = 0; i < contributions.size(); ++i) {
       terms_[i].gradient = contributions[i].gradient;
       add(i, 0);
     }
   clear();
-  return begun && same ? summed_ahead{mean_, 0} : summed_ahead{};
+  return foreseen ? summed_ahead{mean_, 0} : summed_ahead{};
 }
 
 } // namespace triage

@@ -44,7 +44,9 @@ private:
     std::size_t from; ///< what is added of it begins here
   };
   void begin(std::span<const part> parts);
-  [[nodiscard]] bool is_of(std::span<const part> parts) const;
+  /// Whether these are the terms of the present round; anything with samples and a gradient.
+  template <class Contribution>
+  [[nodiscard]] bool is_of(std::span<const Contribution> contributions) const;
   /// Adds what is final of the member and was added of those before.
   void add(std::size_t index, std::size_t final_from);
 

@@ -13,38 +13,40 @@ namespace {
 using boost::asio::ip::tcp;
 
 /// A stream, or the reason why there is none, for the thread that waits for it.
-using arriving_stream = std::promise<std::unique_ptr<byte_stream>>;
-
-void refuse(arriving_stream& stream, const std::string& reason) {
-  stream.set_exception(std::make_exception_ptr(std::runtime_error(reason)));
-}
+struct arriving_stream {
+  std::promise<std::unique_ptr<byte_stream>> stream;
+  std::unique_ptr<byte_stream> shaking; ///< hands
+  void refuse(const std::string& reason) {
+    stream.set_exception(std::make_exception_ptr(std::runtime_error(reason)));
+  }
+};
 
 } // namespace
 
 void linked_threads::connect(const std::shared_ptr<link_handler>& near,
                              const std::shared_ptr<link_handler>& far, const preparation& prepare) {
   tcp::acceptor acceptor(there_.context(), {boost::asio::ip::address_v4::loopback(), 0});
-  arriving_stream accepted;
-  arriving_stream connected;
-  std::unique_ptr<byte_stream> shaking;
-  acceptor.async_accept([&](const boost::system::error_code& ec, tcp::socket socket) {
+  // Shared: should one end fail, the other's handlers run when this function has returned.
+  const auto accepted = std::make_shared<arriving_stream>();
+  const auto connected = std::make_shared<arriving_stream>();
+  acceptor.async_accept([accepted, tls = tls_](const boost::system::error_code& ec, tcp::socket socket) {
     if (ec)
-      return refuse(accepted, ec.message());
-    shaking = make_byte_stream(std::move(socket), tls_);
-    shaking->handshake(true, [&](const boost::system::error_code& failed, std::size_t) {
+      return accepted->refuse(ec.message());
+    accepted->shaking = make_byte_stream(std::move(socket), tls);
+    accepted->shaking->handshake(true, [accepted](const boost::system::error_code& failed, std::size_t) {
       if (failed)
-        return refuse(accepted, failed.message());
-      accepted.set_value(std::move(shaking));
+        return accepted->refuse(failed.message());
+      accepted->stream.set_value(std::move(accepted->shaking));
     });
   });
   async_connect(here_.context(), {"127.0.0.1", acceptor.local_endpoint().port()}, tls_, 5.0,
-                [&](result<std::unique_ptr<byte_stream>> stream) {
+                [connected](result<std::unique_ptr<byte_stream>> stream) {
                   if (!stream.ok())
-                    return refuse(connected, stream.error().message);
-                  connected.set_value(stream.take());
+                    return connected->refuse(stream.error().message);
+                  connected->stream.set_value(stream.take());
                 });
-  near_ = link::make(here_.context(), connected.get_future().get(), {});
-  far_ = link::make(there_.context(), accepted.get_future().get(), {});
+  near_ = link::make(here_.context(), connected->stream.get_future().get(), {});
+  far_ = link::make(there_.context(), accepted->stream.get_future().get(), {});
   prepare(near_, far_);
   boost::asio::post(there_.context(), [this, far] { far_->start(far); });
   boost::asio::post(here_.context(), [this, near] { near_->start(near); });

@@ -174,7 +174,7 @@ void check_checkpoints(const std::string& run) {
 TEST_CASE("attack: workers whose results do not fit, or are not finite") {
   const temporary_folder folder;
   const auto run = folder.path("run");
-  const double seconds = attack_seconds() + 1.0;
+  const double seconds = attack_seconds() + 4.0; // what is left after the attack is enough to learn in
   coordinator_process p(run, {"examples/fashion_mlp.json", "--set",
                               "duration={\"seconds\":" + std::to_string(seconds) + "}", "--set",
                               "checkpoint.keep=1000"});
@@ -219,9 +219,7 @@ TEST_CASE("attack: workers whose results do not fit, or are not finite") {
   const auto summary = read_json_file(run + "/summary.json");
   REQUIRE(summary.ok());
   CHECK(summary->find("dropped_results")->as_number() == static_cast<double>(dropped));
-  // The run has its seconds, however little a slow machine trains in them.
-  CHECK(summary->find("test_accuracy")->as_number() >
-        (summary->find("epochs")->as_number() < 1.0 ? 0.6 : 0.8));
+  CHECK(summary->find("test_accuracy")->as_number() > 0.8);
   CHECK(p.peak_mb() - undisturbed().peak_mb < allowed_growth_mb);
   check_checkpoints(run);
   MESSAGE(reasons.size() << " misdeeds, " << dropped << " results not finite: peak memory "

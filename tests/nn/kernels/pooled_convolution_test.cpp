@@ -1,7 +1,7 @@
 #include "nn/kernels/pooled_convolution.hpp"
 
-#include "core/rng.hpp"
 #include "nn/kernels/float_vectors.hpp"
+#include "tests/support/noise.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,17 +10,11 @@
 #include <vector>
 
 using namespace triage;
+using test::noise;
 
 namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<float> noise(rng& random, std::size_t n) {
-  std::vector<float> v(n);
-  for (float& x : v)
-    x = 2.0F * random.uniform_float() - 1.0F;
-  return v;
-}
 
 /// The input pixel that a tap of the window of output (y, x) looks at; nothing where there is none.
 const float* pixel(const pooled_convolution& c, const std::vector<float>& in, std::size_t image,

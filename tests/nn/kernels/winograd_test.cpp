@@ -1,7 +1,7 @@
 #include "nn/kernels/winograd.hpp"
 
-#include "core/rng.hpp"
 #include "nn/kernels/float_vectors.hpp"
+#include "tests/support/noise.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,17 +11,11 @@
 #include <vector>
 
 using namespace triage;
+using test::noise;
 
 namespace {
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<float> noise(rng& random, std::size_t n) {
-  std::vector<float> v(n);
-  for (float& x : v)
-    x = 2.0F * random.uniform_float() - 1.0F;
-  return v;
-}
 
 /// Images in blocks of channels; what lies outside is zero.
 struct image_view {
