@@ -87,30 +87,37 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
 }
 
 train_result batch_trainer::train(const train_order& order, const part_sink& parts) {
-  const auto& ids = order.batch->ids;
+  return train(order.base, *order.batches.front(), order.lease, parts);
+}
+
+train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn, std::uint64_t stream,
+                                  const part_sink& parts) {
+  const auto& ids = drawn.ids;
   const auto batch = static_cast<std::int64_t>(ids.size());
   const auto input = workspace_.input(batch);
   gather_samples(setup_->data.train, setup_->data.standard, ids, input);
   if (!augmentations_.empty()) {
-    rng random(setup_->seed(), rng_purpose::augmentation, order.lease);
+    rng random(setup_->seed(), rng_purpose::augmentation, stream);
     for (const auto& a : augmentations_)
       a->apply(input, setup_->data.train.shape, random);
   }
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
-  rng dropout(setup_->seed(), rng_purpose::dropout, order.lease);
+  rng dropout(setup_->seed(), rng_purpose::dropout, stream);
   mutable_blob gradient = gradients_.acquire();
   const std::size_t trained = setup_->net->parameters().trained_size();
-  part_watch watch(gradient, trained, order.lease, parts);
-  const auto signals = workspace_.train(order.base.parameters.view(), batch, targets, order.batch->weights,
-                                        *setup_->loss, wanted_, dropout, gradient.values(),
-                                        order.batch->direction.view(), &watch, order.base.arriving.get());
+  part_watch watch(gradient, trained, stream, parts);
+  const auto signals =
+      workspace_.train(base.parameters.view(), batch, targets, drawn.weights, *setup_->loss, wanted_, dropout,
+                       gradient.values(), drawn.direction.view(), &watch, base.arriving.get());
   train_result out;
-  out.lease = order.lease;
-  out.base_version = order.base.version;
+  out.lease = stream;
+  out.base_version = base.version;
   if (setup_->wants_losses)
     out.losses.assign(signals.loss.begin(), signals.loss.end());
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    out.loss_sum += static_cast<double>(signals.loss[i]);
+    const auto loss = static_cast<double>(signals.loss[i]);
+    out.loss_sum += loss;
+    out.weighted_loss += drawn.weights.empty() ? loss : loss * static_cast<double>(drawn.weights[i]);
     if (!std::isfinite(signals.loss[i]) && out.suspects.size() < 5)
       out.suspects.push_back(ids[i]);
   }

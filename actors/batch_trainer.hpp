@@ -22,6 +22,9 @@ public:
   /// gradient that are final; not when anything is not finite.
   using part_sink = std::function<void(const gradient_part&)>;
   [[nodiscard]] train_result train(const train_order& order, const part_sink& parts = nullptr);
+  /// The same for one batch. `stream` numbers its random streams, and is the lease of the result.
+  [[nodiscard]] train_result train(const snapshot& base, const drawn_batch& drawn, std::uint64_t stream,
+                                   const part_sink& parts = nullptr);
   /// For benchmarks.
   [[nodiscard]] workspace& compute() { return workspace_; }
 

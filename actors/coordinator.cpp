@@ -88,6 +88,7 @@ struct coordinator_state : run_effects {
     });
   }
   void warn(const std::string& text) override { self->send(monitor, warning_report{"coordinator", text}); }
+  void remark(const std::string& text) override { self->send(monitor, remark_report{"coordinator", text}); }
   void finished(const run_summary& result) override {
     summary = result;
     if (context->nodes) {

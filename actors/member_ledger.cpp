@@ -4,6 +4,19 @@
 
 namespace triage {
 
+std::size_t samples_of(const batch_list& batches) {
+  std::size_t samples = 0;
+  for (const auto& b : batches)
+    samples += b->ids.size();
+  return samples;
+}
+
+lease* member::find(std::uint64_t lease_id) {
+  const auto at =
+      std::find_if(outstanding.begin(), outstanding.end(), [&](const auto& l) { return l.id == lease_id; });
+  return at == outstanding.end() ? nullptr : &*at;
+}
+
 member& member_ledger::join(std::string name) {
   member m;
   m.id = next_member_++;
@@ -13,10 +26,10 @@ member& member_ledger::join(std::string name) {
   return members_.back();
 }
 
-std::optional<lease> member_ledger::remove(std::uint64_t id) {
+std::deque<lease> member_ledger::remove(std::uint64_t id) {
   const auto at = std::find_if(members_.begin(), members_.end(), [&](const auto& m) { return m.id == id; });
   if (at == members_.end())
-    return std::nullopt;
+    return {};
   auto lost = std::move(at->outstanding);
   members_.erase(at);
   return lost;
@@ -28,23 +41,23 @@ member* member_ledger::find(std::uint64_t id) {
 }
 
 bool member_ledger::any_computing() const {
-  return std::any_of(members_.begin(), members_.end(),
-                     [](const auto& m) { return m.outstanding.has_value(); });
+  return std::any_of(members_.begin(), members_.end(), [](const auto& m) { return !m.idle(); });
 }
 
-lease& member_ledger::grant(member& to, std::uint64_t base_version, shared_batch batch, double now) {
-  to.idle = false;
-  to.outstanding = lease{next_lease_++, base_version, std::move(batch), now, false};
-  return *to.outstanding;
+lease& member_ledger::grant(member& to, std::uint64_t base_version, batch_list batches, double now) {
+  to.outstanding.push_back({next_lease_++, base_version, std::move(batches), now});
+  return to.outstanding.back();
 }
 
-std::optional<lease> member_ledger::settle(std::uint64_t member_id, std::uint64_t lease_id) {
+std::optional<lease> member_ledger::settle(std::uint64_t member_id, std::uint64_t lease_id, double now) {
   member* m = find(member_id);
-  if (m == nullptr || !m->outstanding || m->outstanding->id != lease_id)
+  if (m == nullptr || m->idle() || m->outstanding.front().id != lease_id)
     return std::nullopt;
-  auto done = std::move(m->outstanding);
-  m->outstanding.reset();
-  m->idle = true;
+  std::optional<lease> done = std::move(m->outstanding.front());
+  m->outstanding.pop_front();
+  if (!m->idle())
+    m->outstanding.front().granted_at = now;
+  m->idle_since = now;
   ++m->clock;
   return done;
 }
@@ -57,11 +70,11 @@ void member_ledger::align_clocks() {
     m.clock = largest;
 }
 
-cluster_view member_ledger::view(bool draining) {
+cluster_view member_ledger::view(bool draining, std::uint64_t oldest_round) {
   views_.clear();
   for (const auto& m : members_)
-    views_.push_back({m.id, m.clock, m.outstanding.has_value()});
-  return {views_, draining};
+    views_.push_back({m.id, m.clock, !m.idle(), m.ordered()});
+  return {views_, draining, oldest_round};
 }
 
 } // namespace triage

@@ -5,6 +5,7 @@
 #include "sampling/selector.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,14 +14,17 @@
 namespace triage {
 
 using shared_batch = std::shared_ptr<const drawn_batch>;
+/// What an order is about: a batch, or one for each local step of a round.
+using batch_list = std::vector<shared_batch>;
+[[nodiscard]] std::size_t samples_of(const batch_list& batches);
 
-/// Permission to train one batch. A result is accepted only with the lease that is outstanding, so that late
+/// Permission to train batches. A result is accepted only with the lease that is outstanding, so that late
 /// and repeated results are harmless.
 struct lease {
   std::uint64_t id = 0;
   std::uint64_t base_version = 0;
-  shared_batch batch;
-  double granted_at = 0.0;    ///< on the run's clock
+  batch_list batches;
+  double granted_at = 0.0;    ///< on the run's clock; or when the member was done with the lease before
   bool called_late = false;   ///< somebody was told already
   blob early = {};            ///< the gradient on its way, as far as it is known
   std::size_t final_from = 0; ///< the first element of it that is final
@@ -30,14 +34,17 @@ struct member {
   std::uint64_t id = 0;
   std::string name;
   std::uint64_t clock = 0;
-  bool idle = false; ///< waits for an order
-  double idle_since = 0.0;
+  double idle_since = 0.0; ///< when it joined, or gave its last result
   double joined_at = 0.0;
   double busy_seconds = 0.0;
-  std::uint64_t samples = 0; ///< trained
-  std::uint64_t lag = 0;     ///< versions between what its last result was computed with and the newest
-  std::optional<lease> outstanding;
-  int bad_results = 0; ///< non-finite results in a row
+  std::uint64_t samples = 0;     ///< trained
+  std::uint64_t lag = 0;         ///< versions between what its last result was computed with and the newest
+  std::deque<lease> outstanding; ///< in the order in which they are computed
+  int bad_results = 0;           ///< non-finite results in a row
+
+  [[nodiscard]] bool idle() const { return outstanding.empty(); } ///< waits for an order
+  [[nodiscard]] std::uint64_t ordered() const { return clock + outstanding.size(); }
+  [[nodiscard]] lease* find(std::uint64_t lease_id);
 };
 
 /// Who takes part, what they are working on, and how far they are. Owned by the coordinator.
@@ -46,22 +53,24 @@ public:
   /// A newcomer starts at the smallest clock of the others, so that it keeps nobody waiting.
   member& join(std::string name);
   [[nodiscard]] std::uint64_t next_member() const { return next_member_; }
-  /// Removes a member and returns the batch it was working on, if any.
-  std::optional<lease> remove(std::uint64_t id);
+  /// Removes a member and returns what it was working on, if anything.
+  std::deque<lease> remove(std::uint64_t id);
 
   [[nodiscard]] member* find(std::uint64_t id);
   [[nodiscard]] std::vector<member>& members() { return members_; }
   [[nodiscard]] const std::vector<member>& members() const { return members_; }
   [[nodiscard]] bool any_computing() const;
 
-  lease& grant(member& to, std::uint64_t base_version, shared_batch batch, double now = 0.0);
-  /// Ends the member's lease if it is the one named; false for anything late or unknown.
-  [[nodiscard]] std::optional<lease> settle(std::uint64_t member_id, std::uint64_t lease_id);
+  lease& grant(member& to, std::uint64_t base_version, batch_list batches, double now = 0.0);
+  /// Ends the member's lease if it is the one named, which is its oldest; nothing for anything late or
+  /// unknown.
+  [[nodiscard]] std::optional<lease> settle(std::uint64_t member_id, std::uint64_t lease_id,
+                                            double now = 0.0);
   /// After a pause everybody starts the same round.
   void align_clocks();
 
   /// The view for an exchange policy; valid until the next change.
-  [[nodiscard]] cluster_view view(bool draining);
+  [[nodiscard]] cluster_view view(bool draining, std::uint64_t oldest_round = 0);
 
 private:
   std::vector<member> members_;

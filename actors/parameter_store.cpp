@@ -45,6 +45,49 @@ void parameter_store::initialise(std::uint64_t seed) {
   version_ = 0;
 }
 
+mutable_blob parameter_store::own_block() {
+  mutable_blob block = pool_.reclaim(current_);
+  if (block.size() > 0)
+    return block;
+  block = pool_.acquire();
+  std::copy(current_.view().begin(), current_.view().end(), block.values().begin());
+  return block;
+}
+
+void parameter_store::place(std::span<const float> parameters) {
+  mutable_blob block = pool_.reclaim(current_);
+  if (block.size() == 0)
+    block = pool_.acquire();
+  std::copy(parameters.begin(), parameters.end(), block.values().begin());
+  current_ = std::move(block).freeze();
+}
+
+void parameter_store::pull(std::span<const float> anchor, double share) {
+  mutable_blob block = own_block();
+  const auto values = block.values();
+  const auto towards = static_cast<float>(share);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] += towards * (anchor[i] - values[i]);
+  current_ = std::move(block).freeze();
+}
+
+void parameter_store::forget_steps() {
+  version_ = epoch_began_ = 0;
+  for (auto& m : moments_)
+    std::fill(m.values().begin(), m.values().end(), 0.0F);
+}
+
+std::span<const float> parameter_store::gradient_slice(lane& l, std::size_t begin, std::size_t size,
+                                                       const update_figures& figures) const {
+  const auto mean = mean_slice(l, begin, size);
+  if (!figures.positions)
+    return mean;
+  l.mean.resize(std::max(l.mean.size(), size)); // where the mean may be already
+  for (std::size_t i = 0; i < size; ++i)
+    l.mean[i] = figures.parameters[begin + i] - mean[i];
+  return {l.mean.data(), size};
+}
+
 std::span<const float> parameter_store::mean_slice(lane& l, std::size_t begin, std::size_t size) const {
   if (weighted_.size() == 1)
     return {weighted_[0].values + begin, size};
@@ -80,7 +123,8 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
                  .moments = l.moments,
                  .decays = range->decays,
                  .learning_rate = figures.learning_rate,
-                 .step = static_cast<std::int64_t>(figures.step)});
+                 .step = static_cast<std::int64_t>(figures.step),
+                 .epoch_began = static_cast<std::int64_t>(epoch_began_)});
     at += size;
   }
 }
@@ -159,12 +203,27 @@ float parameter_store::clipping_factor(std::span<const float> gradient) {
 
 void parameter_store::merge(std::span<const contribution> contributions, double learning_rate,
                             const summed_ahead& ahead, merge_observer* observer) {
+  merge_mean(contributions, {.learning_rate = learning_rate}, ahead, observer);
+}
+
+void parameter_store::merge(std::span<const contribution> contributions, const local_merge& how,
+                            const summed_ahead& ahead, merge_observer* observer) {
+  merge_mean(contributions,
+             {.positions = how.positions,
+              .scale = static_cast<float>(how.scale),
+              .learning_rate = how.learning_rate},
+             ahead, observer);
+}
+
+void parameter_store::merge_mean(std::span<const contribution> contributions, update_figures how,
+                                 const summed_ahead& ahead, merge_observer* observer) {
   weighted_.clear();
   weigh(contributions, weighted_);
   ahead_ = ahead;
   transition change = begin_merge(1, observer);
-  update_figures figures = change.figures();
-  figures.learning_rate = learning_rate;
+  update_figures figures = how;
+  figures.parameters = change.figures().parameters;
+  figures.next = change.next.values();
   figures.step = version_;
   // A single contribution is merged while other workers compute: their cores are not free.
   const bool on_all_lanes = weighted_.size() > 1;
@@ -185,7 +244,7 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
   } else {
     // Slice by slice: a mean is used while it is in the first-level cache.
     each_slice([&](lane& l, std::size_t begin,
-                   std::size_t size) { apply(l, begin, mean_slice(l, begin, size), figures); },
+                   std::size_t size) { apply(l, begin, gradient_slice(l, begin, size, figures), figures); },
                figures.next, on_all_lanes, observer);
   }
   ahead_ = {};
@@ -234,6 +293,7 @@ void parameter_store::move_statistics(const update_figures& figures) {
 saved_state parameter_store::save_moments() const {
   saved_state state;
   state.put("version", std::vector<std::uint64_t>{version_});
+  state.put("epoch_began", std::vector<std::uint64_t>{epoch_began_});
   const auto names = rule_.moments();
   for (std::size_t i = 0; i < names.size(); ++i)
     state.put(names[i], std::vector<float>(moments_[i].view().begin(), moments_[i].view().end()));
@@ -244,6 +304,9 @@ result<void> parameter_store::load(std::span<const float> parameters, const save
   const auto version = moments.get_one<std::uint64_t>("version");
   if (!version.ok())
     return version.error();
+  const auto epoch_began = moments.get_one<std::uint64_t>("epoch_began");
+  if (!epoch_began.ok())
+    return epoch_began.error();
   const auto names = rule_.moments();
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto saved = moments.get<float>(names[i]);
@@ -258,6 +321,7 @@ result<void> parameter_store::load(std::span<const float> parameters, const save
   std::copy(parameters.begin(), parameters.end(), block.values().begin());
   current_ = std::move(block).freeze();
   version_ = *version;
+  epoch_began_ = *epoch_began;
   return {};
 }
 

@@ -54,6 +54,14 @@ public:
                   std::shared_ptr<fork_join> threads = nullptr);
 
   void initialise(std::uint64_t seed);
+  /// Puts other parameters in place of the present ones; moments and version stay.
+  void place(std::span<const float> parameters);
+  /// parameters <- (1 - share) parameters + share anchor.
+  void pull(std::span<const float> anchor, double share);
+  /// The next step is the first of a pass over the data.
+  void begin_epoch() { epoch_began_ = version_; }
+  /// As if no step had been taken: moments are zero, and the version as well.
+  void forget_steps();
 
   [[nodiscard]] const blob& current() const { return current_; }
   /// During a merge that is observed: how much of `current` is final. Otherwise null: all is.
@@ -64,6 +72,16 @@ public:
   /// One optimizer step with the mean of the contributions, weighted by samples. Statistics (batch_norm) move
   /// towards the observed values. Precondition: at least one contribution, all finite.
   void merge(std::span<const contribution> contributions, double learning_rate,
+             const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
+
+  /// The same where each contribution is where a worker is, or how far it has moved, and the gradient is
+  /// scale * (parameters - mean), or scale * mean.
+  struct local_merge {
+    bool positions = false;
+    double scale = 1.0;
+    double learning_rate = 1.0;
+  };
+  void merge(std::span<const contribution> contributions, const local_merge& how,
              const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
 
   /// One optimizer step with each contribution alone, at its own learning rate, in their order: the same as
@@ -79,6 +97,7 @@ private:
   struct update_figures {
     std::span<const float> parameters = {};
     std::span<float> next = {};
+    bool positions = false; ///< see local_merge
     float scale = 1.0F;
     double learning_rate = 0.0;
     std::uint64_t step = 0;
@@ -91,6 +110,10 @@ private:
       return {.parameters = before.empty() ? next.view() : before.view(), .next = next.values()};
     }
   };
+  void merge_mean(std::span<const contribution> contributions, update_figures how, const summed_ahead& ahead,
+                  merge_observer* observer);
+  /// The present parameters, to be written by nobody else: in place where that is possible.
+  mutable_blob own_block();
   /// Counts so many steps, and makes what comes after them the current parameters.
   transition begin_merge(std::uint64_t steps, merge_observer* observer);
   void end_merge(merge_observer* observer);
@@ -103,6 +126,9 @@ private:
   };
   /// A slice of the mean gradient; valid until the lane's next one.
   std::span<const float> mean_slice(lane& l, std::size_t begin, std::size_t size) const;
+  /// The same as a gradient.
+  std::span<const float> gradient_slice(lane& l, std::size_t begin, std::size_t size,
+                                        const update_figures& figures) const;
   void find_mean(std::size_t begin, std::span<float> out) const;
   /// The means of the statistics, which are not in what was summed ahead.
   void move_statistics(const update_figures& figures);
@@ -122,6 +148,7 @@ private:
   blob_pool pool_;
   blob current_;
   std::uint64_t version_ = 0;
+  std::uint64_t epoch_began_ = 0; ///< the version
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
   std::vector<parameter_layout::decay_range> decay_ranges_;

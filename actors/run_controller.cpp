@@ -23,11 +23,12 @@ std::size_t merge_lanes(std::int64_t workers) {
 run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clock& source,
                                run_effects& effects, std::shared_ptr<fork_join> merge_threads)
     : setup_(std::move(setup)), clock_(source), effects_(effects),
-      store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping,
+      store_(setup_->merge_layout(), setup_->merge_rule(),
+             setup_->mean_rule ? std::nullopt : setup_->config.gradient_clipping,
              merge_threads ? std::move(merge_threads)
                            : std::make_shared<fork_join>(merge_lanes(setup_->config.workers))),
-      sum_(setup_->net->parameters().trained_size()), training_time_(source),
-      evaluations_(setup_->config.evaluate_every_epochs),
+      sum_(setup_->merge_layout().trained_size()), training_time_(source), local_(setup_->exchange->local()),
+      period_(setup_->exchange->new_period()), evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
@@ -51,7 +52,6 @@ void run_controller::start() {
 std::uint64_t run_controller::member_joined(std::string name) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   auto& m = ledger_.join(std::move(name));
-  m.idle = true;
   m.joined_at = m.idle_since = clock_.now();
   const auto id = m.id;
   request_batches();
@@ -169,26 +169,69 @@ void run_controller::dispatch() {
     return; // the first round is everybody's, however long their kernels take to build
   if (setup_->config.prefetch_batches == 0)
     request_batches();
-  for (auto& m : ledger_.members()) {
-    if (stock_.empty() || ending())
-      return;
-    if (!m.idle)
-      continue;
-    const auto view = ledger_.view(false);
-    const member_view self{m.id, m.clock, false};
-    if (!setup_->exchange->may_start(self, view))
-      continue;
-    if (pause_due() && setup_->exchange->at_boundary(view)) {
-      enter(phase::draining);
-      return;
-    }
-    training_time_.start();
-    const auto& granted = ledger_.grant(m, store_.version(), std::move(stock_.front()), clock_.now());
-    stock_.pop_front();
-    samples_dispatched_ += granted.batch->ids.size();
-    effects_.send_order(m.id, {granted.id, current(), granted.batch});
-    request_batches();
+  for (auto& m : ledger_.members())
+    while (has_room(m))
+      if (!order(m))
+        break;
+}
+
+bool run_controller::has_room(const member& m) const {
+  return m.outstanding.size() < setup_->exchange->orders_at_once();
+}
+
+bool run_controller::order(member& m) {
+  if (phase_ != phase::training || stock_.empty() || ending())
+    return false;
+  const auto view = ledger_.view(false);
+  if (!setup_->exchange->may_start({m.id, m.clock, !m.idle(), m.ordered()}, view))
+    return false;
+  if (pause_due() && setup_->exchange->at_boundary(view)) {
+    enter(phase::draining);
+    return false;
   }
+  const std::size_t steps = steps_of_round(m.ordered());
+  if (stock_.size() < steps)
+    return false;
+  training_time_.start();
+  const auto end = stock_.begin() + static_cast<std::ptrdiff_t>(steps);
+  batch_list batches(std::make_move_iterator(stock_.begin()), std::make_move_iterator(end));
+  stock_.erase(stock_.begin(), end);
+  train_order out;
+  if (local_) {
+    double trained = static_cast<double>(plan_->samples); // by all workers, which are equally far
+    for (const auto& b : batches) {
+      out.learning_rates.push_back(learning_rate_at(static_cast<std::uint64_t>(trained)));
+      trained += plan_->workers * static_cast<double>(b->ids.size());
+    }
+  }
+  samples_dispatched_ += samples_of(batches);
+  const auto& granted = ledger_.grant(m, store_.version(), std::move(batches), clock_.now());
+  out.lease = granted.id;
+  out.base = current();
+  out.batches = granted.batches;
+  effects_.send_order(m.id, out);
+  request_batches();
+  return true;
+}
+
+std::size_t run_controller::local_steps() const {
+  if (!local_)
+    return 1;
+  return static_cast<std::size_t>(period_ ? period_->steps() : local_->steps);
+}
+
+std::size_t run_controller::steps_of_round(std::uint64_t round) {
+  if (!local_)
+    return 1;
+  if (!plan_ || round > plan_->round)
+    plan_ = {round, local_steps(), samples_dispatched_, static_cast<double>(ledger_.members().size())};
+  if (!setup_->config.epochs)
+    return plan_->steps;
+  // The budget of the run is met to the batch; the last round may be shorter.
+  const double left = *setup_->config.epochs * static_cast<double>(setup_->data.train.size) -
+                      static_cast<double>(samples_dispatched_);
+  const auto batches = std::ceil(left / static_cast<double>(setup_->config.batch_size));
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(batches, 1.0)), 1, plan_->steps);
 }
 
 void run_controller::request_batches() {
@@ -200,7 +243,8 @@ void run_controller::request_batches() {
   std::size_t full = per_worker * std::max<std::size_t>(ledger_.members().size(), 1);
   if (per_worker == 0) // only what somebody waits for
     full = static_cast<std::size_t>(std::count_if(ledger_.members().begin(), ledger_.members().end(),
-                                                  [](const auto& m) { return m.idle; }));
+                                                  [&](const auto& m) { return has_room(m); }));
+  full *= std::max(local_steps(), plan_ ? plan_->steps : 1);
   const std::size_t have = stock_.size() + batches_requested_;
   if (have >= full)
     return;
@@ -221,9 +265,10 @@ void run_controller::draw(std::size_t batches, double run_fraction) {
 void run_controller::lose(std::uint64_t id, const std::string& reason) {
   const std::string name = ledger_.find(id)->name;
   sum_.clear();
-  if (auto lost = ledger_.remove(id)) {
-    samples_dispatched_ -= lost->batch->ids.size();
-    stock_.push_front(std::move(lost->batch));
+  for (auto& lost : ledger_.remove(id)) {
+    samples_dispatched_ -= samples_of(lost.batches);
+    stock_.insert(stock_.begin(), std::make_move_iterator(lost.batches.begin()),
+                  std::make_move_iterator(lost.batches.end()));
   }
   lost_members_.push_back(fmt::format("{}: {}", name, reason));
   effects_.warn(fmt::format("{} left the run: {}", name, reason));

@@ -90,15 +90,26 @@ private:
   [[nodiscard]] std::vector<wait_record> waits() const;
   [[nodiscard]] bool enough_members() const;
   void dispatch();
+  /// Whether it may get one more order than it has.
+  [[nodiscard]] bool has_room(const member& m) const;
+  /// An order for one more round of that member, if it may start it and there are batches.
+  bool order(member& m);
   void request_batches();
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
   void settle(const train_result& result);
+  void record_byproducts(const train_result& result, const batch_list& batches);
   void merge_arrived();
+  [[nodiscard]] std::uint64_t oldest_round() const;
+  /// Tells the optimizer when a pass over the data begins.
+  void note_epoch();
   void merge_round(merge_observer* observer);
   void merge_in_turn(merge_observer* observer);
   /// When so many samples are merged.
   [[nodiscard]] double learning_rate_at(std::uint64_t samples) const;
+  /// Batches of an order for that round.
+  [[nodiscard]] std::size_t steps_of_round(std::uint64_t round);
+  [[nodiscard]] std::size_t local_steps() const;
   void reject(const train_result& result, const lease& done);
   void lose(std::uint64_t member, const std::string& reason);
   void drained();
@@ -127,6 +138,16 @@ private:
   std::vector<round_sum::part> parts_;
   stopwatch training_time_;
   run_meter meter_;
+  std::optional<local_round> local_;             ///< workers take steps of their own
+  std::unique_ptr<communication_period> period_; ///< how many, where that changes
+  /// Of the newest round for which an order went out: all that take part get the same.
+  struct round_plan {
+    std::uint64_t round = 0;
+    std::size_t steps = 1;
+    std::uint64_t samples = 0; ///< ordered before it
+    double workers = 1.0;
+  };
+  std::optional<round_plan> plan_;
   cadence evaluations_;
   cadence checkpoints_;
   phase phase_ = phase::created;
@@ -140,7 +161,9 @@ private:
   std::vector<postponed_draw> postponed_draws_; ///< until the merge that is under way has ended
   struct arrival {
     std::uint64_t member = 0;
+    std::uint64_t round = 0;
     contribution gradient;
+    double weighted_loss = 0.0;
   };
   std::vector<arrival> arrived_;
   std::vector<contribution> merging_;
@@ -155,6 +178,7 @@ private:
   adaptive_deadline order_deadline_;
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
+  std::uint64_t epoch_ = 0;             ///< that the next merge belongs to
   std::size_t checkpoints_in_hand_ = 0; ///< given to the checkpointer and not yet answered
   bool first_checkpoint_due_ = false;
   bool stopping_ = false;

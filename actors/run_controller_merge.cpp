@@ -14,6 +14,13 @@ constexpr int bad_results_tolerated = 3;
 /// Merged in one pass; their members get their next orders together, so more would keep the first ones
 /// waiting.
 constexpr std::size_t most_in_turn = 4;
+
+/// Momentum is kept in units of the learning rate, so that it survives a change of that without a jump.
+parameter_store::local_merge merge_of(const local_round& round, double rate) {
+  if (round.momentum == 0.0)
+    return {round.sends_position, 1.0, round.merged_share()};
+  return {round.sends_position, rate > 0.0 ? round.merged_share() / rate : 0.0, rate};
+}
 } // namespace
 
 struct run_controller::early_orders final : merge_observer {
@@ -53,48 +60,63 @@ void run_controller::results_arrived(std::span<const train_result> results) {
 }
 
 void run_controller::settle(const train_result& result) {
-  const auto done = ledger_.settle(result.member, result.lease);
+  const auto done = ledger_.settle(result.member, result.lease, clock_.now());
   if (!done)
-    return; // late or repeated: the lease was given up, its batch belongs to somebody else
+    return; // late or repeated: the lease was given up, its batches belong to somebody else
   member& from = *ledger_.find(result.member);
-  from.idle_since = clock_.now();
+  const std::size_t samples = samples_of(done->batches);
   from.busy_seconds += result.busy_seconds;
-  from.samples += done->batch->ids.size();
+  from.samples += samples;
   // Where each is merged alone, those that have arrived before are merged before.
   from.lag =
       store_.version() - done->base_version + (setup_->exchange->merges_rounds() ? 0 : arrived_.size());
   order_deadline_.add(from.idle_since - done->granted_at);
-  if (result.finite) {
-    from.bad_results = 0;
-    meter_.add(result, done->batch->ids.size(), store_.version(), setup_->loss->has_accuracy());
-    arrived_.push_back({result.member, {result.gradient, static_cast<double>(done->batch->ids.size())}});
-    // Before anything that may ask for the sampler's state: it must include these scores.
-    if (!result.scores.empty() || !result.losses.empty())
-      effects_.record_byproducts(done->batch, result.scores, result.losses, result.base_version);
-  } else {
-    reject(result, *done);
+  if (!result.finite)
+    return reject(result, *done);
+  from.bad_results = 0;
+  meter_.add(result, samples, store_.version(), setup_->loss->has_accuracy());
+  arrived_.push_back(
+      {result.member, from.clock - 1, {result.gradient, static_cast<double>(samples)}, result.weighted_loss});
+  // Before anything that may ask for the sampler's state: it must include these scores.
+  if (!result.scores.empty() || !result.losses.empty())
+    record_byproducts(result, done->batches);
+}
+
+void run_controller::record_byproducts(const train_result& result, const batch_list& batches) {
+  std::size_t at = 0;
+  const auto part = [&](const std::vector<float>& all, std::size_t size) {
+    if (all.size() < at + size)
+      return std::vector<float>();
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
+    return std::vector<float>(first, first + static_cast<std::ptrdiff_t>(size));
+  };
+  for (const auto& b : batches) {
+    effects_.record_byproducts(b, part(result.scores, b->ids.size()), part(result.losses, b->ids.size()),
+                               result.base_version);
+    at += b->ids.size();
   }
 }
 
 void run_controller::parts_arrived(std::span<const gradient_part> parts) {
   for (const auto& part : parts) {
     member* from = ledger_.find(part.member);
-    if (from == nullptr || !from->outstanding || from->outstanding->id != part.lease)
+    lease* const about = from == nullptr ? nullptr : from->find(part.lease);
+    if (about == nullptr)
       continue; // the lease was given up
-    from->outstanding->early = part.gradient;
-    from->outstanding->final_from = part.begin;
+    about->early = part.gradient;
+    about->final_from = part.begin;
   }
-  if (setup_->exchange->merges_rounds())
+  if (setup_->exchange->merges_rounds() && setup_->exchange->orders_at_once() == 1)
     sum_ahead();
 }
 
 void run_controller::sum_ahead() {
-  const std::size_t trained = setup_->net->parameters().trained_size();
+  const std::size_t trained = setup_->merge_layout().trained_size();
   parts_.clear();
   for (const auto& m : ledger_.members()) {
-    if (m.outstanding) {
-      const auto& l = *m.outstanding;
-      parts_.push_back({m.id, static_cast<double>(l.batch->ids.size()), l.early,
+    if (!m.idle()) {
+      const auto& l = m.outstanding.front();
+      parts_.push_back({m.id, static_cast<double>(samples_of(l.batches)), l.early,
                         l.early.empty() ? trained : l.final_from});
       continue;
     }
@@ -108,20 +130,34 @@ void run_controller::sum_ahead() {
   parts_.clear();
 }
 
+std::uint64_t run_controller::oldest_round() const {
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& a : arrived_)
+    oldest = std::min(oldest, a.round);
+  return oldest;
+}
+
+void run_controller::note_epoch() {
+  const auto epoch = samples_merged_ / setup_->data.train.size;
+  if (std::exchange(epoch_, epoch) != epoch)
+    store_.begin_epoch();
+}
+
 void run_controller::merge_arrived() {
-  if (arrived_.empty() || !setup_->exchange->merge_now(ledger_.view(draining())))
-    return;
   const bool rounds = setup_->exchange->merges_rounds();
-  early_orders observer(*this, rounds && beside_workers_);
-  merge_observer* const early =
-      (elastic_ && setup_->config.workers == 0) || beside_workers_ ? &observer : nullptr;
-  if (rounds)
-    merge_round(early);
-  else
-    merge_in_turn(early);
-  merging_.clear();
-  for (const auto& d : std::exchange(postponed_draws_, {}))
-    draw(d.batches, d.run_fraction);
+  while (!arrived_.empty() && setup_->exchange->merge_now(ledger_.view(draining(), oldest_round()))) {
+    note_epoch();
+    early_orders observer(*this, rounds && beside_workers_);
+    merge_observer* const early =
+        (elastic_ && setup_->config.workers == 0) || beside_workers_ ? &observer : nullptr;
+    if (rounds)
+      merge_round(early);
+    else
+      merge_in_turn(early);
+    merging_.clear();
+    for (const auto& d : std::exchange(postponed_draws_, {}))
+      draw(d.batches, d.run_fraction);
+  }
 }
 
 double run_controller::learning_rate_at(std::uint64_t samples) const {
@@ -130,14 +166,27 @@ double run_controller::learning_rate_at(std::uint64_t samples) const {
 
 void run_controller::merge_round(merge_observer* observer) {
   // In the order of the members, not of arrival: the sum does not depend on who was faster.
-  std::sort(arrived_.begin(), arrived_.end(),
-            [](const auto& a, const auto& b) { return a.member < b.member; });
+  std::sort(arrived_.begin(), arrived_.end(), [](const auto& a, const auto& b) {
+    return a.round != b.round ? a.round < b.round : a.member < b.member;
+  });
+  const auto of_later = std::find_if(arrived_.begin(), arrived_.end(),
+                                     [&](const auto& a) { return a.round != arrived_.front().round; });
   std::uint64_t samples = 0;
-  for (auto& a : std::exchange(arrived_, {})) {
-    samples += static_cast<std::uint64_t>(a.gradient.samples);
-    merging_.push_back(std::move(a.gradient));
+  double loss = 0.0;
+  for (auto a = arrived_.begin(); a != of_later; ++a) {
+    samples += static_cast<std::uint64_t>(a->gradient.samples);
+    loss += a->weighted_loss;
+    merging_.push_back(std::move(a->gradient));
   }
-  store_.merge(merging_, learning_rate_at(samples_merged_), sum_.take(merging_), observer);
+  arrived_.erase(arrived_.begin(), of_later);
+  const double rate = learning_rate_at(samples_merged_);
+  if (period_ && period_->merged(loss / static_cast<double>(samples), rate, training_time_.seconds()))
+    effects_.remark(fmt::format("workers now take {} local steps a round: the loss is {:.3g} of the first",
+                                period_->steps(), period_->loss_ratio()));
+  if (local_)
+    store_.merge(merging_, merge_of(*local_, rate), sum_.take(merging_), observer);
+  else
+    store_.merge(merging_, rate, sum_.take(merging_), observer);
   samples_merged_ += samples;
 }
 

@@ -59,7 +59,8 @@ saved_state run_controller::save() const {
   saved_state state;
   state.put_all("optimizer", store_.save_moments());
   state.put_all("meter", meter_.save());
-  state.put("run/samples", std::vector<std::uint64_t>{samples_dispatched_, samples_merged_, samples_scored_});
+  state.put("run/samples",
+            std::vector<std::uint64_t>{samples_dispatched_, samples_merged_, samples_scored_, epoch_});
   state.put("run/seconds", std::vector<double>{training_time_.seconds()});
   state.put("run/target",
             std::vector<double>{time_to_target_ ? time_to_target_->seconds : absent,
@@ -68,6 +69,8 @@ saved_state run_controller::save() const {
   state.put_text("run/target_metric", setup_->config.target.metric);
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
   put_stock(state, stock_);
+  if (period_)
+    state.put_all("period", period_->save());
   return state;
 }
 
@@ -98,15 +101,19 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
         stock.ok() ? nullptr : &stock.error()})
     if (problem != nullptr)
       return *problem;
-  if (samples->size() != 3 || seconds->size() != 1 || target->size() != 3)
+  if (samples->size() != 4 || seconds->size() != 1 || target->size() != 3)
     return data_error("the saved run position has an unexpected length");
   if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
     return loaded;
+  if (period_ && state.find("period/steps") != nullptr)
+    if (auto loaded = period_->load(state.below("period")); !loaded.ok())
+      return loaded;
   if (auto loaded = meter_.load(state.below("meter"), (*seconds)[0]); !loaded.ok())
     return loaded;
   samples_dispatched_ = (*samples)[0];
   samples_merged_ = (*samples)[1];
   samples_scored_ = (*samples)[2];
+  epoch_ = (*samples)[3];
   training_time_ = stopwatch(clock_, (*seconds)[0]);
   // The time to another target says nothing about the present one.
   const auto& wanted = setup_->config.target;

@@ -39,13 +39,14 @@ void run_controller::look_for_late_members() {
   };
   std::vector<overdue> given_up;
   for (auto& m : ledger_.members()) {
-    if (!m.outstanding)
+    if (m.idle())
       continue;
-    const double seconds = now - m.outstanding->granted_at;
+    lease& present = m.outstanding.front();
+    const double seconds = now - present.granted_at;
     if (seconds > order_deadline_.seconds()) {
       given_up.push_back({m.id, seconds});
-    } else if (seconds > late && order_deadline_.measured() && !m.outstanding->called_late) {
-      m.outstanding->called_late = true;
+    } else if (seconds > late && order_deadline_.measured() && !present.called_late) {
+      present.called_late = true;
       effects_.warn(fmt::format("{} is late: {:.1f} s for a batch that usually takes {:.3f} s", m.name,
                                 seconds, order_deadline_.median()));
     }
@@ -83,10 +84,10 @@ std::vector<wait_record> run_controller::waits() const {
   const double phase_seconds = now - phase_since_;
   std::vector<std::string> computing;
   for (const auto& m : ledger_.members())
-    if (m.outstanding) {
+    if (!m.idle()) {
       computing.push_back(m.name);
-      out.push_back({"coordinator", fmt::format("the result of lease {}", m.outstanding->id), m.name,
-                     now - m.outstanding->granted_at});
+      out.push_back({"coordinator", fmt::format("the result of lease {}", m.outstanding.front().id), m.name,
+                     now - m.outstanding.front().granted_at});
     }
   switch (phase_) {
   case phase::evaluating:
@@ -111,7 +112,7 @@ std::vector<wait_record> run_controller::waits() const {
     out.push_back(
         {"coordinator", fmt::format("{} workers to start", members_awaited_), "this process", phase_seconds});
   for (const auto& m : ledger_.members()) {
-    if (m.outstanding)
+    if (!m.idle())
       continue;
     const double seconds = now - m.idle_since;
     if (phase_ != phase::training)
@@ -144,7 +145,7 @@ run_state run_controller::state() const {
   for (const auto& m : ledger_.members()) {
     const double here = std::max(now - m.joined_at, 1e-9);
     s.members.push_back({m.name, m.clock, m.lag, m.samples, static_cast<double>(m.samples) / here,
-                         m.busy_seconds / here, m.outstanding.has_value()});
+                         m.busy_seconds / here, !m.idle()});
   }
   s.waits = waits();
   return s;

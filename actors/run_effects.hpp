@@ -32,6 +32,8 @@ public:
   virtual void report(const progress_report& progress) = 0;
   virtual void report_evaluation(const progress_report& progress, const evaluation_figures& figures) = 0;
   virtual void warn(const std::string& text) = 0;
+  /// Worth a line in the log, nothing is wrong.
+  virtual void remark(const std::string&) {}
   /// The last call.
   virtual void finished(const run_summary& summary) = 0;
 };

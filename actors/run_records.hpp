@@ -30,7 +30,8 @@ struct snapshot {
 struct train_order {
   std::uint64_t lease = 0;
   snapshot base;
-  shared_batch batch;
+  batch_list batches;                 ///< one for each step
+  std::vector<double> learning_rates; ///< of each local step; empty: one gradient is wanted, no step
 };
 
 /// A worker on the way to its answer: the elements [begin, end) of its gradient are final and finite, and may
@@ -48,11 +49,12 @@ struct train_result {
   std::uint64_t member = 0;
   std::uint64_t lease = 0;
   std::uint64_t base_version = 0;
-  blob gradient;
-  double loss_sum = 0.0;     ///< unweighted, over the batch
-  std::uint64_t correct = 0; ///< right predictions among the batch
-  std::vector<float> scores; ///< by-products, one per point; empty when the sampling needs none
-  std::vector<float> losses; ///< one per point, unweighted; empty when nobody wants them
+  blob gradient; ///< after local steps: base - parameters, or the parameters (local_round::sends_position)
+  double loss_sum = 0.0;      ///< unweighted, over the batches
+  double weighted_loss = 0.0; ///< the same, each loss with the weight of its point
+  std::uint64_t correct = 0;  ///< right predictions
+  std::vector<float> scores;  ///< by-products, one per point of the batches; empty when not needed
+  std::vector<float> losses;  ///< one per point, unweighted; empty when nobody wants them
   double busy_seconds = 0.0;
   bool finite = true;                  ///< false: the loss or the gradient holds NaN or infinity
   std::vector<std::uint32_t> suspects; ///< up to five points whose loss is not finite

@@ -87,6 +87,13 @@ std::vector<std::uint32_t> draw_probe(std::size_t points, std::size_t wanted, st
   return ids;
 }
 
+/// The rule that moves parameters towards the mean of the workers': plain, or with momentum.
+std::unique_ptr<optimizer> make_mean_rule(double momentum) {
+  const json_value description(json_value::object{
+      {"type", json_value("sgd")}, {"learning_rate", json_value(1.0)}, {"momentum", json_value(momentum)}});
+  return certain(make_optimizer(description, {"exchange", ""}));
+}
+
 /// A metric that is never measured would make a target that is never reached.
 result<void> check_target(const run_setup& s) {
   const auto& metric = s.config.target.metric;
@@ -188,6 +195,10 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
+  if (const auto round = setup->exchange->local()) {
+    setup->mean_rule = make_mean_rule(round->momentum);
+    setup->mean_layout = setup->net->parameters().all_alike();
+  }
   setup->uses_estimators = sampling->selector->uses_priorities() && sampling->refresh->uses_estimators();
   setup->wants_losses = c.ledger || sampling->options.guard.enabled();
   setup->point_score = std::move(sampling->score);

@@ -40,6 +40,10 @@ struct run_setup {
   std::unique_ptr<const optimizer> rule;
   std::unique_ptr<const schedule> learning_schedule;
   std::unique_ptr<const exchange_policy> exchange;
+  /// How the coordinator merges what workers send: with the optimizer of the run, or, after local steps, with
+  /// one that makes no difference between weights, biases and statistics.
+  std::unique_ptr<const optimizer> mean_rule; ///< null: gradients arrive, `rule` merges them
+  parameter_layout mean_layout;
   std::unique_ptr<const score> point_score; ///< null when the sampling needs no scores
   bool uses_estimators = false;             ///< the sampling has work for them
   bool wants_losses = false;                ///< of each point trained: for the ledger or the noise guard
@@ -47,6 +51,10 @@ struct run_setup {
   run_extensions extensions;
 
   [[nodiscard]] json_place place(const char* pointer) const { return {source, pointer}; }
+  [[nodiscard]] const optimizer& merge_rule() const { return mean_rule ? *mean_rule : *rule; }
+  [[nodiscard]] const parameter_layout& merge_layout() const {
+    return mean_rule ? mean_layout : net->parameters();
+  }
   /// Fresh instances with state of their own. The description was checked: they cannot fail.
   [[nodiscard]] sampling_description new_sampling() const;
   [[nodiscard]] std::vector<std::unique_ptr<augmentation>> new_augmentations() const;

@@ -1,8 +1,8 @@
 #include "actors/worker.hpp"
 
-#include "actors/batch_trainer.hpp"
 #include "actors/compute_thread.hpp"
 #include "actors/lane_recorder.hpp"
+#include "actors/local_trainer.hpp"
 
 #include <caf/all.hpp>
 #include <optional>
@@ -18,7 +18,8 @@ struct worker_state {
   static inline const char* name = "worker";
   shared_context context;
   std::uint64_t member = 0;
-  std::optional<batch_trainer> trainer;
+  std::optional<batch_trainer> trainer; ///< or `steps`
+  std::optional<local_trainer> steps;
   lane_recorder lane;
 };
 
@@ -33,8 +34,14 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
   };
   self->monitor(coordinator);
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
-  if (auto problem = guarded([&] { self->state.trainer.emplace(self->state.context->setup); });
-      !problem.empty())
+  const auto prepare = [self] {
+    const auto& setup = self->state.context->setup;
+    if (const auto round = setup->exchange->local())
+      self->state.steps.emplace(setup, *round);
+    else
+      self->state.trainer.emplace(setup);
+  };
+  if (auto problem = guarded(prepare); !problem.empty())
     give_up(problem);
   else
     self->send(coordinator, join_request{name});
@@ -53,7 +60,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
         const double begin = time.now();
         const auto problem = guarded([&] {
           const auto span = state.lane.span("gradient", order.base.version);
-          result = state.trainer->train(order, parts);
+          result = state.steps ? state.steps->train(order) : state.trainer->train(order, parts);
         });
         if (!problem.empty())
           return give_up(problem);

@@ -43,7 +43,7 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
   const auto batch = first_points(*setup, static_cast<std::size_t>(setup->config.batch_size));
   for (int i = 0; i <= timed_steps; ++i) {
     const double begin = time.now(); // the first step builds the kernels and is not counted
-    const auto trained = trainer.train({1, {store.version(), store.current()}, batch});
+    const auto trained = trainer.train({store.version(), store.current()}, *batch, 1);
     if (!trained.finite)
       return run_error(
           "the first steps give values that are not finite; look at the data and the learning rate");

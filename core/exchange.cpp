@@ -18,10 +18,15 @@ bool cluster_view::any_computing() const {
 }
 
 registry_table<exchange_factory> exchange_policies() {
-  static constexpr std::array<registry_entry<exchange_factory>, 3> table = {{
+  static constexpr std::array<registry_entry<exchange_factory>, 6> table = {{
       {"bsp", "bulk synchronous: one update per round, the mean over all workers", make_bsp},
       {"ssp", "stale synchronous: updates on arrival, a bounded lead over the slowest", make_ssp},
       {"asp", "asynchronous: updates on arrival, nobody waits", make_asp},
+      {"local_sgd", "each worker takes steps of its own, then all take the mean of where they are",
+       make_local_sgd},
+      {"adacomm", "local_sgd with ever fewer local steps as the loss falls", make_adacomm},
+      {"overlap_local_sgd", "each worker takes steps of its own and never waits for the mean of the others",
+       make_overlap_local_sgd},
   }};
   return table;
 }

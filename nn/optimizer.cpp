@@ -43,12 +43,15 @@ TRIAGE_MULTIVERSION void add_scaled(float* out, const float* x, float share, std
 } // namespace
 
 registry_table<optimizer_factory> optimizers() {
-  static constexpr std::array<registry_entry<optimizer_factory>, 4> table = {{
+  static constexpr std::array<registry_entry<optimizer_factory>, 6> table = {{
       {"sgd", "stochastic gradient descent, with momentum (classical or Nesterov) if wanted", make_sgd},
       {"adam", "Adam (Kingma & Ba, ICLR 2015); weight decay is added to the gradient", make_adam},
       {"adamw", "Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019)", make_adamw},
       {"rmsprop", "gradients divided by their running root mean square (Tieleman & Hinton, 2012)",
        make_rmsprop},
+      {"trsgd", "sgd in short loops of falling steps, pulled to where the loop began; for small batches",
+       make_trsgd},
+      {"tradam", "Adam in such loops", make_tradam},
   }};
   return table;
 }

@@ -22,7 +22,8 @@ struct parameter_update {
   bool decays =
       false; ///< whether weight decay applies, to all of the slice; see parameter_layout::decay_ranges
   double learning_rate = 0.0;
-  std::int64_t step = 0; ///< 1 for the first update: for bias correction
+  std::int64_t step = 0;        ///< 1 for the first update: for bias correction
+  std::int64_t epoch_began = 0; ///< updates before the present pass over the data
 };
 
 /// A rule that turns gradients into parameter changes, element by element, in one pass over memory.
@@ -39,7 +40,7 @@ public:
 };
 
 using optimizer_factory = std::unique_ptr<optimizer> (*)();
-/// sgd (momentum, nesterov), adam, adamw, rmsprop: each equal to PyTorch's rule of that name.
+/// sgd (momentum, nesterov), adam, adamw, rmsprop: each equal to PyTorch's rule of that name; trsgd, tradam.
 [[nodiscard]] registry_table<optimizer_factory> optimizers();
 [[nodiscard]] result<std::unique_ptr<optimizer>> make_optimizer(const json_value& description,
                                                                 const json_place& place);

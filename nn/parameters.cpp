@@ -81,14 +81,17 @@ std::size_t parameter_layout::trained_values() const {
 }
 
 std::vector<parameter_layout::decay_range> parameter_layout::decay_ranges() const {
+  std::vector<decay_range> parts;
+  for (const auto& t : tensors_)
+    if (t.trained)
+      parts.push_back({t.offset, t.offset + aligned(t.size), t.decayed});
+  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::vector<decay_range> ranges;
-  for (const auto& t : tensors_) {
-    if (!t.trained)
-      continue;
-    if (ranges.empty() || ranges.back().decays != t.decayed)
-      ranges.push_back({t.offset, t.offset, t.decayed});
-    ranges.back().end = t.offset + aligned(t.size);
-  }
+  for (const auto& p : parts)
+    if (ranges.empty() || ranges.back().decays != p.decays)
+      ranges.push_back(p);
+    else
+      ranges.back().end = p.end;
   return ranges;
 }
 
@@ -101,6 +104,16 @@ void parameter_layout::initialise(std::span<float> block, std::uint64_t seed) co
     write(block, i, plain);
   }
   clear_gaps(block);
+}
+
+parameter_layout parameter_layout::all_alike() const {
+  parameter_layout out = *this;
+  for (auto& t : out.tensors_) {
+    t.trained = true;
+    t.decayed = false;
+  }
+  out.trained_size_ = size_;
+  return out;
 }
 
 void parameter_layout::clear_gaps(std::span<float> block) const {

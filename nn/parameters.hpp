@@ -68,6 +68,9 @@ public:
   };
   [[nodiscard]] std::vector<decay_range> decay_ranges() const;
 
+  /// The same block as one in which all is trained and nothing decays: for whoever moves it as a whole.
+  [[nodiscard]] parameter_layout all_alike() const;
+
   /// Writes zeros between the tensors.
   void clear_gaps(std::span<float> block) const;
 

@@ -303,10 +303,15 @@ result<void> coordinator_session::take_train_order(std::span<const std::uint8_t>
     return {}; // it gave up while the order was on its way; the coordinator is told
   if (!has_parameters_of(m->version, m->directed))
     return run_error("it sent an order without its parameters");
-  if (m->directed)
-    m->batch.direction = direction_;
-  caf::anon_send(at->second.worker, train_order{m->lease, parameters_->latest(),
-                                                std::make_shared<const drawn_batch>(std::move(m->batch))});
+  if (m->learning_rates.empty() == setup_->exchange->local().has_value())
+    return run_error("it sent an order that the exchange policy does not know");
+  train_order order{m->lease, parameters_->latest(), {}, std::move(m->learning_rates)};
+  for (auto& b : m->batches) {
+    if (m->directed)
+      b.direction = direction_;
+    order.batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+  }
+  caf::anon_send(at->second.worker, std::move(order));
   return {};
 }
 

@@ -132,12 +132,11 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     const auto at = self->slots_.find(number);
     if (self->over_ || at == self->slots_.end())
       return;
-    at->second.order_size = order.batch->ids.size();
-    at->second.lease = order.lease;
-    at->second.version = order.base.version;
-    at->second.final_from = self->trained_size_;
+    if (at->second.orders.empty())
+      at->second.final_from = self->trained_size_;
+    at->second.orders.push_back({samples_of(order.batches), order.base.version, order.lease});
     self->announce(order.base);
-    self->send_direction(order.batch->direction);
+    self->send_direction(order.batches.front()->direction);
     self->tensor_->send(to_frame(number, order));
     self->send_arrived_parameters();
   });
@@ -151,8 +150,7 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
     // Newer parameters that the node holds already are better than older ones that would have to be sent.
     if (self->sent_version_ && *self->sent_version_ > order.at.version)
       order.at.version = *self->sent_version_;
-    at->second.order_size = order.ids.size();
-    at->second.version = order.at.version;
+    at->second.orders.push_back({order.ids.size(), order.at.version});
     self->announce(order.at);
     self->send_direction(order.direction);
     self->tensor_->send(to_frame(number, order));
@@ -332,14 +330,17 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   auto& r = m->result;
   const bool whole = header.bulk_floats == pool_.block_size() ||
                      (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained_size_);
-  const auto fits = [&](std::size_t n) { return n == 0 || n == s->order_size; };
-  if (!s->expects(r.lease) || !fits(r.scores.size()) || !fits(r.losses.size()) || !(whole || !r.finite) ||
-      r.correct > s->order_size)
+  if (!s->expects(r.lease))
     return run_error("it sent a result that does not fit its order");
-  r.base_version = s->version;
+  const pending_order order = s->orders.front();
+  const auto fits = [&](std::size_t n) { return n == 0 || n == order.points; };
+  if (!fits(r.scores.size()) || !fits(r.losses.size()) || !(whole || !r.finite) || r.correct > order.points)
+    return run_error("it sent a result that does not fit its order");
+  r.base_version = order.version;
   r.gradient = std::move(s->gradient).freeze();
   s->gradient = {};
-  s->order_size = 0;
+  s->final_from = trained_size_;
+  s->orders.pop_front();
   caf::anon_send(s->actor, std::move(r));
   return {};
 }
@@ -354,9 +355,10 @@ result<void> remote_node::take_scores(bool has_gradient, std::span<const std::ui
   slot* s = *known;
   if (s == nullptr)
     return {};
-  if (s->order_size == 0 || m->scores.scores.size() != s->order_size || m->scores.version != s->version)
+  if (s->orders.empty() || m->scores.scores.size() != s->orders.front().points ||
+      m->scores.version != s->orders.front().version)
     return run_error("it sent scores that do not fit its order");
-  s->order_size = 0;
+  s->orders.pop_front();
   // One NaN would stay in the running mean of all gradients, and in every checkpoint, for good.
   if (const auto values = incoming_.view(); has_gradient && all_finite(values))
     m->scores.gradient.assign(values.begin(), values.end());

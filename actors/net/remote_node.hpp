@@ -6,6 +6,7 @@
 #include "actors/net/wire_messages.hpp"
 #include "actors/run_context.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,15 +75,20 @@ public:
 private:
   struct control_handler;
   struct tensor_handler;
+  struct pending_order {
+    std::size_t points = 0;
+    std::uint64_t version = 0;
+    std::uint64_t lease = 0; ///< not of scores
+  };
   struct slot {
     slot_role role = slot_role::worker;
     caf::actor actor;
-    std::size_t order_size = 0; ///< points of the order that is out; 0: none
-    std::uint64_t lease = 0;
-    std::uint64_t version = 0;
-    mutable_blob gradient = {}; ///< of the order that is out, as far as it has arrived
-    std::size_t final_from = 0; ///< its first element that has arrived
-    [[nodiscard]] bool expects(std::uint64_t of_lease) const { return order_size > 0 && lease == of_lease; }
+    std::deque<pending_order> orders = {}; ///< that are out; they are answered in this order
+    mutable_blob gradient = {};            ///< of the oldest, as far as it has arrived
+    std::size_t final_from = 0;            ///< its first element that has arrived
+    [[nodiscard]] bool expects(std::uint64_t lease) const {
+      return !orders.empty() && orders.front().lease == lease;
+    }
   };
 
   void announce(const snapshot& at);

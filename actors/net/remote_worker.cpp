@@ -20,7 +20,7 @@ using remote_estimator_actor =
 struct remote_state {
   std::shared_ptr<remote_node> node;
   slot_number slot = 0;
-  bool busy = false;
+  std::size_t orders = 0; ///< that are out
   bool leaving = false;
   ~remote_state() {
     if (node)
@@ -63,8 +63,8 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
       [self, give_up](const train_order& order) {
         if (self->state.leaving)
           return give_up(left_as_asked); // the order returns to the coordinator with the lease
-        self->state.busy = true;
-        self->state.checked_from = self->state.trained_size;
+        if (self->state.orders++ == 0)
+          self->state.checked_from = self->state.trained_size;
         self->state.node->send_train_order(self->state.slot, order);
       },
       [self, coordinator](const gradient_part& part) {
@@ -85,15 +85,15 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
         const auto& s = self->state;
         out.finite = r.finite && all_finite(r.gradient.view().first(s.checked_from)) &&
                      all_finite(r.gradient.view().subspan(s.trained_size));
-        self->state.busy = false;
+        self->state.checked_from = self->state.trained_size;
         self->send(coordinator, std::move(out));
-        if (self->state.leaving)
+        if (--self->state.orders == 0 && self->state.leaving)
           give_up(left_as_asked);
       },
       [give_up](const remote_gone& m) { give_up(m.reason); },
       [self, give_up](const remote_leaving&) {
         self->state.leaving = true;
-        if (!self->state.busy)
+        if (self->state.orders == 0)
           give_up(left_as_asked);
       },
   };

@@ -84,8 +84,12 @@ result<std::pair<std::uint64_t, std::uint64_t>> read_pair(std::span<const std::u
 
 frame to_frame(slot_number slot, const train_order& order) {
   wire_writer out;
-  out.number(slot).number(order.lease).number(order.base.version).flag(!order.batch->direction.empty());
-  out.numbers(order.batch->ids).numbers(order.batch->weights);
+  out.number(slot).number(order.lease).number(order.base.version);
+  out.flag(!order.batches.front()->direction.empty())
+      .number(static_cast<std::uint32_t>(order.batches.size()));
+  for (const auto& b : order.batches)
+    out.numbers(b->ids).numbers(b->weights);
+  out.numbers(order.learning_rates);
   return frame(frame_kind::train_order, out.take());
 }
 
@@ -96,10 +100,20 @@ result<received_train_order> read_train_order(std::span<const std::uint8_t> head
   m.lease = in.number<std::uint64_t>();
   m.version = in.number<std::uint64_t>();
   m.directed = in.flag();
-  m.batch.ids = in.numbers<std::uint32_t>();
-  m.batch.weights = in.numbers<float>();
-  if (!in.complete() || !are_points(m.batch.ids, points) || m.batch.weights.size() != m.batch.ids.size() ||
-      !are_finite(m.batch.weights))
+  const auto batches = in.number<std::uint32_t>();
+  for (std::uint32_t i = 0; i < batches && in.good(); ++i) {
+    drawn_batch b;
+    b.ids = in.numbers<std::uint32_t>();
+    b.weights = in.numbers<float>();
+    if (!are_points(b.ids, points) || b.weights.size() != b.ids.size() || !are_finite(b.weights))
+      return senseless("an order");
+    m.batches.push_back(std::move(b));
+  }
+  m.learning_rates = in.numbers<double>();
+  const bool one_gradient = m.learning_rates.empty() && batches == 1;
+  if (!in.complete() || batches == 0 || !(one_gradient || m.learning_rates.size() == batches) ||
+      !std::all_of(m.learning_rates.begin(), m.learning_rates.end(),
+                   [](double rate) { return std::isfinite(rate) && rate >= 0.0; }))
     return senseless("an order");
   return m;
 }
@@ -132,7 +146,8 @@ result<received_gradient_part> read_gradient_part(std::span<const std::uint8_t> 
 
 frame to_frame(slot_number slot, const train_result& r, float_format format, std::size_t begin) {
   wire_writer out;
-  out.number(slot).number(r.lease).number(r.base_version).number(r.loss_sum).number(r.correct);
+  out.number(slot).number(r.lease).number(r.base_version).number(r.loss_sum).number(r.weighted_loss);
+  out.number(r.correct);
   out.numbers(r.scores).numbers(r.losses).number(r.busy_seconds).flag(r.finite).numbers(r.suspects);
   return frame(frame_kind::train_result, out.take(), r.gradient, begin, r.gradient.size() - begin, format);
 }
@@ -145,6 +160,7 @@ result<received_train_result> read_train_result(std::span<const std::uint8_t> he
   r.lease = in.number<std::uint64_t>();
   r.base_version = in.number<std::uint64_t>();
   r.loss_sum = in.number<double>();
+  r.weighted_loss = in.number<double>();
   r.correct = in.number<std::uint64_t>();
   r.scores = in.numbers<float>();
   r.losses = in.numbers<float>();
@@ -154,7 +170,7 @@ result<received_train_result> read_train_result(std::span<const std::uint8_t> he
   if (!in.complete() || (!r.suspects.empty() && !are_points(r.suspects, points)) || r.suspects.size() > 5 ||
       !is_duration(r.busy_seconds))
     return senseless("a result");
-  r.finite = r.finite && std::isfinite(r.loss_sum);
+  r.finite = r.finite && std::isfinite(r.loss_sum) && std::isfinite(r.weighted_loss);
   return m;
 }
 

@@ -43,7 +43,8 @@ struct received_train_order {
   std::uint64_t lease = 0;
   std::uint64_t version = 0;
   bool directed = false;
-  drawn_batch batch;
+  std::vector<drawn_batch> batches;
+  std::vector<double> learning_rates;
 };
 [[nodiscard]] result<received_train_order> read_train_order(std::span<const std::uint8_t> head,
                                                             std::size_t points);

@@ -26,7 +26,7 @@ training_step::training_step(std::shared_ptr<const run_setup> setup)
 void training_step::gradient(const batch_trainer::part_sink& parts) {
   const auto& batch = batches_[next_++ % batches_.size()];
   last_.clear(); // gives the block back before another one is asked for
-  auto result = trainer_.train({next_, current(), batch}, parts);
+  auto result = trainer_.train(current(), *batch, next_, parts);
   last_.push_back({std::move(result.gradient), static_cast<double>(ids_per_batch_)});
 }
 

@@ -1,8 +1,6 @@
+#include "nn/optimizers/adam_correction.hpp"
 #include "nn/optimizers/optimizers.hpp"
 #include "nn/optimizers/update_pass.hpp"
-
-#include <algorithm>
-#include <cmath>
 
 namespace triage {
 
@@ -61,7 +59,7 @@ public:
   [[nodiscard]] std::vector<std::string_view> moments() const override { return {"mean", "square"}; }
 
   void apply(const parameter_update& u) const override {
-    const auto step = static_cast<double>(std::max<std::int64_t>(u.step, 1));
+    const adam_correction correction(beta1_, beta2_, u.step);
     const adam_terms terms{
         .mean = u.moments[0].data(),
         .square = u.moments[1].data(),
@@ -69,9 +67,9 @@ public:
         .add_mean = static_cast<float>(1.0 - beta1_),
         .keep_square = static_cast<float>(beta2_),
         .add_square = static_cast<float>(1.0 - beta2_),
-        .correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2_, step))),
+        .correction = static_cast<float>(correction.square),
         .epsilon = static_cast<float>(epsilon_),
-        .rate = static_cast<float>(u.learning_rate / (1.0 - std::pow(beta1_, step))),
+        .rate = static_cast<float>(u.learning_rate * correction.mean),
         .shrink = static_cast<float>(u.learning_rate * weight_decay_),
     };
     const update_pass pass(u, weight_decay_);

@@ -10,5 +10,7 @@ namespace triage {
 [[nodiscard]] std::unique_ptr<optimizer> make_adam();
 [[nodiscard]] std::unique_ptr<optimizer> make_adamw();
 [[nodiscard]] std::unique_ptr<optimizer> make_rmsprop();
+[[nodiscard]] std::unique_ptr<optimizer> make_trsgd();
+[[nodiscard]] std::unique_ptr<optimizer> make_tradam();
 
 } // namespace triage

@@ -4,6 +4,7 @@
 
 #include "actors/run_controller.hpp"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,9 +16,25 @@ namespace triage::test {
 class fake_world : public run_effects {
 public:
   void send_order(std::uint64_t member, const train_order& order) override {
-    CHECK_MESSAGE(orders.count(member) == 0, "a member has two orders at once");
-    orders[member] = order;
+    if (orders.count(member) == 0) {
+      orders[member] = order;
+    } else {
+      later[member].push_back(order);
+      CHECK_MESSAGE(later[member].size() < orders_at_once, "a member has too many orders at once");
+    }
     most_orders = std::max(most_orders, orders.size());
+  }
+  /// The order that a member answers first; it has the next one then.
+  train_order take(std::uint64_t member) {
+    const train_order order = orders.at(member);
+    auto& rest = later[member];
+    if (rest.empty()) {
+      orders.erase(member);
+    } else {
+      orders[member] = rest.front();
+      rest.pop_front();
+    }
+    return order;
   }
   void dismiss(std::uint64_t member) override { dismissed.push_back(member); }
   void draw(std::size_t batches, double, const snapshot&) override {
@@ -36,7 +53,9 @@ public:
   void warn(const std::string& text) override { warnings.push_back(text); }
   void finished(const run_summary& s) override { summary = s; }
 
-  std::map<std::uint64_t, train_order> orders;
+  std::map<std::uint64_t, train_order> orders; ///< the oldest of each member
+  std::map<std::uint64_t, std::deque<train_order>> later;
+  std::size_t orders_at_once = 1;
   std::size_t most_orders = 0;
   std::vector<std::uint64_t> dismissed;
   std::size_t asked = 0;
@@ -57,6 +76,7 @@ struct basic_scene {
   /// `open`: nodes may join.
   explicit basic_scene(const std::vector<std::string>& options, bool open = false)
       : setup(small_run(options)), controller(setup, time, world), gradient(setup->net->parameters().size()) {
+    world.orders_at_once = setup->exchange->orders_at_once();
     std::fill(gradient.values().begin(), gradient.values().end(), 0.001F);
     shared = std::move(gradient).freeze();
     if (open)
@@ -92,8 +112,7 @@ struct basic_scene {
     }
   }
   void answer(std::uint64_t member, bool finite = true) {
-    const train_order order = world.orders.at(member);
-    world.orders.erase(member);
+    const train_order order = world.take(member);
     train_result r;
     r.member = member;
     r.lease = order.lease;

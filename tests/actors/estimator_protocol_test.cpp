@@ -139,7 +139,7 @@ struct worker_stage : protocol_stage {
     drawn_batch b;
     b.ids = {1, 2, 3, 4};
     b.weights.assign(4, 1.0F);
-    return {lease, first_snapshot(*setup, version), std::make_shared<const drawn_batch>(std::move(b))};
+    return {lease, first_snapshot(*setup, version), {std::make_shared<const drawn_batch>(std::move(b))}, {}};
   }
 };
 

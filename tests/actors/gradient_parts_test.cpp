@@ -27,7 +27,8 @@ train_order order_of(const run_setup& setup) {
   for (std::uint32_t i = 0; i < 16; ++i)
     batch.ids.push_back(i);
   batch.weights.assign(16, 1.0F);
-  return {5, {0, std::move(parameters).freeze()}, std::make_shared<const drawn_batch>(std::move(batch))};
+  return {
+      5, {0, std::move(parameters).freeze()}, {std::make_shared<const drawn_batch>(std::move(batch))}, {}};
 }
 
 } // namespace

@@ -16,6 +16,7 @@ public:
   random_scene(const std::vector<std::string>& options, std::uint64_t seed, std::size_t members,
                bool nodes = false)
       : random(seed, 5), setup(small_run(options)), controller(setup, time, world) {
+    world.orders_at_once = setup->exchange->orders_at_once();
     mutable_blob block(setup->net->parameters().size());
     std::fill(block.values().begin(), block.values().end(), 1e-4F);
     gradient_ = std::move(block).freeze();
@@ -38,13 +39,11 @@ public:
     return at->first;
   }
   void answer(std::uint64_t member, bool finite = true) {
-    const train_order order = world.orders.at(member);
-    world.orders.erase(member);
+    const train_order order = world.take(member);
     time.advance(0.001 * static_cast<double>(1 + random.below(50)));
-    if (finite)
-      trained.push_back(order.batch);
-    else
-      dropped.push_back(order.batch);
+    auto& book = finite ? trained : dropped;
+    book.insert(book.end(), order.batches.begin(), order.batches.end());
+    dropped_results += finite ? 0 : 1;
     const auto result = result_of(member, order, finite);
     controller.results_arrived({&result, 1});
     stale.push_back({member, order});
@@ -62,10 +61,7 @@ public:
     look();
   }
   void lose(std::uint64_t member) {
-    if (const auto at = world.orders.find(member); at != world.orders.end()) {
-      stale.push_back({member, at->second});
-      world.orders.erase(at);
-    }
+    take_all(member);
     std::erase(alive, member);
     controller.member_lost(member, "lost by the test");
     look();
@@ -115,19 +111,24 @@ public:
   void look() {
     for (const auto member : world.dismissed)
       if (std::erase(alive, member) > 0)
-        if (const auto at = world.orders.find(member); at != world.orders.end()) {
-          stale.push_back({member, at->second});
-          world.orders.erase(at);
-        }
+        take_all(member);
     std::set<shared_batch> out;
-    for (const auto& [member, order] : world.orders) {
+    const auto look_at = [&](std::uint64_t member, const train_order& order) {
       REQUIRE(order.base.parameters.size() == setup->net->parameters().size());
       REQUIRE(order.base.version <= controller.current().version);
       REQUIRE(std::find(alive.begin(), alive.end(), member) != alive.end());
-      REQUIRE(out.insert(order.batch).second); // no batch is with two members
-    }
+      REQUIRE(order.batches.size() <= steps());
+      for (const auto& batch : order.batches)
+        REQUIRE(out.insert(batch).second); // no batch is with two members
+    };
+    for (const auto& [member, order] : world.orders)
+      look_at(member, order);
+    for (const auto& [member, orders] : world.later)
+      for (const auto& order : orders)
+        look_at(member, order);
+    batches_out_ = out.size();
     const auto most = 2 * std::max<std::size_t>(alive_most(), 1);
-    REQUIRE(controller.stocked_batches() <= most + returned_most());
+    REQUIRE(controller.stocked_batches() <= steps() * (most + world.orders_at_once * returned_most()));
     REQUIRE(controller.current().version >= last_version);
     last_version = controller.current().version;
     if (controller.done()) {
@@ -146,12 +147,17 @@ public:
       CHECK(n == 1);
     for (const auto& b : dropped)
       CHECK(times.count(b) == 0);
-    CHECK(trained.size() + dropped.size() + controller.stocked_batches() + world.orders.size() ==
-          drawn.size());
+    CHECK(trained.size() + dropped.size() + controller.stocked_batches() + batches_out_ == drawn.size());
     REQUIRE(world.summary.has_value());
     CHECK(world.summary->samples_trained == 16 * trained.size());
-    CHECK(world.summary->dropped_results == dropped.size());
+    CHECK(world.summary->dropped_results == dropped_results);
     CHECK(world.summary->steps == controller.current().version);
+  }
+
+  /// Batches of an order, at most.
+  [[nodiscard]] std::size_t steps() const {
+    const auto round = setup->exchange->local();
+    return round ? static_cast<std::size_t>(round->steps) : 1;
   }
 
   [[nodiscard]] train_result result_of(std::uint64_t member, const train_order& order, bool finite) const {
@@ -173,6 +179,7 @@ public:
   std::vector<std::uint64_t> alive;
   std::vector<shared_batch> trained;
   std::vector<shared_batch> dropped;
+  std::size_t dropped_results = 0;
   std::set<shared_batch> drawn;
   std::vector<std::pair<std::uint64_t, train_order>> stale;
   std::uint64_t last_version = 0;
@@ -180,12 +187,17 @@ public:
   bool failing_checkpoints = false;
 
 private:
+  void take_all(std::uint64_t member) {
+    while (world.orders.count(member) > 0)
+      stale.push_back({member, world.take(member)});
+  }
   [[nodiscard]] std::size_t alive_most() { return most_alive_ = std::max(most_alive_, alive.size()); }
   /// Batches of lost members come back on top of the stock.
   [[nodiscard]] std::size_t returned_most() const { return static_cast<std::size_t>(joined); }
 
   blob gradient_;
   std::size_t most_alive_ = 0;
+  std::size_t batches_out_ = 0; ///< with members
   std::uint32_t next_point_ = 0;
   int collections_ = 0;
   int checkpoints_ = 0;

@@ -60,7 +60,7 @@ TEST_CASE("controller: a lost member's batch is trained by somebody else, and it
   s.controller.member_lost(1, "gone");
   s.answer(0);
   CHECK(s.controller.current().version == 1); // the round does not wait for the dead
-  CHECK(s.world.orders.at(0).batch == lost.batch);
+  CHECK(s.world.orders.at(0).batches == lost.batches);
   train_result late;
   late.member = 1;
   late.lease = lost.lease;

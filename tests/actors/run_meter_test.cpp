@@ -152,38 +152,44 @@ TEST_CASE("ledger of members: random grants, results, losses: a lease is settled
         const auto& m = ledger.join("m");
         CHECK(ids.insert(m.id).second); // numbers are never given twice
         CHECK(m.clock == smallest);
-        CHECK_FALSE(m.outstanding.has_value());
+        CHECK(m.idle());
         continue;
       }
       auto& m = ledger.members()[random.below(ledger.members().size())];
       const auto id = m.id;
       if (dice == 1) {
-        const auto lost = ledger.remove(id);
-        CHECK(ledger.find(id) == nullptr);
-        if (lost) {
-          CHECK(holder.at(lost->id) == id);
-          holder.erase(lost->id);
-          CHECK_FALSE(ledger.settle(id, lost->id).has_value());
+        for (const auto& lost : ledger.remove(id)) {
+          CHECK(ledger.find(id) == nullptr);
+          CHECK(holder.at(lost.id) == id);
+          holder.erase(lost.id);
+          CHECK_FALSE(ledger.settle(id, lost.id).has_value());
         }
-        CHECK_FALSE(ledger.remove(id).has_value());
-      } else if (!m.outstanding) {
-        const auto batch = std::make_shared<const drawn_batch>();
-        const auto& granted = ledger.grant(m, 7, batch, 1.5);
+        CHECK(ledger.remove(id).empty());
+      } else if (m.outstanding.size() < 2 && (m.idle() || dice > 7)) {
+        const batch_list batches(1 + random.below(3), std::make_shared<const drawn_batch>());
+        const auto ordered = m.ordered();
+        const auto& granted = ledger.grant(m, 7, batches, 1.5);
         CHECK(granted.id > last_lease);
-        CHECK(granted.batch == batch);
+        CHECK(granted.batches == batches);
         CHECK(granted.granted_at == 1.5);
-        CHECK_FALSE(m.idle);
+        CHECK_FALSE(m.idle());
+        CHECK(m.ordered() == ordered + 1);
         last_lease = granted.id;
         holder[granted.id] = id;
       } else {
-        const auto lease = m.outstanding->id;
+        const auto lease = m.outstanding.front().id;
         const auto clock = m.clock;
+        const auto more = m.outstanding.size() - 1;
+        if (more > 0) // they are answered in their order
+          CHECK_FALSE(ledger.settle(id, m.outstanding.back().id).has_value());
         CHECK_FALSE(ledger.settle(id, lease + 1).has_value());
         CHECK_FALSE(ledger.settle(id + 1000, lease).has_value());
-        CHECK(ledger.settle(id, lease).has_value());
+        CHECK(ledger.settle(id, lease, 2.5).has_value());
         CHECK_FALSE(ledger.settle(id, lease).has_value());
         CHECK(ledger.find(id)->clock == clock + 1);
-        CHECK(ledger.find(id)->idle);
+        CHECK(ledger.find(id)->outstanding.size() == more);
+        if (more > 0) // its time runs from now
+          CHECK(ledger.find(id)->outstanding.front().granted_at == 2.5);
         holder.erase(lease);
       }
       CHECK(ledger.any_computing() == !holder.empty());
@@ -191,7 +197,7 @@ TEST_CASE("ledger of members: random grants, results, losses: a lease is settled
       CHECK(view.draining);
       CHECK(view.members.size() == ledger.members().size());
       for (std::size_t i = 0; i < view.members.size(); ++i)
-        CHECK(view.members[i].computing == ledger.members()[i].outstanding.has_value());
+        CHECK(view.members[i].computing == !ledger.members()[i].idle());
     }
     ledger.align_clocks();
     for (const auto& m : ledger.members())

@@ -29,14 +29,15 @@ TEST_CASE("exchange: over the whole table, random events never deadlock, respect
       rng random(seed, 1);
       std::vector<member_view> members;
       for (std::uint64_t i = 0; i < 4; ++i)
-        members.push_back({i, 0, false});
+        members.push_back({i, 0, false, 0});
       std::uint64_t next = 4;
-      int unmerged = 0;
+      std::vector<std::uint64_t> unmerged; // the rounds of results
       for (int event = 0; event < 2000; ++event) {
         const cluster_view view{members, false};
         for (auto& m : members)
-          if (!m.computing && policy->may_start(m, view)) {
+          while (m.ordered - m.clock < policy->orders_at_once() && policy->may_start(m, view)) {
             m.computing = true;
+            ++m.ordered;
             CHECK(m.clock - view.smallest_clock() <= policy->lag_bound());
           }
         // No deadlock: with members there is always one at work, or something to merge.
@@ -48,15 +49,16 @@ TEST_CASE("exchange: over the whole table, random events never deadlock, respect
         if (dice == 0 && members.size() > 1) {
           members.erase(members.begin() + static_cast<std::ptrdiff_t>(k)); // dies with its lease
         } else {
-          members[k].computing = false;
-          ++members[k].clock;
-          ++unmerged;
+          unmerged.push_back(members[k].clock++);
+          members[k].computing = members[k].ordered > members[k].clock;
           if (dice == 1)
-            members.push_back({next++, view.smallest_clock(), false});
+            members.push_back({next++, view.smallest_clock(), false, view.smallest_clock()});
         }
-        if (unmerged > 0 && policy->merge_now({members, false}))
-          unmerged = 0;
-        CHECK(unmerged <= static_cast<int>(members.size()) + 4);
+        const auto oldest = [&] { return *std::min_element(unmerged.begin(), unmerged.end()); };
+        while (!unmerged.empty() && policy->merge_now({members, false, oldest()}))
+          std::erase_if(unmerged,
+                        [&, round = oldest()](auto r) { return !policy->merges_rounds() || r == round; });
+        CHECK(unmerged.size() <= policy->orders_at_once() * (members.size() + 4));
       }
       for (auto& m : members)
         m.computing = false;

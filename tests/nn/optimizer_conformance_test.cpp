@@ -162,7 +162,7 @@ TEST_CASE("every rule goes down a quadratic bowl") {
   for_every_rule([](const optimizer& rule) {
     trainee t(rule, noise(64, 1));
     const double before = gradient_norm(t.parameters);
-    for (std::int64_t step = 1; step <= 300; ++step) {
+    for (std::int64_t step = 1; step <= 1200; ++step) {
       const auto g = t.parameters; // the gradient of |w|^2 / 2
       t.update(g, step);
     }

@@ -29,11 +29,23 @@ struct reference {
   double m = 0.0;
   double v = 0.0;
   double b = 0.0;
+  double anchor = 0.0;
 
   void update(const json_value& d, double g, double rate, bool decays, std::int64_t step) {
     const auto& type = d.find("type")->as_string();
     const double decay = decays ? option(d, "weight_decay", type == "adamw" ? 0.01 : 0.0) : 0.0;
-    if (type == "sgd") {
+    if (type.starts_with("tr")) {
+      const auto s = (step - 1) % static_cast<std::int64_t>(option(d, "inner_steps", 10));
+      if (s == 0)
+        anchor = w;
+      const double base = type == "trsgd" ? 0.1 : 0.001;
+      g += decay * w + 2.0 * option(d, "regularisation", 0.1) * base / rate * (w - anchor);
+      rate /= static_cast<double>(s + 1);
+    }
+    if (type == "trsgd") {
+      m = option(d, "momentum", 0.9) * m + g;
+      w -= rate * m;
+    } else if (type == "sgd") {
       const double momentum = option(d, "momentum", 0.0);
       g += decay * w;
       m = momentum * m + g;
@@ -51,7 +63,7 @@ struct reference {
       const double beta2 = option(d, "beta2", 0.999);
       if (type == "adam")
         g += decay * w;
-      else
+      else if (type == "adamw")
         w -= rate * decay * w;
       m = beta1 * m + (1.0 - beta1) * g;
       v = beta2 * v + (1.0 - beta2) * g * g;
@@ -76,11 +88,17 @@ json_value random_rule(rng& random, std::string_view type) {
     d.set("smoothing", json_value(0.5 + 0.49 * random.uniform()));
     d.set("centered", json_value(random.below(2) == 0));
   }
-  if (type == "adam" || type == "adamw") {
+  if (type.starts_with("tr")) {
+    d.set("inner_steps", json_value(static_cast<std::int64_t>(2 + random.below(8))));
+    d.set("regularisation", json_value(0.2 * random.uniform()));
+    if (type == "trsgd")
+      d.set("momentum", json_value(0.9 * random.uniform()));
+  }
+  if (type == "adam" || type == "adamw" || type == "tradam") {
     d.set("beta1", json_value(0.95 * random.uniform()));
     d.set("beta2", json_value(0.5 + 0.499 * random.uniform()));
   }
-  if (type != "sgd") // large enough that a denominator near zero does not magnify rounding
+  if (type != "sgd" && type != "trsgd") // large enough that a denominator near zero does not magnify rounding
     d.set("epsilon", json_value(0.01 + 0.1 * random.uniform()));
   return d;
 }
@@ -214,7 +232,7 @@ TEST_CASE("optimizer random: one element that is not a number spoils itself and 
 
 TEST_CASE(
     "optimizer random: gradients of zero and of the largest and smallest floats keep parameters finite") {
-  for (const auto type : {"adam", "adamw", "rmsprop"}) {
+  for (const auto type : {"adam", "adamw", "rmsprop", "tradam"}) {
     CAPTURE(type);
     const auto rule = make_optimizer(json_value(type), {"test", ""}).take();
     for (const float size : {0.0F, 1e-44F, 1e-20F, 1e15F}) {

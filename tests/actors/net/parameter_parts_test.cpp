@@ -206,7 +206,8 @@ TEST_CASE("remote node: an early order is announced, and its parameters follow a
     caf::anon_send(caf::actor_cast<worker_actor>(worker),
                    train_order{lease,
                                {9, block.early_look(), arrival},
-                               std::make_shared<const drawn_batch>(std::move(b))});
+                               {std::make_shared<const drawn_batch>(std::move(b))},
+                               {}});
   };
   const auto advance = [&](std::size_t from, std::size_t to, float value) {
     std::fill(block.values().begin() + static_cast<std::ptrdiff_t>(from),

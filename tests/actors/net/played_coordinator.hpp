@@ -125,7 +125,7 @@ inline void send_order(const played_coordinator::both& b, slot_number slot, std:
   batch.ids = {1, 2, 3, 4};
   batch.weights.assign(4, 1.0F);
   b.tensor.l->send(to_frame(
-      slot, train_order{lease, {version, {}}, std::make_shared<const drawn_batch>(std::move(batch))}));
+      slot, train_order{lease, {version, {}}, {std::make_shared<const drawn_batch>(std::move(batch))}, {}}));
 }
 
 inline void order_batch(const played_coordinator::both& b, const run_setup& setup, slot_number slot,

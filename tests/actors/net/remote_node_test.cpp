@@ -48,7 +48,7 @@ TEST_CASE("remote node: parameters travel once for all orders of their version, 
   CHECK(order->slot == 1);
   CHECK(order->lease == 12);
   CHECK(order->version == 6);
-  CHECK(order->batch.ids == std::vector<std::uint32_t>{0, 1, 2, 3});
+  CHECK(order->batches.at(0).ids == std::vector<std::uint32_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("remote node: a result reaches the coordinator with its number and the version of its order") {

@@ -146,7 +146,8 @@ struct remote_stage {
     caf::anon_send(caf::actor_cast<worker_actor>(worker),
                    train_order{lease,
                                {version, parameters(static_cast<float>(version))},
-                               std::make_shared<const drawn_batch>(std::move(b))});
+                               {std::make_shared<const drawn_batch>(std::move(b))},
+                               {}});
   }
   void score(const caf::actor& estimator, std::uint64_t version, std::size_t points = 3) {
     score_order o;

@@ -131,8 +131,8 @@ struct session_stage {
     drawn_batch b;
     b.ids = {1, 2};
     b.weights = {1.0F, 1.0F};
-    tensor->send(
-        to_frame(slot, train_order{lease, {version, {}}, std::make_shared<const drawn_batch>(std::move(b))}));
+    tensor->send(to_frame(
+        slot, train_order{lease, {version, {}}, {std::make_shared<const drawn_batch>(std::move(b))}, {}}));
   }
 };
 

@@ -16,7 +16,7 @@ train_order an_order() {
   auto batch = std::make_shared<drawn_batch>();
   batch->ids = {0, 99, 7, 7};
   batch->weights = {1.0F, 0.0F, -0.0F, std::numeric_limits<float>::denorm_min()};
-  return {1ULL << 63U, {42, blob()}, batch};
+  return {1ULL << 63U, {42, blob()}, {batch}, {}};
 }
 
 train_result a_result() {
@@ -79,12 +79,13 @@ TEST_CASE("wire messages: orders arrive as sent") {
   const auto read = order_reader(head_of(f));
   REQUIRE(read.ok());
   CHECK((read->slot == 5 && read->lease == order.lease && read->version == 42 && !read->directed));
-  CHECK(read->batch.ids == order.batch->ids);
-  CHECK(same_bits(read->batch.weights, order.batch->weights));
+  CHECK(read->batches.at(0).ids == order.batches.at(0)->ids);
+  CHECK(same_bits(read->batches.at(0).weights, order.batches.at(0)->weights));
 
-  auto directed = *order.batch;
+  auto directed = *order.batches.at(0);
   directed.direction = blob::copy_of(std::vector<float>{1.0F});
-  CHECK(order_reader(head_of(to_frame(0, {1, {}, std::make_shared<const drawn_batch>(directed)})))->directed);
+  CHECK(order_reader(head_of(to_frame(0, {1, {}, {std::make_shared<const drawn_batch>(directed)}, {}})))
+            ->directed);
 
   const auto score = to_frame(6, score_order{{99, 0}, {8, blob()}, directed.direction});
   CHECK(header_of(score).kind == frame_kind::score_order);
@@ -166,12 +167,40 @@ TEST_CASE("wire messages: cut off anywhere, or with something behind, is refused
   check_only_whole(head_of(to_frame(a_lane(), 0.0)), read_lane);
 }
 
+TEST_CASE("wire messages: an order of several steps has a batch and a rate for each, or makes no sense") {
+  auto order = an_order();
+  auto second = std::make_shared<drawn_batch>();
+  second->ids = {3};
+  second->weights = {0.5F};
+  order.batches.push_back(second);
+  order.learning_rates = {0.25, 0.0};
+  const auto read = order_reader(head_of(to_frame(3, order)));
+  REQUIRE(read.ok());
+  REQUIRE(read->batches.size() == 2);
+  CHECK(read->batches[0].ids == order.batches[0]->ids);
+  CHECK(read->batches[1].ids == second->ids);
+  CHECK(same_bits(read->batches[1].weights, second->weights));
+  CHECK(read->learning_rates == order.learning_rates);
+  for (const auto& rates :
+       {std::vector<double>{}, {0.1}, {0.1, 0.1, 0.1}, {0.1, -0.1}, {std::nan(""), 0.1}}) {
+    order.learning_rates = rates;
+    CHECK_FALSE(order_reader(head_of(to_frame(3, order))).ok());
+  }
+  order.batches.resize(1);
+  order.learning_rates = {0.1}; // one local step
+  CHECK(order_reader(head_of(to_frame(3, order))).ok());
+  // A count that the bytes cannot fill allocates nothing.
+  auto head = head_of(to_frame(3, an_order()));
+  std::fill(head.begin() + 21, head.begin() + 25, std::uint8_t{0xFF});
+  CHECK_FALSE(order_reader(head).ok());
+}
+
 TEST_CASE("wire messages: points that do not exist, and none at all, are refused") {
   for (const auto& ids : {std::vector<std::uint32_t>{}, {points}, {1, 0xFFFFFFFFU}}) {
     auto batch = std::make_shared<drawn_batch>();
     batch->ids = ids;
     batch->weights.assign(ids.size(), 1.0F);
-    CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, batch}))).ok());
+    CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, {batch}, {}}))).ok());
     CHECK_FALSE(score_order_reader(head_of(to_frame(0, score_order{ids, {}, {}}))).ok());
     auto r = a_result();
     r.suspects = ids;
@@ -189,12 +218,12 @@ TEST_CASE("wire messages: numbers that must be finite are") {
     auto batch = std::make_shared<drawn_batch>();
     batch->ids = {1, 2};
     batch->weights = {1.0F, weight};
-    CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, batch}))).ok());
+    CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, {batch}, {}}))).ok());
   }
   auto fewer_weights = std::make_shared<drawn_batch>();
   fewer_weights->ids = {1, 2};
   fewer_weights->weights = {1.0F};
-  CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, fewer_weights}))).ok());
+  CHECK_FALSE(order_reader(head_of(to_frame(0, train_order{1, {}, {fewer_weights}, {}}))).ok());
   for (const double bad : {nan, infinity, -infinity}) {
     auto r = a_result();
     r.loss_sum = bad; // a result that is dropped, not one that makes no sense
@@ -253,9 +282,10 @@ TEST_CASE("wire messages: random bytes crash nothing and break no promise") {
                [](const auto& m) { return harmless_text(m.reason); });
   check_random(3, pair_head(1, 2), read_pair, [](const auto&) { return true; });
   check_random(4, head_of(to_frame(1, an_order())), order_reader, [](const auto& m) {
-    return !m.batch.ids.empty() && are_points(m.batch.ids) && m.batch.weights.size() == m.batch.ids.size() &&
-           std::all_of(m.batch.weights.begin(), m.batch.weights.end(),
-                       [](float w) { return std::isfinite(w); });
+    return !m.batches.empty() && std::all_of(m.batches.begin(), m.batches.end(), [](const auto& b) {
+      return !b.ids.empty() && are_points(b.ids) && b.weights.size() == b.ids.size() &&
+             std::all_of(b.weights.begin(), b.weights.end(), [](float w) { return std::isfinite(w); });
+    });
   });
   check_random(5, head_of(to_frame(1, a_result(), float_format::float32)), result_reader, [](const auto& m) {
     return are_points(m.result.suspects) && m.result.suspects.size() <= 5 && m.result.busy_seconds >= 0.0 &&

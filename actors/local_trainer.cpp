@@ -1,0 +1,84 @@
+#include "actors/local_trainer.hpp"
+
+#include "actors/parameter_arrival.hpp"
+#include "core/finite.hpp"
+
+#include <algorithm>
+
+namespace triage {
+
+namespace {
+
+/// Steps of one lease have random streams of their own; the first has that of the lease.
+std::uint64_t stream_of(std::uint64_t lease, std::size_t step) {
+  return lease + (static_cast<std::uint64_t>(step) << 40U);
+}
+
+void append(std::vector<float>& to, const std::vector<float>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+void add(train_result& to, train_result&& step) {
+  to.loss_sum += step.loss_sum;
+  to.weighted_loss += step.weighted_loss;
+  to.correct += step.correct;
+  append(to.scores, step.scores);
+  append(to.losses, step.losses);
+  to.finite = step.finite;
+  to.suspects = std::move(step.suspects);
+}
+
+} // namespace
+
+local_trainer::local_trainer(std::shared_ptr<const run_setup> setup, const local_round& round)
+    : setup_(std::move(setup)), round_(round), trainer_(setup_),
+      store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping),
+      outcomes_(setup_->net->parameters().size()) {}
+
+void local_trainer::begin_round(const snapshot& at) {
+  if (at.arriving)
+    at.arriving->await_all();
+  if (!placed_ || !round_.keeps_moments)
+    store_.forget_steps();
+  if (!placed_ || round_.pull == 1.0)
+    store_.place(at.parameters.view());
+  else
+    store_.pull(at.parameters.view(), round_.pull);
+  placed_ = true;
+}
+
+blob local_trainer::outcome(const snapshot& base) {
+  mutable_blob out = outcomes_.acquire();
+  const auto values = out.values();
+  const auto here = store_.current().view();
+  if (round_.sends_position) {
+    std::copy(here.begin(), here.end(), values.begin());
+  } else {
+    const auto began = base.parameters.view();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = began[i] - here[i];
+  }
+  return std::move(out).freeze();
+}
+
+train_result local_trainer::train(const train_order& order) {
+  begin_round(order.base);
+  train_result out;
+  for (std::size_t step = 0; step < order.batches.size() && out.finite; ++step) {
+    const drawn_batch& batch = *order.batches[step];
+    train_result one =
+        trainer_.train({order.base.version, store_.current()}, batch, stream_of(order.lease, step));
+    const contribution gradient{std::move(one.gradient), static_cast<double>(batch.ids.size())};
+    if (one.finite)
+      store_.merge({&gradient, 1}, order.learning_rates[step]);
+    add(out, std::move(one));
+  }
+  out.lease = order.lease;
+  out.base_version = order.base.version;
+  out.gradient = outcome(order.base);
+  out.finite = out.finite && all_finite(out.gradient.view());
+  placed_ = out.finite;
+  return out;
+}
+
+} // namespace triage

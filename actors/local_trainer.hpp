@@ -1,0 +1,31 @@
+#pragma once
+
+#include "actors/batch_trainer.hpp"
+#include "actors/parameter_store.hpp"
+#include "core/local_round.hpp"
+
+namespace triage {
+
+/// A worker's part of a local_round: takes the steps of an order on parameters and moments of its own. The
+/// parameters go on from order to order, pulled towards those that the order brings. Owned by one thread.
+class local_trainer {
+public:
+  local_trainer(std::shared_ptr<const run_setup> setup, const local_round& round);
+
+  /// May throw what batch_trainer::train throws. After a step that is not finite the rest is left out, and
+  /// the next order starts from its parameters alone. `member` and `busy_seconds` are left to the caller.
+  [[nodiscard]] train_result train(const train_order& order);
+
+private:
+  void begin_round(const snapshot& at);
+  [[nodiscard]] blob outcome(const snapshot& base);
+
+  std::shared_ptr<const run_setup> setup_;
+  local_round round_;
+  batch_trainer trainer_;
+  parameter_store store_;
+  blob_pool outcomes_;
+  bool placed_ = false; ///< there are parameters of an earlier round
+};
+
+} // namespace triage

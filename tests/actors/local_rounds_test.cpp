@@ -1,0 +1,405 @@
+#include "actors/local_trainer.hpp"
+#include "controller_scene.hpp"
+
+using namespace triage;
+using namespace triage::test;
+
+// Rounds of several local steps: what the workers do, what the coordinator makes of it, and that both
+// together are the methods of the papers. Reference recursions are in double and share no code.
+
+namespace {
+
+std::string exchange(const std::string& json) {
+  return "runtime.exchange=" + json;
+}
+
+const std::vector<std::string> one_epoch = {"data.train_size=6400", "duration.epochs=1",
+                                            "evaluation.every_epochs=0", "sampling=uniform"};
+
+std::vector<std::string> with(std::vector<std::string> options, const std::vector<std::string>& more) {
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+blob run_of(const std::vector<std::string>& more) {
+  const auto outcome = run(small_run(with(one_epoch, more)));
+  REQUIRE(outcome.summary.status == run_status::finished);
+  CHECK(outcome.summary.samples_trained == 6400);
+  return outcome.parameters;
+}
+
+/// One order of so many batches of eight points.
+train_order order_of(const snapshot& base, std::size_t steps, double rate) {
+  train_order order{9, base, {}, {}};
+  for (std::uint32_t s = 0; s < steps; ++s) {
+    drawn_batch b;
+    for (std::uint32_t i = 0; i < 8; ++i)
+      b.ids.push_back(8 * s + i);
+    b.weights.assign(8, 1.0F);
+    order.batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+    order.learning_rates.push_back(rate / (1.0 + s));
+  }
+  return order;
+}
+
+snapshot first_parameters(const run_setup& setup, std::uint64_t seed = 1) {
+  mutable_blob block(setup.net->parameters().size());
+  setup.net->parameters().initialise(block.values(), seed);
+  return {3, std::move(block).freeze()};
+}
+
+std::vector<double> in_double(const blob& b) {
+  return {b.view().begin(), b.view().end()};
+}
+
+/// A worker played by hand: its parameters in double, moved by random amounts.
+struct played_worker {
+  std::vector<double> x;
+  rng random;
+  explicit played_worker(std::uint64_t number) : random(77, number) {}
+
+  void begin(const blob& anchor, double pull) {
+    const auto z = in_double(anchor);
+    if (x.empty())
+      x = z;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = (1.0 - pull) * x[i] + pull * z[i];
+  }
+  void move(double size) {
+    for (double& v : x)
+      v += size * random.normal();
+  }
+  [[nodiscard]] blob position() const {
+    mutable_blob out(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out.values()[i] = static_cast<float>(x[i]);
+    return std::move(out).freeze();
+  }
+};
+
+double largest_gap(const std::vector<double>& a, const blob& b) {
+  double worst = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::abs(a[i] - static_cast<double>(b.data()[i])));
+  return worst;
+}
+
+struct played_scene : scene {
+  explicit played_scene(const std::vector<std::string>& options, std::size_t members) : scene(options) {
+    serve();
+    for (std::size_t i = 0; i < members; ++i) {
+      controller.member_joined("m");
+      workers.emplace_back(i);
+    }
+    serve();
+  }
+  void give(std::uint64_t member, const blob& what) {
+    const auto order = world.take(member);
+    train_result r;
+    r.member = member;
+    r.lease = order.lease;
+    r.base_version = order.base.version;
+    r.gradient = what;
+    time.advance(0.01);
+    controller.results_arrived({&r, 1});
+    serve();
+  }
+  std::vector<played_worker> workers;
+};
+
+} // namespace
+
+TEST_CASE("local rounds: one local step and plain means are synchronous SGD, with momentum as well") {
+  for (const char* optimizer : {R"(optimizer={"type":"sgd","learning_rate":0.05})",
+                                R"(optimizer={"type":"sgd","learning_rate":0.05,"momentum":0.9})",
+                                R"(optimizer={"type":"sgd","learning_rate":0.05,"weight_decay":0.01})"})
+    for (const char* workers : {"runtime.workers=1", "runtime.workers=3"}) {
+      CAPTURE(optimizer);
+      CAPTURE(workers);
+      const auto reference = run_of({optimizer, workers, exchange(R"({"policy":"bsp"})")});
+      for (const char* policy : {R"({"policy":"local_sgd","local_steps":1})",
+                                 R"({"policy":"adacomm","local_steps":1,"interval_seconds":0.001})"}) {
+        CAPTURE(policy);
+        CHECK(largest_difference(reference, run_of({optimizer, workers, exchange(policy)})) < 1e-5);
+      }
+    }
+}
+
+TEST_CASE("local rounds: alone, a worker's local steps are the steps of the run, however many a round has") {
+  const auto reference = run_of({exchange(R"({"policy":"bsp"})")});
+  for (const char* steps : {"2", "7", "100", "1000"})
+    CHECK(largest_difference(reference,
+                             run_of({exchange(std::string(R"({"policy":"local_sgd","local_steps":)") + steps +
+                                              "}")})) < 1e-5);
+}
+
+TEST_CASE("local rounds: block momentum with one worker and one plain step is heavy-ball SGD") {
+  const auto heavy_ball = run_of(
+      {R"(optimizer={"type":"sgd","learning_rate":0.05,"momentum":0.6})", R"(schedule={"type":"cosine"})"});
+  const std::string plain = R"(optimizer={"type":"sgd","learning_rate":0.05})";
+  const auto block = run_of({plain, R"(schedule={"type":"cosine"})",
+                             exchange(R"({"policy":"local_sgd","local_steps":1,"block_momentum":0.6})")});
+  const auto none = run_of({plain, R"(schedule={"type":"cosine"})",
+                            exchange(R"({"policy":"local_sgd","local_steps":1,"block_momentum":0.0})")});
+  CHECK(largest_difference(heavy_ball, block) < 1e-5);
+  CHECK(largest_difference(heavy_ball, none) > 1e-3);
+}
+
+TEST_CASE("local rounds: two runs of one seed end with the same bits, with several workers") {
+  const std::vector<std::string> options = {"runtime.workers=3",
+                                            exchange(R"({"policy":"local_sgd","local_steps":5})")};
+  CHECK(largest_difference(run_of(options), run_of(options)) == 0.0);
+}
+
+TEST_CASE("local trainer: its steps are those of SGD with momentum, at the rates of the order") {
+  const auto setup = small_run({R"(optimizer={"type":"sgd","learning_rate":1,"momentum":0.9})"});
+  local_trainer trainer(setup, {.steps = 4});
+  batch_trainer gradients(setup);
+  std::vector<double> x;
+  std::vector<double> velocity;
+  for (int round = 0; round < 3; ++round) {
+    const auto base = first_parameters(*setup, static_cast<std::uint64_t>(round));
+    const auto order = order_of(base, 4, 0.1);
+    const auto result = trainer.train(order);
+    CHECK(result.finite);
+    CHECK(result.lease == 9);
+    CHECK(result.base_version == 3);
+    x = in_double(base.parameters);
+    velocity.resize(x.size(), 0.0); // which go on from round to round
+    double losses = 0.0;
+    for (std::size_t s = 0; s < 4; ++s) {
+      mutable_blob here(x.size());
+      for (std::size_t i = 0; i < x.size(); ++i)
+        here.values()[i] = static_cast<float>(x[i]);
+      const auto step = gradients.train({3, std::move(here).freeze()}, *order.batches[s], 1);
+      losses += step.loss_sum;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        velocity[i] = 0.9 * velocity[i] + static_cast<double>(step.gradient.data()[i]);
+        x[i] -= order.learning_rates[s] * velocity[i];
+      }
+    }
+    CHECK(result.loss_sum == doctest::Approx(losses).epsilon(1e-4));
+    auto moved = in_double(base.parameters);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      moved[i] -= x[i];
+    CHECK(largest_gap(moved, result.gradient) < 1e-5);
+  }
+}
+
+TEST_CASE("local trainer: moments are kept or forgotten between rounds as the round says") {
+  const auto setup = small_run({R"(optimizer={"type":"adam","learning_rate":0.01})"});
+  const auto base = first_parameters(*setup);
+  const auto second_round = [&](bool keeps) {
+    local_trainer trainer(setup, {.steps = 2, .keeps_moments = keeps});
+    (void)trainer.train(order_of(base, 2, 0.01));
+    return trainer.train(order_of(base, 2, 0.01)).gradient;
+  };
+  local_trainer fresh(setup, {.steps = 2});
+  const auto first = fresh.train(order_of(base, 2, 0.01)).gradient;
+  CHECK(largest_difference(second_round(false), first) == 0.0);
+  CHECK(largest_difference(second_round(true), first) > 1e-4);
+}
+
+TEST_CASE("local trainer: a worker that sends its position looks back to the anchor when a round begins") {
+  const auto setup = small_run({R"(optimizer={"type":"sgd","learning_rate":1})"});
+  local_trainer trainer(setup, {.steps = 1, .pull = 0.25, .sends_position = true});
+  batch_trainer gradients(setup);
+  std::vector<double> x;
+  for (int round = 0; round < 4; ++round) {
+    const auto anchor = first_parameters(*setup, static_cast<std::uint64_t>(10 + round));
+    const auto order = order_of(anchor, 1, 0.1);
+    const auto z = in_double(anchor.parameters);
+    if (round == 0)
+      x = z; // the first round starts at the anchor
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = 0.75 * x[i] + 0.25 * z[i];
+    mutable_blob here(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i)
+      here.values()[i] = static_cast<float>(x[i]);
+    const auto step = gradients.train({3, std::move(here).freeze()}, *order.batches[0], 1);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] -= 0.1 * static_cast<double>(step.gradient.data()[i]);
+    CHECK(largest_gap(x, trainer.train(order).gradient) < 1e-5);
+  }
+}
+
+TEST_CASE("local trainer: after a step that is not finite it stops, says so, and starts anew") {
+  const auto setup = small_run({R"(optimizer={"type":"sgd","learning_rate":1,"momentum":0.9})"});
+  const auto base = first_parameters(*setup);
+  for (const bool position : {false, true}) {
+    const local_round round{.steps = 3, .pull = position ? 0.5 : 1.0, .sends_position = position};
+    local_trainer trainer(setup, round);
+    (void)trainer.train(order_of(base, 3, 0.1));
+    CHECK_FALSE(trainer.train(order_of(base, 3, 1e38)).finite);
+    const auto after = trainer.train(order_of(base, 3, 0.1));
+    local_trainer fresh(setup, round);
+    CHECK(after.finite);
+    CHECK(largest_difference(after.gradient, fresh.train(order_of(base, 3, 0.1)).gradient) == 0.0);
+  }
+}
+
+TEST_CASE("local trainer: by-products of all steps come in the order of the points") {
+  const auto setup = small_run({R"(sampling={"type":"pps_epoch","estimator":"byproduct"})"});
+  const auto base = first_parameters(*setup);
+  local_trainer trainer(setup, {.steps = 3});
+  const auto all = trainer.train(order_of(base, 3, 0.0)); // at rate 0 every step starts from the base
+  REQUIRE(all.scores.size() == 24);
+  REQUIRE(all.losses.size() == 24);
+  batch_trainer single(setup);
+  const auto order = order_of(base, 3, 0.0);
+  for (std::size_t s = 0; s < 3; ++s) {
+    const auto one = single.train(base, *order.batches[s], 1);
+    for (std::size_t i = 0; i < 8; ++i) {
+      CHECK(all.scores[8 * s + i] == one.scores[i]);
+      CHECK(all.losses[8 * s + i] == one.losses[i]);
+    }
+  }
+  CHECK(all.weighted_loss == doctest::Approx(all.loss_sum)); // all weights are 1
+}
+
+TEST_CASE("overlap: the anchor follows its recursion for any momentum, and a change of the rate") {
+  for (const double momentum : {0.0, 0.7}) {
+    CAPTURE(momentum);
+    const double pull = 0.6;
+    played_scene s(
+        {exchange(R"({"policy":"overlap_local_sgd","local_steps":2,"pull":0.6,"anchor_momentum":)" +
+                  std::to_string(momentum) + "}"),
+         R"(schedule={"type":"step","every_epochs":2,"drop":0.1})", "duration.epochs=40",
+         "evaluation.every_epochs=0", "checkpoint.every_epochs=0"},
+        3);
+    auto z = in_double(s.controller.current().parameters);
+    std::vector<double> v(z.size(), 0.0);
+    rng random(5, 5);
+    double last_rate = 0.0;
+    for (int round = 0; round < 60; ++round) {
+      // Everybody answers this round, in any order; by then each has the order of the next one.
+      std::vector<std::uint64_t> order = {0, 1, 2};
+      shuffle(order, random);
+      const double rate = s.setup->rule->learning_rate() *
+                          s.setup->learning_schedule->factor(
+                              {static_cast<double>(round) * 6 * 16 / 512, 0.0, 40.0, std::nullopt});
+      std::vector<double> mean(z.size(), 0.0);
+      for (const auto m : order) {
+        REQUIRE(s.world.orders.count(m) == 1);
+        auto& w = s.workers[m];
+        w.begin(s.world.orders.at(m).base.parameters, pull);
+        w.move(0.01);
+        for (std::size_t i = 0; i < z.size(); ++i)
+          mean[i] += (1.0 - pull) * w.x[i] / 3.0; // as it will be when it has been pulled back
+        s.give(m, w.position());
+      }
+      // v is in units of parameters: momentum in units of the rate scales with it.
+      const double scale = round > 0 ? rate / last_rate : 1.0;
+      last_rate = rate;
+      for (std::size_t i = 0; i < z.size(); ++i) {
+        v[i] = momentum * scale * v[i] + (mean[i] + pull * z[i] - z[i]);
+        z[i] += v[i];
+      }
+      REQUIRE(s.controller.current().version == static_cast<std::uint64_t>(round + 1));
+      CHECK(largest_gap(z, s.controller.current().parameters) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("overlap: without momentum the balance of workers and anchor is moved by steps, not by merges") {
+  const double pull = 0.3;
+  played_scene s(
+      {exchange(R"({"policy":"overlap_local_sgd","local_steps":1,"pull":0.3,"anchor_momentum":0})"),
+       "duration.epochs=40", "evaluation.every_epochs=0", "checkpoint.every_epochs=0"},
+      2);
+  auto z = in_double(s.controller.current().parameters);
+  std::vector<double> balance = z; // (1 - pull) mean x + pull z
+  for (int round = 0; round < 50; ++round) {
+    std::vector<double> moved(z.size(), 0.0);
+    for (const std::uint64_t m : {0U, 1U}) {
+      auto& w = s.workers[m];
+      w.begin(s.world.orders.at(m).base.parameters, pull);
+      const auto before = w.x;
+      w.move(0.01);
+      for (std::size_t i = 0; i < z.size(); ++i)
+        moved[i] += (w.x[i] - before[i]) / 2.0;
+    }
+    const auto anchor = in_double(s.controller.current().parameters);
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      balance[i] += (1.0 - pull) * moved[i];
+      const double mean = (s.workers[0].x[i] + s.workers[1].x[i]) / 2.0;
+      REQUIRE(std::abs((1.0 - pull) * mean + pull * anchor[i] - balance[i]) < 1e-5);
+    }
+    for (const std::uint64_t m : {0U, 1U})
+      s.give(m, s.workers[m].position());
+  }
+}
+
+TEST_CASE("overlap: nobody waits for an answer, and for a straggler only a round later") {
+  played_scene s({exchange(R"({"policy":"overlap_local_sgd","local_steps":1})"), "duration.epochs=40",
+                  "evaluation.every_epochs=0", "checkpoint.every_epochs=0"},
+                 2);
+  const auto has_order = [&](std::uint64_t m) { return s.world.orders.count(m) == 1; };
+  s.give(0, s.shared); // round 0
+  CHECK(has_order(0)); // round 1, although member 1 is still in round 0
+  s.give(0, s.shared);
+  CHECK_FALSE(has_order(0)); // round 2 needs the mean of round 0
+  CHECK(s.controller.current().version == 0);
+  s.give(1, s.shared);
+  CHECK(s.controller.current().version == 1);
+  CHECK(has_order(0));
+  CHECK(s.world.orders.at(0).base.version == 1);
+  s.give(1, s.shared);
+  CHECK(s.controller.current().version == 2);
+}
+
+TEST_CASE("local rounds: statistics are averaged like weights, and train as in one process") {
+  const std::string model = R"(model=[{"type":"dense","units":16},{"type":"batch_norm"},
+                                      {"type":"relu"},{"type":"dense","units":4}])";
+  for (const char* policy : {R"({"policy":"local_sgd","local_steps":4})",
+                             R"({"policy":"overlap_local_sgd","local_steps":4,"pull":0.5})"}) {
+    CAPTURE(policy);
+    const auto setup = small_run({model, exchange(policy), "runtime.workers=2", "duration.epochs=20"});
+    const auto outcome = run(setup);
+    CHECK(*outcome.summary.figures->test_accuracy > 0.85);
+    const auto& layout = setup->net->parameters();
+    bool moved = false;
+    for (std::size_t t = 0; t < layout.tensors().size(); ++t)
+      if (!layout[t].trained && layout[t].name.find("mean") != std::string::npos)
+        for (const float mean : layout.read(outcome.parameters.view(), t))
+          moved = moved || std::abs(mean) > 1e-3F;
+    CHECK(moved);
+  }
+}
+
+TEST_CASE("adacomm: the run shortens its rounds as the loss falls, for all members at once, and says so") {
+  struct remarking_world : fake_world {
+    void remark(const std::string& text) override { remarks.push_back(text); }
+    std::vector<std::string> remarks;
+  };
+  basic_scene<remarking_world> s({exchange(R"({"policy":"adacomm","local_steps":8,"interval_seconds":1})"),
+                                  "duration.epochs=200", "evaluation.every_epochs=0",
+                                  "checkpoint.every_epochs=0"});
+  s.serve();
+  for (int i = 0; i < 3; ++i)
+    s.controller.member_joined("m");
+  s.serve();
+  std::vector<std::size_t> lengths;
+  for (int round = 0; round < 100; ++round) {
+    const std::size_t steps = s.world.orders.at(0).batches.size();
+    for (std::uint64_t m = 0; m < 3; ++m)
+      CHECK(s.world.orders.at(m).batches.size() == steps);
+    lengths.push_back(steps);
+    for (std::uint64_t m = 0; m < 3; ++m) {
+      const auto order = s.world.take(m);
+      train_result r;
+      r.member = m;
+      r.lease = order.lease;
+      r.gradient = s.shared;
+      r.weighted_loss = 16.0 * static_cast<double>(steps) / (1.0 + round);
+      s.time.advance(0.1);
+      s.controller.results_arrived({&r, 1});
+      s.serve();
+    }
+  }
+  CHECK(lengths.front() == 8);
+  CHECK(lengths.back() == 1);
+  CHECK(std::is_sorted(lengths.rbegin(), lengths.rend()));
+  REQUIRE_FALSE(s.world.remarks.empty());
+  CHECK(s.world.remarks.back().find("1 local steps a round") != std::string::npos);
+}
