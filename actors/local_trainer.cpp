@@ -33,7 +33,10 @@ void add(train_result& to, train_result&& step) {
 local_trainer::local_trainer(std::shared_ptr<const run_setup> setup, const local_round& round)
     : setup_(std::move(setup)), round_(round), trainer_(setup_),
       store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping),
-      outcomes_(setup_->net->parameters().size()) {}
+      outcomes_(setup_->net->parameters().size()) {
+  if (const auto* const up = setup_->exchange->compression_up())
+    compression_.emplace(*up, outcomes_.block_size());
+}
 
 void local_trainer::begin_round(const snapshot& at) {
   if (at.arriving)
@@ -47,9 +50,9 @@ void local_trainer::begin_round(const snapshot& at) {
   placed_ = true;
 }
 
-blob local_trainer::outcome(const snapshot& base) {
-  mutable_blob out = outcomes_.acquire();
-  const auto values = out.values();
+void local_trainer::set_outcome(const snapshot& base, train_result& out) {
+  mutable_blob block = outcomes_.acquire();
+  const auto values = block.values();
   const auto here = store_.current().view();
   if (round_.sends_position) {
     std::copy(here.begin(), here.end(), values.begin());
@@ -58,7 +61,13 @@ blob local_trainer::outcome(const snapshot& base) {
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = began[i] - here[i];
   }
-  return std::move(out).freeze();
+  out.finite = out.finite && all_finite(values);
+  if (compression_ && out.finite) {
+    auto bytes = std::make_shared<byte_block>();
+    compression_->encode(values, *bytes);
+    out.encoded = std::move(bytes);
+  }
+  out.gradient = std::move(block).freeze();
 }
 
 train_result local_trainer::train(const train_order& order) {
@@ -75,9 +84,10 @@ train_result local_trainer::train(const train_order& order) {
   }
   out.lease = order.lease;
   out.base_version = order.base.version;
-  out.gradient = outcome(order.base);
-  out.finite = out.finite && all_finite(out.gradient.view());
+  set_outcome(order.base, out);
   placed_ = out.finite;
+  if (compression_ && !out.finite)
+    compression_->forget();
   return out;
 }
 

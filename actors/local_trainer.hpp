@@ -2,7 +2,10 @@
 
 #include "actors/batch_trainer.hpp"
 #include "actors/parameter_store.hpp"
+#include "core/error_feedback.hpp"
 #include "core/local_round.hpp"
+
+#include <optional>
 
 namespace triage {
 
@@ -18,13 +21,14 @@ public:
 
 private:
   void begin_round(const snapshot& at);
-  [[nodiscard]] blob outcome(const snapshot& base);
+  void set_outcome(const snapshot& base, train_result& out);
 
   std::shared_ptr<const run_setup> setup_;
   local_round round_;
   batch_trainer trainer_;
   parameter_store store_;
   blob_pool outcomes_;
+  std::optional<error_feedback> compression_;
   bool placed_ = false; ///< there are parameters of an earlier round
 };
 

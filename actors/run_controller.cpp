@@ -32,6 +32,10 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       checkpoints_(setup_->config.checkpoint_every_epochs),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
+  if (const auto* const down = setup_->exchange->compression_down()) {
+    published_.emplace(*down, setup_->net->parameters().size());
+    published_->restart(current());
+  }
 }
 
 void run_controller::enter(phase next) {
@@ -207,7 +211,7 @@ bool run_controller::order(member& m) {
   samples_dispatched_ += samples_of(batches);
   const auto& granted = ledger_.grant(m, store_.version(), std::move(batches), clock_.now());
   out.lease = granted.id;
-  out.base = current();
+  out.base = shared();
   out.batches = granted.batches;
   effects_.send_order(m.id, out);
   request_batches();
@@ -259,7 +263,7 @@ void run_controller::draw(std::size_t batches, double run_fraction) {
   else if (store_.arriving())
     postponed_draws_.push_back({batches, run_fraction});
   else
-    effects_.draw(batches, run_fraction, current());
+    effects_.draw(batches, run_fraction, shared());
 }
 
 void run_controller::lose(std::uint64_t id, const std::string& reason) {

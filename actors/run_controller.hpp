@@ -2,6 +2,7 @@
 
 #include "actors/member_ledger.hpp"
 #include "actors/parameter_store.hpp"
+#include "actors/published_parameters.hpp"
 #include "actors/round_sum.hpp"
 #include "actors/run_effects.hpp"
 #include "actors/run_meter.hpp"
@@ -70,6 +71,8 @@ public:
   void stop();
 
   [[nodiscard]] snapshot current() const { return {store_.version(), store_.current(), store_.arriving()}; }
+  /// What workers and estimators get: the same, or what compressed messages have made of it.
+  [[nodiscard]] snapshot shared() const { return published_ ? published_->latest() : current(); }
   [[nodiscard]] bool done() const { return phase_ == phase::done; }
   [[nodiscard]] const member_ledger& members() const { return ledger_; }
   [[nodiscard]] std::size_t stocked_batches() const { return stock_.size(); }
@@ -133,6 +136,7 @@ private:
   const clock& clock_;
   run_effects& effects_;
   parameter_store store_;
+  std::optional<published_parameters> published_; ///< where messages to workers are compressed
   member_ledger ledger_;
   round_sum sum_;
   std::vector<round_sum::part> parts_;

@@ -148,13 +148,16 @@ void run_controller::merge_arrived() {
   while (!arrived_.empty() && setup_->exchange->merge_now(ledger_.view(draining(), oldest_round()))) {
     note_epoch();
     early_orders observer(*this, rounds && beside_workers_);
-    merge_observer* const early =
-        (elastic_ && setup_->config.workers == 0) || beside_workers_ ? &observer : nullptr;
+    // Compressed parameters are known when all of them are.
+    const bool may_be_early = (elastic_ && setup_->config.workers == 0) || beside_workers_;
+    merge_observer* const early = may_be_early && !published_ ? &observer : nullptr;
     if (rounds)
       merge_round(early);
     else
       merge_in_turn(early);
     merging_.clear();
+    if (published_)
+      published_->follow(current());
     for (const auto& d : std::exchange(postponed_draws_, {}))
       draw(d.batches, d.run_fraction);
   }

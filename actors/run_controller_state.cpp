@@ -105,6 +105,8 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
     return data_error("the saved run position has an unexpected length");
   if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
     return loaded;
+  if (published_)
+    published_->restart(current());
   if (period_ && state.find("period/steps") != nullptr)
     if (auto loaded = period_->load(state.below("period")); !loaded.ok())
       return loaded;

@@ -2,6 +2,7 @@
 
 #include "actors/member_ledger.hpp"
 #include "core/blob.hpp"
+#include "core/compressor.hpp"
 #include "core/json.hpp"
 #include "core/saved_state.hpp"
 #include "sampling/gain_meter.hpp"
@@ -17,6 +18,14 @@
 
 namespace triage {
 
+/// How parameters differ from those of another version, compressed: whoever holds those exactly has these
+/// exactly, and nothing else may apply it.
+struct parameter_change {
+  std::uint64_t from = 0; ///< the version
+  byte_block bytes;
+  std::uint64_t result = 0; ///< the fingerprint of the parameters afterwards
+};
+
 /// Parameters at one version; immutable, shared by pointer.
 struct snapshot {
   std::uint64_t version = 0;
@@ -24,6 +33,8 @@ struct snapshot {
   /// While they are still being merged or on their way: how much of them may be read. Only train orders of
   /// workers on nodes, and what their nodes receive, begin so early.
   std::shared_ptr<class parameter_arrival> arriving = nullptr;
+  /// Another way to them, for those on nodes who hold the version before; null: there is none.
+  std::shared_ptr<const parameter_change> change = nullptr;
 };
 
 /// "Train these points, starting from these parameters."
@@ -50,6 +61,8 @@ struct train_result {
   std::uint64_t lease = 0;
   std::uint64_t base_version = 0;
   blob gradient; ///< after local steps: base - parameters, or the parameters (local_round::sends_position)
+  /// What `gradient` was decoded from, for who sends it on; null: it was not compressed.
+  std::shared_ptr<const byte_block> encoded = nullptr;
   double loss_sum = 0.0;      ///< unweighted, over the batches
   double weighted_loss = 0.0; ///< the same, each loss with the weight of its point
   std::uint64_t correct = 0;  ///< right predictions

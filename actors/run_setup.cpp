@@ -22,19 +22,6 @@ T certain(result<T> r) {
   return r.take();
 }
 
-/// The options of a component as an object with its type, for the resolved description.
-json_value describe(const json_value& description, const char* key, const configurable& component) {
-  json_value out;
-  const json_value* type = description.find(key);
-  out.set(key, type != nullptr ? *type : description);
-  // visit() only reads here; the visitor interface is shared with reading from JSON.
-  auto& options = const_cast<configurable&>(component);
-  const auto values = write_options([&](option_visitor& v) { options.visit(v); });
-  for (const auto& [name, value] : values.as_object())
-    out.set(name, value);
-  return out;
-}
-
 /// "auto" as a score, or a preset that says so, is what the model's last layer allows.
 json_value with_score_for(const json_value& sampling, const json_value& model) {
   json_value out = expand_preset(sampling);
@@ -195,6 +182,13 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
+  const bool compresses =
+      setup->exchange->compression_up() != nullptr || setup->exchange->compression_down() != nullptr;
+  if (compresses && c.wire_format != "float32")
+    return configuration_error(source +
+                               ", /network/wire_format: with runtime.exchange.compression it must be "
+                               "\"float32\": what compression leaves out is made good later, what "
+                               "rounding leaves out is not");
   if (const auto round = setup->exchange->local()) {
     setup->mean_rule = make_mean_rule(round->momentum);
     setup->mean_layout = setup->net->parameters().all_alike();
@@ -209,10 +203,10 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   run_config resolved = c;
   resolved.data = std::move(resolved_data);
   resolved.model = setup->net->describe();
-  resolved.loss = describe(c.loss, "type", *setup->loss);
-  resolved.optimizer = describe(c.optimizer, "type", *setup->rule);
-  resolved.schedule = describe(c.schedule, "type", *setup->learning_schedule);
-  resolved.exchange = describe(c.exchange, "policy", *setup->exchange);
+  resolved.loss = describe_component(c.loss, "type", *setup->loss);
+  resolved.optimizer = describe_component(c.optimizer, "type", *setup->rule);
+  resolved.schedule = describe_component(c.schedule, "type", *setup->learning_schedule);
+  resolved.exchange = describe_component(c.exchange, "policy", *setup->exchange);
   resolved.sampling = sampling->resolved;
   setup->resolved = write_run_config(resolved);
   return std::shared_ptr<const run_setup>(std::move(setup));

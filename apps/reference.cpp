@@ -1,5 +1,6 @@
 #include "apps/commands.hpp"
 
+#include "core/compressor.hpp"
 #include "core/data_split.hpp"
 #include "core/dataset.hpp"
 #include "core/exchange.hpp"
@@ -83,6 +84,9 @@ void print_reference() {
   print_table("Predictors", "`\"predictor\": NAME` or `{\"type\": NAME, …}`.", predictors());
   print_table("Exchange policies", "`\"runtime\": {\"exchange\": {\"policy\": NAME, …}}`.",
               exchange_policies());
+  print_table("Compressors",
+              "`\"compression\": {\"up\": NAME or {\"type\": NAME, …}, \"down\": …}` of an exchange policy.",
+              compressors());
 }
 
 } // namespace

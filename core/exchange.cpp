@@ -43,6 +43,8 @@ result<std::unique_ptr<exchange_policy>> make_exchange(const json_value& descrip
   if (auto read = read_options(description, place, [&](option_visitor& v) { policy->visit(v); }, {"policy"});
       !read.ok())
     return read.error();
+  if (auto prepared = policy->prepare(place); !prepared.ok())
+    return prepared.error();
   return policy;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/communication_period.hpp"
+#include "core/compressor.hpp"
 #include "core/local_round.hpp"
 #include "core/options.hpp"
 #include "core/registry.hpp"
@@ -51,6 +52,12 @@ public:
   [[nodiscard]] virtual std::uint64_t lag_bound() const = 0;
   /// What a round is where workers take steps of their own; nothing: they send gradients, one a round.
   [[nodiscard]] virtual std::optional<local_round> local() const { return std::nullopt; }
+  /// How what workers send, and what they are sent, is made smaller; null: floats as they are. Both with
+  /// error compensation, so everybody must hold the same parameters. Live as long as the policy.
+  [[nodiscard]] virtual const compressor* compression_up() const { return nullptr; }
+  [[nodiscard]] virtual const compressor* compression_down() const { return nullptr; }
+  /// Called once after the options were read: builds the parts that options name.
+  [[nodiscard]] virtual result<void> prepare(const json_place&) { return {}; }
   /// The rule that changes local()->steps while the run goes on; null: it stays.
   [[nodiscard]] virtual std::unique_ptr<communication_period> new_period() const { return nullptr; }
 };

@@ -260,6 +260,18 @@ json_value write_options(const std::function<void(option_visitor&)>& visit) {
   return std::move(w.object);
 }
 
+json_value describe_component(const json_value& description, const char* key, const configurable& component) {
+  json_value out;
+  const json_value* type = description.find(key);
+  out.set(key, type != nullptr ? *type : description);
+  // visit() only reads here; the visitor interface is shared with reading from JSON.
+  auto& options = const_cast<configurable&>(component);
+  const auto values = write_options([&](option_visitor& v) { options.visit(v); });
+  for (const auto& [name, value] : values.as_object())
+    out.set(name, value);
+  return out;
+}
+
 std::vector<option_row> describe_options(const std::function<void(option_visitor&)>& visit) {
   std::vector<option_row> rows;
   describer d(rows);

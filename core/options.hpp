@@ -68,6 +68,11 @@ struct json_place {
 /// The options with their present values as a JSON object.
 [[nodiscard]] json_value write_options(const std::function<void(option_visitor&)>& visit);
 
+/// The options of a component as an object with its type, which a description gives under `key` or is itself:
+/// for the resolved description.
+[[nodiscard]] json_value describe_component(const json_value& description, const char* key,
+                                            const configurable& component);
+
 /// One row of the generated reference.
 struct option_row {
   std::string name; ///< dotted, within the component

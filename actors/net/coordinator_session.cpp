@@ -137,7 +137,7 @@ void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
   boost::asio::post(context_, [self = shared_from_this(), setup = std::move(setup)] {
     self->setup_ = setup;
     const std::size_t floats = setup->net->parameters().size();
-    self->parameters_ = std::make_unique<incoming_parameters>(floats);
+    self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->exchange->compression_down());
     self->directions_ = std::make_unique<blob_pool>(floats);
   });
 }
@@ -220,6 +220,8 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     if (!parameters_)
       return run_error("it sent parameters before anybody asked");
     return parameters_->arrived(head, header.bulk_floats);
+  case frame_kind::parameters_change:
+    return parameters_ ? parameters_->changed(head) : run_error("it sent parameters before anybody asked");
   case frame_kind::direction:
     direction_ = std::move(incoming_direction_).freeze();
     return {};

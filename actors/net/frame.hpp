@@ -39,7 +39,8 @@ enum class frame_kind : std::uint16_t {
   train_result = 47,
   score_order = 48,
   scores = 49,
-  gradient_part = 50, ///< what is final of the gradient of a train_result that will follow
+  parameters_change = 51, ///< the next snapshot as a compressed change of the last one
+  gradient_part = 50,     ///< what is final of the gradient of a train_result that will follow
 };
 
 /// What lies before every frame on the wire.

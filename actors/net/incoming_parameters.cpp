@@ -2,6 +2,7 @@
 
 #include "actors/net/wire_messages.hpp"
 #include "actors/parameter_arrival.hpp"
+#include "actors/published_parameters.hpp"
 
 #include <fmt/format.h>
 
@@ -38,6 +39,21 @@ result<void> incoming_parameters::arrived(std::span<const std::uint8_t> head, st
     return {};
   latest_.arriving = nullptr;
   block_ = {};
+  return {};
+}
+
+result<void> incoming_parameters::changed(std::span<const std::uint8_t> head) {
+  const auto m = read_change(head);
+  if (!m.ok())
+    return m.error();
+  if (changes_ == nullptr || latest_.arriving || latest_.parameters.empty() ||
+      m->change.from != latest_.version)
+    return run_error("it sent a change of parameters that are not here");
+  mutable_blob next = pool_.acquire();
+  if (auto applied = apply_change(*changes_, m->change, latest_.parameters.view(), next.values());
+      !applied.ok())
+    return applied;
+  latest_ = {m->version, std::move(next).freeze()};
   return {};
 }
 

@@ -13,12 +13,16 @@ namespace triage {
 /// network's thread.
 class incoming_parameters {
 public:
-  explicit incoming_parameters(std::size_t floats) : pool_(floats) {}
+  /// `changes`: what compressed them; null: they come whole. Borrowed.
+  explicit incoming_parameters(std::size_t floats, const compressor* changes = nullptr)
+      : pool_(floats), changes_(changes) {}
 
   /// Where the floats of a part go. An error when it is not the next one.
   [[nodiscard]] result<std::span<float>> place(std::span<const std::uint8_t> head, std::size_t floats);
   /// The part, which was placed, is there; without floats it only announces a version.
   [[nodiscard]] result<void> arrived(std::span<const std::uint8_t> head, std::size_t floats);
+  /// The next snapshot came as a change of the last one. An error when that is not there, or another.
+  [[nodiscard]] result<void> changed(std::span<const std::uint8_t> head);
   /// What has been announced last; its parameters are empty before anything was.
   [[nodiscard]] const snapshot& latest() const { return latest_; }
   /// The rest will not come.
@@ -28,6 +32,7 @@ private:
   void begin(std::uint64_t version);
 
   blob_pool pool_;
+  const compressor* changes_;
   mutable_blob block_; ///< of `latest_`, while parts are missing
   snapshot latest_;
 };

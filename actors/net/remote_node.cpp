@@ -99,6 +99,10 @@ remote_node::figures remote_node::describe() const {
 void remote_node::announce(const snapshot& at) {
   if (sent_version_ == at.version)
     return;
+  if (at.change && sent_version_ == at.change->from && !outgoing_) {
+    sent_version_ = at.version;
+    return tensor_->send(change_frame(at));
+  }
   if (!run_->newest || run_->newest->version() != at.version)
     run_->newest = std::make_shared<outgoing_parameters>(at, run_->format);
   outgoing_ = run_->newest;
@@ -328,13 +332,17 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   if (s == nullptr)
     return {};
   auto& r = m->result;
-  const bool whole = header.bulk_floats == pool_.block_size() ||
-                     (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained_size_);
+  const bool compressed = run_->context->setup->exchange->compression_up() != nullptr;
+  const bool whole =
+      compressed ? r.encoded && header.bulk_floats == 0
+                 : header.bulk_floats == pool_.block_size() ||
+                       (s->final_from == 0 && header.bulk_floats == pool_.block_size() - trained_size_);
   if (!s->expects(r.lease))
     return run_error("it sent a result that does not fit its order");
   const pending_order order = s->orders.front();
   const auto fits = [&](std::size_t n) { return n == 0 || n == order.points; };
-  if (!fits(r.scores.size()) || !fits(r.losses.size()) || !(whole || !r.finite) || r.correct > order.points)
+  if ((r.encoded && !compressed) || !fits(r.scores.size()) || !fits(r.losses.size()) ||
+      !(whole || !r.finite) || r.correct > order.points)
     return run_error("it sent a result that does not fit its order");
   r.base_version = order.version;
   r.gradient = std::move(s->gradient).freeze();

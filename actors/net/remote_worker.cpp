@@ -2,6 +2,7 @@
 #include "core/finite.hpp"
 
 #include <caf/all.hpp>
+#include <optional>
 
 // The actors in the coordinator's process that stand for workers and estimators of nodes. They speak the
 // interface of a local one, so that coordinator and sampler need not know the difference.
@@ -32,7 +33,21 @@ struct remote_worker_state : remote_state {
   static inline const char* name = "remote worker";
   std::uint64_t member = 0;
   std::size_t trained_size = 0;
-  std::size_t checked_from = 0; ///< of the present gradient: from here to trained_size all is finite
+  std::shared_ptr<const run_setup> setup;
+  std::optional<blob_pool> decoded; ///< compressed results
+  std::size_t checked_from = 0;     ///< of the present gradient: from here to trained_size all is finite
+
+  /// Here, in parallel with other nodes' results. What cannot be decoded counts as not finite.
+  void decode(train_result& r) {
+    const auto bytes = std::exchange(r.encoded, nullptr);
+    if (!bytes)
+      return;
+    if (!decoded)
+      decoded.emplace(setup->net->parameters().size());
+    mutable_blob block = decoded->acquire();
+    r.finite = setup->exchange->compression_up()->decode(*bytes, block.values()).ok() && r.finite;
+    r.gradient = std::move(block).freeze();
+  }
 };
 
 struct remote_estimator_state : remote_state {
@@ -44,10 +59,11 @@ constexpr const char* left_as_asked = "its node was told to leave";
 remote_worker_actor::behavior_type
 remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
               std::shared_ptr<remote_node> node, slot_number slot, coordinator_actor coordinator,
-              const std::string& name, std::size_t trained_size) {
+              const std::string& name, const std::shared_ptr<const run_setup>& setup) {
   self->state.node = std::move(node);
   self->state.slot = slot;
-  self->state.trained_size = trained_size;
+  self->state.setup = setup;
+  self->state.trained_size = setup->net->parameters().trained_size();
   const auto give_up = [self, coordinator, name](const std::string& reason) {
     self->send(coordinator, failure_notice{name, reason});
     self->quit();
@@ -81,10 +97,11 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
       [self, coordinator, give_up](const train_result& r) {
         train_result out = r;
         out.member = self->state.member;
+        self->state.decode(out);
         // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
         const auto& s = self->state;
-        out.finite = r.finite && all_finite(r.gradient.view().first(s.checked_from)) &&
-                     all_finite(r.gradient.view().subspan(s.trained_size));
+        out.finite = out.finite && all_finite(out.gradient.view().first(s.checked_from)) &&
+                     all_finite(out.gradient.view().subspan(s.trained_size));
         self->state.checked_from = self->state.trained_size;
         self->send(coordinator, std::move(out));
         if (--self->state.orders == 0 && self->state.leaving)
@@ -128,9 +145,8 @@ remote_estimator(remote_estimator_actor::stateful_pointer<remote_estimator_state
 
 caf::actor spawn_remote_worker(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,
                                const std::string& name) {
-  return caf::actor_cast<caf::actor>(run.system.spawn(remote_worker, std::move(node), slot, run.coordinator,
-                                                      name,
-                                                      run.context->setup->net->parameters().trained_size()));
+  return caf::actor_cast<caf::actor>(
+      run.system.spawn(remote_worker, std::move(node), slot, run.coordinator, name, run.context->setup));
 }
 
 caf::actor spawn_remote_estimator(const cluster_run& run, std::shared_ptr<remote_node> node, slot_number slot,

@@ -144,11 +144,32 @@ result<received_gradient_part> read_gradient_part(std::span<const std::uint8_t> 
   return m;
 }
 
+frame change_frame(const snapshot& at) {
+  wire_writer out;
+  out.number(at.version).number(at.change->from).number(at.change->result).numbers(at.change->bytes);
+  return frame(frame_kind::parameters_change, out.take());
+}
+
+result<received_change> read_change(std::span<const std::uint8_t> head) {
+  wire_reader in(head);
+  received_change m;
+  m.version = in.number<std::uint64_t>();
+  m.change.from = in.number<std::uint64_t>();
+  m.change.result = in.number<std::uint64_t>();
+  m.change.bytes = in.numbers<std::uint8_t>();
+  if (!in.complete())
+    return senseless("a change of the parameters");
+  return m;
+}
+
 frame to_frame(slot_number slot, const train_result& r, float_format format, std::size_t begin) {
   wire_writer out;
   out.number(slot).number(r.lease).number(r.base_version).number(r.loss_sum).number(r.weighted_loss);
   out.number(r.correct);
   out.numbers(r.scores).numbers(r.losses).number(r.busy_seconds).flag(r.finite).numbers(r.suspects);
+  out.numbers(r.encoded ? *r.encoded : byte_block());
+  if (r.encoded)
+    return frame(frame_kind::train_result, out.take());
   return frame(frame_kind::train_result, out.take(), r.gradient, begin, r.gradient.size() - begin, format);
 }
 
@@ -167,6 +188,8 @@ result<received_train_result> read_train_result(std::span<const std::uint8_t> he
   r.busy_seconds = in.number<double>();
   r.finite = in.flag();
   r.suspects = in.numbers<std::uint32_t>();
+  if (auto bytes = in.numbers<std::uint8_t>(); !bytes.empty())
+    r.encoded = std::make_shared<const byte_block>(std::move(bytes));
   if (!in.complete() || (!r.suspects.empty() && !are_points(r.suspects, points)) || r.suspects.size() > 5 ||
       !is_duration(r.busy_seconds))
     return senseless("a result");

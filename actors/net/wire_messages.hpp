@@ -61,8 +61,16 @@ struct received_gradient_part {
 };
 [[nodiscard]] result<received_gradient_part> read_gradient_part(std::span<const std::uint8_t> head);
 
+/// A snapshot that has a change, as that.
+[[nodiscard]] frame change_frame(const snapshot& at);
+struct received_change {
+  std::uint64_t version = 0;
+  parameter_change change;
+};
+[[nodiscard]] result<received_change> read_change(std::span<const std::uint8_t> head);
+
 /// The result with its gradient behind it, from element `begin` on: what lies before that went ahead in
-/// parts.
+/// parts; or with the bytes that it was encoded to and no floats.
 [[nodiscard]] frame to_frame(slot_number slot, const train_result& r, float_format format,
                              std::size_t begin = 0);
 struct received_train_result {

@@ -1,44 +1,16 @@
 #include "actors/train.hpp"
 #include "apps/bench/models.hpp"
+#include "apps/bench/node_run.hpp"
 #include "apps/bench/push_cost.hpp"
 #include "apps/bench/series.hpp"
 #include "apps/bench/suites.hpp"
-#include "apps/processes/child_process.hpp"
 
 #include <array>
 #include <fmt/format.h>
-#include <stdexcept>
 
 namespace triage {
 
 namespace {
-
-/// A run of a few seconds whose work is done by `nodes` processes of one worker each.
-run_summary run_with_nodes(const std::shared_ptr<const run_setup>& setup, int nodes,
-                           int workers_per_thread = 1) {
-  std::vector<child_process> children;
-  train_options options;
-  options.listen = cluster_options{{"127.0.0.1", 0}, "", false};
-  options.listening = [&](const net_address& at) {
-    for (int i = 0; i < nodes; ++i) {
-      auto child =
-          child_process::start({.arguments = {"node", "--quiet", "--join", to_string(at), "--name",
-                                              fmt::format("n{}", i), "--role", "worker", "--threads", "1",
-                                              "--workers-per-thread", std::to_string(workers_per_thread)}});
-      if (!child.ok())
-        throw std::runtime_error(child.error().message);
-      children.push_back(child.take());
-    }
-  };
-  const auto outcome = train(setup, options);
-  for (auto& c : children)
-    (void)c.wait(10.0);
-  if (!outcome.ok())
-    throw std::runtime_error(outcome.error().message);
-  if (outcome->summary.status != run_status::finished)
-    throw std::runtime_error(outcome->summary.problem);
-  return outcome->summary;
-}
 
 /// Nodes whose step takes a fixed time, with half a million parameters: what network and coordinator cost.
 void emulate_nodes(const bench_options& options, bench_report& report) {

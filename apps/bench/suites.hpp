@@ -37,6 +37,7 @@ void bench_memory(const bench_options& options, bench_report& report);
 void bench_messages(const bench_options& options, bench_report& report);
 void bench_links(const bench_options& options, bench_report& report);
 void bench_nodes(const bench_options& options, bench_report& report);
+void bench_exchange(const bench_options& options, bench_report& report);
 void bench_scaling(const bench_options& options, bench_report& report);
 
 /// In the order in which they run.
@@ -52,6 +53,7 @@ inline constexpr std::array bench_suites = {
     bench_suite{"nodes",
                 "node processes on this machine with emulated compute, and what pushing costs a worker",
                 bench_nodes},
+    bench_suite{"exchange", "what local steps, overlap and compression make of a network", bench_exchange},
     bench_suite{"scaling", "two workers against one; many members with emulated compute", bench_scaling},
 };
 

@@ -19,6 +19,27 @@ void local_sgd::visit(option_visitor& v) {
            .doc = "what becomes of a worker's velocities and other moments when a round begins",
            .choices = {"keep", "reset"}},
           local_momentum_);
+  v.group({.name = "compression", .doc = "of messages, with error compensation; see Compressors"},
+          [this](option_visitor& group) {
+            group.field({.name = "up", .doc = "of what workers send"}, up_description_);
+            group.field({.name = "down", .doc = "of what they are sent"}, down_description_);
+          });
+}
+
+result<void> local_sgd::prepare(const json_place& place) {
+  const auto make = [&](json_value& description, const char* way, std::unique_ptr<compressor>& out) {
+    const json_place here{place.source, place.pointer + "/compression/" + way};
+    auto made = make_compressor(description, here);
+    if (!made.ok())
+      return result<void>(made.error());
+    description = describe_component(description, "type", **made);
+    if (description.find("type")->as_string() != "none")
+      out = made.take();
+    return result<void>();
+  };
+  if (auto up = make(up_description_, "up", up_); !up.ok())
+    return up;
+  return make(down_description_, "down", down_);
 }
 
 std::optional<local_round> local_sgd::local() const {

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <sstream>
 
 using namespace triage;
 using namespace triage::test;
@@ -38,6 +39,18 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   for (std::size_t i = 0; i < a.size(); ++i)
     largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   return largest;
+}
+
+/// The records of a run's metrics.
+std::vector<json_value> metrics_of(const std::string& run) {
+  std::vector<json_value> records;
+  std::istringstream lines(file_text(run + "/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    auto record = parse_json(line, "metrics");
+    REQUIRE_MESSAGE(record.ok(), line);
+    records.push_back(record.take());
+  }
+  return records;
 }
 
 struct cluster_folder {
@@ -113,6 +126,48 @@ TEST_CASE("nodes: rounds of local steps train on nodes as in one process") {
     if (exchange == local_sgd)
       CHECK(largest_difference(parameters(f.folder.path("local")), parameters(f.folder.path(run))) <= 1e-5);
   }
+}
+
+TEST_CASE("nodes: compressed both ways they hold what one process holds, and send a fraction of the bytes") {
+  const cluster_folder f;
+  const std::string model =
+      R"(model=[{"type":"dense","units":512,"activation":"relu"},{"type":"dense","units":5}])";
+  std::map<std::string, double> bytes;
+  for (const std::string scheme : {"none", "int8", "sign", "top_k"}) {
+    CAPTURE(scheme);
+    const std::string exchange =
+        R"(runtime.exchange={"policy":"local_sgd","local_steps":2,"compression":{"up":")" + scheme +
+        R"(","down":")" + scheme + R"("}})";
+    const auto local = run_triage({"train", f.file, "--run-dir", f.folder.path("local" + scheme), "--set",
+                                   "runtime.workers=2", "--set", model, "--set", exchange},
+                                  f.folder.path("local.txt"));
+    REQUIRE_MESSAGE(local.exit_code == 0, local.output);
+    const auto leading = f.coordinator({"--min-workers", "2", "--set", model, "--set", exchange}, scheme);
+    const auto address = f.address(scheme);
+    REQUIRE_MESSAGE(!address.empty(), f.said(scheme));
+    const auto a = f.start({"node", "--join", address, "--threads", "1"}, "a.txt");
+    const auto b = f.start({"node", "--join", address, "--threads", "1"}, "b.txt");
+    REQUIRE_MESSAGE(leading->wait() == 0, f.said(scheme));
+    CHECK(a->wait() == 0);
+    CHECK(b->wait() == 0);
+    CHECK(largest_difference(parameters(f.folder.path("local" + scheme)),
+                             parameters(f.folder.path(scheme))) <= 1e-5);
+    for (const auto& record : metrics_of(f.folder.path(scheme)))
+      if (const auto* nodes = record.find("nodes"))
+        for (const auto& node : nodes->as_array())
+          bytes[scheme + node.find("name")->as_string()] =
+              node.find("bytes_sent")->as_number() + node.find("bytes_received")->as_number();
+  }
+  double none = 0.0;
+  double least = 0.0;
+  for (const auto& [name, n] : bytes) {
+    none = name.starts_with("none") ? std::max(none, n) : none;
+    if (name.starts_with("sign"))
+      least = std::max(least, n);
+  }
+  // 50 rounds of 38,000 values both ways: the first parameters come whole.
+  CHECK(none > 14e6);
+  CHECK(least < none / 12.0);
 }
 
 TEST_CASE("nodes: parameters and gradients that travel in parts end with the same bits as in one process") {

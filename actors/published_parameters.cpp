@@ -1,0 +1,50 @@
+#include "actors/published_parameters.hpp"
+
+#include <algorithm>
+
+namespace triage {
+
+namespace {
+
+/// A sum of what was decoded before, so that nothing can be fused: the same bits on every processor.
+void add(std::span<const float> held, std::span<float> change) {
+  for (std::size_t i = 0; i < held.size(); ++i)
+    change[i] = held[i] + change[i];
+}
+
+} // namespace
+
+void published_parameters::restart(const snapshot& at) {
+  mutable_blob block = pool_.acquire();
+  const auto values = at.parameters.view();
+  std::copy(values.begin(), values.end(), block.values().begin());
+  latest_ = {at.version, std::move(block).freeze()};
+}
+
+void published_parameters::follow(const snapshot& at) {
+  const auto wanted = at.parameters.view();
+  const auto held = latest_.parameters.view();
+  difference_.resize(held.size());
+  for (std::size_t i = 0; i < held.size(); ++i)
+    difference_[i] = wanted[i] - held[i];
+  auto change = std::make_shared<parameter_change>();
+  change->from = latest_.version;
+  compressor_.encode(difference_, messages_++, change->bytes);
+  mutable_blob block = pool_.acquire();
+  (void)compressor_.decode(change->bytes, block.values()); // what it wrote itself
+  add(held, block.values());
+  change->result = fingerprint(block.view());
+  latest_ = {at.version, std::move(block).freeze(), nullptr, std::move(change)};
+}
+
+result<void> apply_change(const compressor& c, const parameter_change& change, std::span<const float> held,
+                          std::span<float> out) {
+  if (auto decoded = c.decode(change.bytes, out); !decoded.ok())
+    return decoded;
+  add(held, out);
+  if (fingerprint(out) != change.result)
+    return run_error("a change of the parameters leads to others than the coordinator's");
+  return {};
+}
+
+} // namespace triage
