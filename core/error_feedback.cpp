@@ -9,25 +9,26 @@ namespace triage {
 
 namespace {
 
-TRIAGE_MULTIVERSION void add(const float* a, const float* b, float* out, std::size_t n) {
+TRIAGE_MULTIVERSION void add(const float* x, float* to, std::size_t n) {
+  TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i)
-    out[i] = a[i] + b[i];
+    to[i] += x[i];
 }
 
-TRIAGE_MULTIVERSION void subtract(const float* a, const float* b, float* out, std::size_t n) {
+TRIAGE_MULTIVERSION void subtract(const float* x, float* from, std::size_t n) {
+  TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i)
-    out[i] = a[i] - b[i];
+    from[i] -= x[i];
 }
 
 } // namespace
 
 void error_feedback::encode(std::span<float> values, byte_block& bytes) {
-  wanted_.resize(residual_.size());
-  add(values.data(), residual_.data(), wanted_.data(), wanted_.size());
-  compressor_.encode(wanted_, round_++, bytes);
+  add(values.data(), residual_.data(), residual_.size());
+  compressor_.encode(residual_, round_++, bytes);
   if (const auto decoded = compressor_.decode(bytes, values); !decoded.ok())
     throw std::logic_error("a compressor does not read what it wrote: " + decoded.error().message);
-  subtract(wanted_.data(), values.data(), residual_.data(), wanted_.size());
+  subtract(values.data(), residual_.data(), residual_.size());
 }
 
 void error_feedback::forget() {

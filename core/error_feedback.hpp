@@ -26,8 +26,7 @@ public:
 
 private:
   const compressor& compressor_;
-  std::vector<float> residual_;
-  std::vector<float> wanted_;
+  std::vector<float> residual_; ///< and c, while a message is made
   std::uint64_t round_ = 0;
 };
 

@@ -100,7 +100,7 @@ def main():
     parser.add_argument("description")
     parser.add_argument("--program", default="build/release/triage")
     parser.add_argument("--nodes", type=int, default=2)
-    parser.add_argument("--latency-ms", type=float, default=5.0, help="one way")
+    parser.add_argument("--latency-ms", type=float, default=5.0, help="of every message to the nodes")
     parser.add_argument("--bandwidth-mbps", type=float, default=0.0, help="0: no bound")
     parser.add_argument("--epochs", type=float, default=3.0)
     parser.add_argument("--sampling", default="uniform")
@@ -129,7 +129,7 @@ def main():
             results[arm]["runs"].append({"seed": seed, "points": points, "bytes": wire})
     first = results[args.arms[0]]
     goal = statistics.median(r["points"][-1][1] for r in first["runs"])
-    print(f"\n{args.nodes} nodes, {args.latency_ms} ms one way, {args.bandwidth_mbps or 'no bound on'} Mbit/s, "
+    print(f"\n{args.nodes} nodes, {args.latency_ms} ms to the nodes, {args.bandwidth_mbps or 'no bound on'} Mbit/s, "
           f"{args.epochs} epochs; goal: train loss {goal:.4f}, which {args.arms[0]} reaches in the end\n")
     print("| exchange | rate | budget, s | time to the goal, s | reached | final train loss | test accuracy | MB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")

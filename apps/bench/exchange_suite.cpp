@@ -15,7 +15,7 @@ namespace {
 struct emulated_run {
   int nodes = 2;
   double step_ms = 5.0;
-  double latency_ms = 0.0; ///< one way
+  double latency_ms = 0.0; ///< to the nodes; the way back takes none
   int parameters = 50000;
   std::string exchange;
 };
@@ -48,7 +48,7 @@ void periods(const bench_options& options, bench_report& report) {
   for (const int tau : {1, 2, 5, 10, 20})
     report.add({fmt::format("local_sgd, {} steps, round trip 20 ms: step / (Y + D / tau)", tau), "",
                 over(step_times(options, {.step_ms = y,
-                                          .latency_ms = d / 2.0,
+                                          .latency_ms = d,
                                           .exchange = fmt::format(
                                               R"({{"policy":"local_sgd","local_steps":{}}})", tau)}),
                      y + d / tau),
@@ -64,7 +64,7 @@ void overlap(const bench_options& options, bench_report& report) {
     report.add(
         {fmt::format("overlap_local_sgd, rounds of 40 ms, round trip {} ms: round / {:.0f} ms", d, round), "",
          over(step_times(options, {.step_ms = y,
-                                   .latency_ms = d / 2.0,
+                                   .latency_ms = d,
                                    .exchange = R"({"policy":"overlap_local_sgd","local_steps":8})"}),
               round / tau),
          1.05, true});
