@@ -38,6 +38,30 @@ result<void> make_directory(const std::string& path) {
   return {};
 }
 
+/// Whoever resumes or evaluates the run later may stand in another folder. Files that are named beside a
+/// folder lie in it.
+json_value with_absolute_paths(const json_value& resolved) {
+  json_value out = resolved;
+  const json_value* data = resolved.find("data");
+  if (data == nullptr)
+    return out;
+  json_value changed = *data;
+  const auto make_absolute = [&](const char* key) {
+    const json_value* path = data->find(key);
+    if (path == nullptr || !path->is_string() || path->as_string().empty())
+      return false;
+    std::error_code ec;
+    if (const auto whole = fs::absolute(path->as_string(), ec); !ec)
+      changed.set(key, json_value(whole.lexically_normal().string()));
+    return true;
+  };
+  if (!make_absolute("path"))
+    for (const char* key : {"train", "test", "train_labels", "test_labels"})
+      (void)make_absolute(key);
+  out.set("data", std::move(changed));
+  return out;
+}
+
 std::string file_safe(const std::string& name) {
   std::string out;
   for (const char c : name.substr(0, 80))
@@ -95,7 +119,7 @@ result<void> run_directory::write_descriptions(const json_value& resolved,
 }
 
 result<void> run_directory::write_config(const json_value& resolved) const {
-  return write_file_atomic(config_file(), dump_json(resolved, 2) + "\n");
+  return write_file_atomic(config_file(), dump_json(with_absolute_paths(resolved), 2) + "\n");
 }
 
 json_value build_description() {

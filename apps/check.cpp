@@ -6,6 +6,7 @@
 #include "apps/support.hpp"
 #include "core/clock.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
@@ -70,16 +71,26 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
   return out;
 }
 
+/// Blocks of parameters that a worker in this process holds: a gradient on its way and one that is computed;
+/// with steps of its own also its parameters, moments and what compression holds back.
+double blocks_of_worker(const run_setup& setup) {
+  if (!setup.exchange->local())
+    return 2.0;
+  return 4.0 + static_cast<double>(setup.rule->moments().size()) +
+         (setup.exchange->compression_up() != nullptr ? 1.0 : 0.0);
+}
+
 void print_estimate(const run_setup& setup, const check_figures& f) {
   const auto& c = setup.config;
+  const auto workers = std::max<std::int64_t>(c.workers, 1); // of nodes, where none is here
   const auto points = static_cast<double>(setup.data.train.size);
   const auto batch = static_cast<double>(c.batch_size);
-  const double epoch_seconds = points / batch * f.step_seconds / static_cast<double>(c.workers);
+  const double epoch_seconds = points / batch * f.step_seconds / static_cast<double>(workers);
   const auto block = static_cast<double>(setup.net->parameters().size()) * sizeof(float);
   const double memory = static_cast<double>(setup.data.train.stored_bytes() + setup.data.test.stored_bytes() +
                                             setup.data.validation.stored_bytes()) +
-                        block * (3.0 + static_cast<double>(setup.rule->moments().size()) +
-                                 2.0 * static_cast<double>(c.workers)) +
+                        block * (3.0 + static_cast<double>(setup.merge_rule().moments().size()) +
+                                 blocks_of_worker(setup) * static_cast<double>(c.workers)) +
                         64e6;
   fmt::print("data: {} training, {} validation, {} test samples of shape {}\n", setup.data.train.size,
              setup.data.validation.size, setup.data.test.size, to_string(setup.data.train.shape));
@@ -88,7 +99,7 @@ void print_estimate(const run_setup& setup, const check_figures& f) {
              f.loss, c.batch_size, 1e3 * f.step_seconds, batch / f.step_seconds);
   if (setup.point_score)
     fmt::print("scoring one point costs {:.2f} of training it\n", f.score_seconds * batch / f.step_seconds);
-  fmt::print("about {:.1f} s per epoch with {} worker(s) on cores of their own", epoch_seconds, c.workers);
+  fmt::print("about {:.1f} s per epoch with {} worker(s) on cores of their own", epoch_seconds, workers);
   if (c.epochs)
     fmt::print(", {:.0f} s for {:g} epochs", epoch_seconds * *c.epochs, *c.epochs);
   fmt::print(", about {:.0f} MB of memory\n", memory / 1e6);

@@ -5,8 +5,9 @@ prints how long each takes to what synchronous training reaches in the end.
     apps/bench/compare_exchanges.py examples/fashion_mlp.json --nodes 2 --latency-ms 5 --epochs 3 --seeds 1 2 3
 
 The first arm is the one the others are measured against. A learning rate is looked for by each arm among --rates, with
-the first seed; all arms have the same budget of gradient samples and the schedule of the description. Times are the
-coordinator's training time, evaluations left out, interpolated between evaluations.
+the first seed. Each has a budget of gradient samples over which the description's schedule runs: the others --budget
+times that of the first, as they take less time for it. Times are the coordinator's training time, evaluations left out,
+interpolated between evaluations.
 """
 import argparse
 import json
@@ -19,7 +20,7 @@ ARMS = {
     "bsp": {"policy": "bsp"},
     "local_sgd 8": {"policy": "local_sgd", "local_steps": 8},
     "local_sgd 32": {"policy": "local_sgd", "local_steps": 32},
-    "adacomm 32": {"policy": "adacomm", "local_steps": 32, "interval_seconds": 2.0},
+    "adacomm 32": {"policy": "adacomm", "local_steps": 32, "interval_seconds": 0.5},
     "overlap_local_sgd 8": {"policy": "overlap_local_sgd", "local_steps": 8},
     "local_sgd 8, sign both ways": {
         "policy": "local_sgd", "local_steps": 8, "compression": {"up": "sign", "down": "sign"}},
@@ -31,13 +32,13 @@ ARMS = {
 }
 
 
-def train(args, exchange, rate, seed, folder):
+def train(args, exchange, epochs, rate, seed, folder):
     """The evaluations (seconds, train loss, test accuracy) of a run, its bytes on the wire, and its problem if any."""
     run = os.path.join(folder, "run")
     settings = {
         "runtime.exchange": exchange, "runtime.workers": 0, "runtime.min_workers": args.nodes, "seed": seed,
-        "optimizer.learning_rate": rate, "duration": {"epochs": args.epochs}, "checkpoint.every_epochs": 0,
-        "evaluation.every_epochs": args.epochs / 24, "sampling": args.sampling,
+        "optimizer.learning_rate": rate, "duration": {"epochs": epochs}, "checkpoint.every_epochs": 0,
+        "evaluation.every_epochs": epochs / 24, "sampling": args.sampling,
         "network": {"latency_ms": args.latency_ms, "bandwidth_mbps": args.bandwidth_mbps}}
     command = [args.program, "train", args.description, "--run-dir", run, "--quiet", "--listen", "127.0.0.1:0"]
     for path, value in settings.items():
@@ -103,6 +104,7 @@ def main():
     parser.add_argument("--latency-ms", type=float, default=5.0, help="of every message to the nodes")
     parser.add_argument("--bandwidth-mbps", type=float, default=0.0, help="0: no bound")
     parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--budget", type=float, default=2.0, help="of the arms behind the first, in epochs of the first")
     parser.add_argument("--sampling", default="uniform")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.02, 0.05, 0.1, 0.2])
@@ -113,9 +115,10 @@ def main():
     results = {}
     for arm in args.arms:
         best = None
+        epochs = args.epochs * (1.0 if arm == args.arms[0] else args.budget)
         for rate in args.rates:
             with tempfile.TemporaryDirectory() as folder:
-                points, _, problem = train(args, ARMS[arm], rate, args.seeds[0], folder)
+                points, _, problem = train(args, ARMS[arm], epochs, rate, args.seeds[0], folder)
             if not points or points[-1][1] is None:
                 print(f"  {arm}, rate {rate}: {problem or 'no loss'}", flush=True)
                 continue
@@ -125,12 +128,12 @@ def main():
         results[arm] = {"rate": best[0] if best else None, "runs": []}
         for seed in args.seeds if best else []:
             with tempfile.TemporaryDirectory() as folder:
-                points, wire, _ = train(args, ARMS[arm], best[0], seed, folder)
+                points, wire, _ = train(args, ARMS[arm], epochs, best[0], seed, folder)
             results[arm]["runs"].append({"seed": seed, "points": points, "bytes": wire})
     first = results[args.arms[0]]
     goal = statistics.median(r["points"][-1][1] for r in first["runs"])
     print(f"\n{args.nodes} nodes, {args.latency_ms} ms to the nodes, {args.bandwidth_mbps or 'no bound on'} Mbit/s, "
-          f"{args.epochs} epochs; goal: train loss {goal:.4f}, which {args.arms[0]} reaches in the end\n")
+          f"{args.epochs} epochs, {args.epochs * args.budget} of the others; goal: train loss {goal:.4f}, which {args.arms[0]} reaches in the end\n")
     print("| exchange | rate | budget, s | time to the goal, s | reached | final train loss | test accuracy | MB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for arm, result in results.items():

@@ -1,5 +1,6 @@
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
+#include "core/formats/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -74,6 +75,28 @@ result<dataset> read_records(const std::vector<std::string>& paths, const record
   return set;
 }
 
+/// One name a line, as the archives have them beside the records. Nothing where there is no such file, or
+/// another number of names: they are for people only.
+std::vector<std::string> read_class_names(const std::string& path, std::int64_t classes) {
+  std::error_code ec;
+  if (!std::filesystem::exists(path, ec))
+    return {};
+  const auto text = read_text_file(path);
+  if (!text.ok())
+    return {};
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < text->size();) {
+    const auto end = std::min(text->find('\n', at), text->size());
+    auto line = trim(std::string_view(*text).substr(at, end - at));
+    if (line.ends_with('\r'))
+      line.remove_suffix(1);
+    if (!line.empty())
+      names.emplace_back(line);
+    at = end + 1;
+  }
+  return names.size() == static_cast<std::size_t>(classes) ? names : std::vector<std::string>{};
+}
+
 class cifar_format : public dataset_format {
 public:
   [[nodiscard]] result<loaded_data> load(const data_source& source) const override {
@@ -96,6 +119,8 @@ public:
         return test_set.error();
       out.test = test_set.take();
     }
+    const auto folder = std::filesystem::path(train.front()).parent_path();
+    out.names.classes = read_class_names((folder / class_names()).string(), layout().classes);
     return out;
   }
 
@@ -103,6 +128,8 @@ protected:
   [[nodiscard]] virtual record_layout layout() const = 0;
   [[nodiscard]] virtual std::vector<std::string> train_names() const = 0;
   [[nodiscard]] virtual std::string test_name() const = 0;
+  /// The file of the names of the classes.
+  [[nodiscard]] virtual std::string class_names() const = 0;
   /// What the published archive unpacks to.
   [[nodiscard]] virtual std::string subfolder() const = 0;
 
@@ -143,6 +170,7 @@ protected:
             "data_batch_5.bin"};
   }
   [[nodiscard]] std::string test_name() const override { return "test_batch.bin"; }
+  [[nodiscard]] std::string class_names() const override { return "batches.meta.txt"; }
   [[nodiscard]] std::string subfolder() const override { return "cifar-10-batches-bin"; }
 };
 
@@ -159,6 +187,7 @@ protected:
   }
   [[nodiscard]] std::vector<std::string> train_names() const override { return {"train.bin"}; }
   [[nodiscard]] std::string test_name() const override { return "test.bin"; }
+  [[nodiscard]] std::string class_names() const override { return labels_ + "_label_names.txt"; }
   [[nodiscard]] std::string subfolder() const override { return "cifar-100-binary"; }
 
 private:

@@ -330,3 +330,25 @@ TEST_CASE(
   broken.members.push_back({"m", 1, 1, 1, std::numeric_limits<double>::infinity(), 0.0, false});
   CHECK(parse_json(dump_json(status_json("r", broken, {}, {})), "status").ok());
 }
+
+TEST_CASE("run directory: the description that it keeps names its data from wherever it is read") {
+  const temporary_folder folder;
+  auto made = run_directory::create(folder.path("run"), "r");
+  REQUIRE(made.ok());
+  const auto kept = [&](const std::string& data) {
+    const auto resolved = parse_json("{\"data\": " + data + ", \"seed\": 3}", "test");
+    REQUIRE(made->write_config(*resolved).ok());
+    const auto config = read_json_file(made->config_file());
+    REQUIRE(config.ok());
+    CHECK(config->find("seed")->as_number() == 3);
+    return *config->find("data");
+  };
+  const auto here = std::filesystem::current_path().string();
+  const auto beside = kept(R"({"format": "idx", "path": "data/../fashion", "train": "train-images"})");
+  CHECK(beside.find("path")->as_string() == here + "/fashion");
+  CHECK(beside.find("train")->as_string() == "train-images"); // a file in that folder
+  const auto alone = kept(R"({"format": "csv", "path": "", "train": "a.csv", "test": "/b.csv"})");
+  CHECK(alone.find("train")->as_string() == here + "/a.csv");
+  CHECK(alone.find("test")->as_string() == "/b.csv");
+  CHECK(kept(R"({"format": "synthetic"})").find("format")->as_string() == "synthetic");
+}

@@ -49,6 +49,21 @@ TEST_CASE("cifar10: five batches in order, and the test batch") {
   CHECK(data->train.classes == 10);
 }
 
+TEST_CASE("cifar: classes are called as the archive calls them, where it says so") {
+  const temp_folder folder;
+  write_batches(folder);
+  CHECK(load(ten(folder.path()))->names.classes.empty());
+  folder.write("batches.meta.txt",
+               "airplane\nautomobile\r\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+  const auto data = load(ten(folder.path()));
+  REQUIRE(data.ok());
+  REQUIRE(data->names.classes.size() == 10);
+  CHECK(data->names.of_class(1) == "automobile");
+  CHECK(data->names.of_class(9) == "truck");
+  folder.write("batches.meta.txt", "airplane\nbird\n"); // of something else
+  CHECK(load(ten(folder.path()))->names.classes.empty());
+}
+
 TEST_CASE("cifar10: more records than are read at once, across the edges of the buffer") {
   const temp_folder folder;
   std::string bytes;
