@@ -1,44 +1,29 @@
-#include "nn/optimizers/adam_correction.hpp"
+#include "nn/optimizers/adam_moments.hpp"
 #include "nn/optimizers/optimizers.hpp"
-#include "nn/optimizers/update_pass.hpp"
 
 namespace triage {
 
 namespace {
 
-struct adam_terms {
-  float* mean;
-  float* square;
-  float keep_mean, add_mean;
-  float keep_square, add_square;
-  float correction; ///< 1 / sqrt(1 - beta2^step)
-  float epsilon;
-  float rate;   ///< learning rate / (1 - beta1^step)
-  float shrink; ///< decoupled decay: learning rate * weight decay
-};
-
+/// `shrink`: decoupled decay, learning rate * weight decay.
 template <bool Decays, bool Decoupled>
-TRIAGE_INLINE void adam_loop(const update_pass p, const adam_terms a) {
+TRIAGE_INLINE void adam_loop(const update_pass p, const adam_terms a, float shrink) {
   TRIAGE_INDEPENDENT
   for (std::size_t i = 0; i < p.size; ++i) {
     const float g = p.gradient_at < Decays && !Decoupled > (i);
-    const float mean = a.keep_mean * a.mean[i] + a.add_mean * g;
-    const float square = a.keep_square * a.square[i] + a.add_square * g * g;
-    a.mean[i] = mean;
-    a.square[i] = square;
     float w = p.parameters[i];
     if constexpr (Decays && Decoupled)
-      w -= a.shrink * w;
-    p.next[i] = w - a.rate * mean / (std::sqrt(square) * a.correction + a.epsilon);
+      w -= shrink * w;
+    p.next[i] = w - a.move(i, g);
   }
 }
 
 TRIAGE_MULTIVERSION void adam_pass(const update_pass& p, const adam_terms& a) {
-  p.decays() ? adam_loop<true, false>(p, a) : adam_loop<false, false>(p, a);
+  p.decays() ? adam_loop<true, false>(p, a, 0.0F) : adam_loop<false, false>(p, a, 0.0F);
 }
 
-TRIAGE_MULTIVERSION void adamw_pass(const update_pass& p, const adam_terms& a) {
-  p.decays() ? adam_loop<true, true>(p, a) : adam_loop<false, true>(p, a);
+TRIAGE_MULTIVERSION void adamw_pass(const update_pass& p, const adam_terms& a, float shrink) {
+  p.decays() ? adam_loop<true, true>(p, a, shrink) : adam_loop<false, true>(p, a, shrink);
 }
 
 /// w <- w - rate m^ / (sqrt(v^) + epsilon) with bias-corrected running means m of the gradient and v of its
@@ -49,31 +34,19 @@ public:
 
   void visit(option_visitor& v) override {
     v.field(learning_rate_option(), learning_rate_);
-    v.field({.name = "beta1", .doc = "memory of the gradient's mean", .min = 0.0, .max = 0.999999}, beta1_);
-    v.field({.name = "beta2", .doc = "memory of the squared gradient's mean", .min = 0.0, .max = 0.999999},
-            beta2_);
-    v.field({.name = "epsilon", .doc = "added to the divisor", .min = 1e-16, .max = 1.0}, epsilon_);
+    moments_.visit(v);
     v.field(weight_decay_option(), weight_decay_);
   }
 
   [[nodiscard]] std::vector<std::string_view> moments() const override { return {"mean", "square"}; }
 
   void apply(const parameter_update& u) const override {
-    const adam_correction correction(beta1_, beta2_, u.step);
-    const adam_terms terms{
-        .mean = u.moments[0].data(),
-        .square = u.moments[1].data(),
-        .keep_mean = static_cast<float>(beta1_),
-        .add_mean = static_cast<float>(1.0 - beta1_),
-        .keep_square = static_cast<float>(beta2_),
-        .add_square = static_cast<float>(1.0 - beta2_),
-        .correction = static_cast<float>(correction.square),
-        .epsilon = static_cast<float>(epsilon_),
-        .rate = static_cast<float>(u.learning_rate * correction.mean),
-        .shrink = static_cast<float>(u.learning_rate * weight_decay_),
-    };
     const update_pass pass(u, weight_decay_);
-    decoupled_ ? adamw_pass(pass, terms) : adam_pass(pass, terms);
+    const adam_terms terms(moments_, u, u.learning_rate);
+    if (decoupled_)
+      adamw_pass(pass, terms, static_cast<float>(u.learning_rate * weight_decay_));
+    else
+      adam_pass(pass, terms);
   }
 
   [[nodiscard]] double learning_rate() const override { return learning_rate_; }
@@ -81,9 +54,7 @@ public:
 private:
   bool decoupled_;
   double learning_rate_ = 0.001;
-  double beta1_ = 0.9;
-  double beta2_ = 0.999;
-  double epsilon_ = 1e-8;
+  adam_moments moments_;
   double weight_decay_;
 };
 

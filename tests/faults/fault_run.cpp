@@ -82,8 +82,13 @@ std::vector<std::string> scenario::overrides() const {
   set(fmt::format("duration.epochs={}", epochs));
   set(fmt::format("data.regime.subset={}", subset));
   set(fmt::format("batch_size={}", batch_size));
-  set(policy == "ssp" ? fmt::format(R"(runtime.exchange={{"policy":"ssp","staleness":{}}})", staleness)
-                      : fmt::format(R"(runtime.exchange={{"policy":"{}"}})", policy));
+  set(fmt::format(R"(runtime.exchange={{"policy":"{}"}})", policy));
+  if (policy == "ssp")
+    set(fmt::format("runtime.exchange.staleness={}", staleness));
+  if (policy.ends_with("local_sgd"))
+    set(fmt::format("runtime.exchange.local_steps={}", local_steps));
+  if (!compression.empty())
+    set(fmt::format(R"(runtime.exchange.compression={{"up":"{0}","down":"{0}"}})", compression));
   set("evaluation.probe_size=1000");
   set("checkpoint.every_epochs=0.25"); // faults shall meet checkpoints and evaluations, too
   for (const auto& m : more)
@@ -275,10 +280,10 @@ void check_finished(fault_run& run, fault_tally& tally, std::optional<double> un
     CHECK(samples >= planned);
     CHECK(samples < planned + batch);
     CHECK(steps * batch >= samples);
-  } else if (s.policy == "bsp") { // a step is a round: one batch of each who was there
+  } else if (s.policy != "ssp") { // a step is a round: the batches of each who was there
     CHECK(samples == planned);
     CHECK(steps * batch <= samples);
-    CHECK(steps * batch * s.workers.size() >= samples);
+    CHECK(steps * batch * s.workers.size() * static_cast<std::size_t>(s.local_steps) >= samples);
   } else {
     CHECK(samples == planned);
     CHECK(steps * batch == samples);

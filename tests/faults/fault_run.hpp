@@ -19,6 +19,8 @@ namespace triage::test {
 struct scenario {
   std::string policy = "ssp";
   int staleness = 3;
+  int local_steps = 1;     ///< batches of a worker in a round, under policies of local steps
+  std::string compression; ///< both ways; empty: none
   std::vector<std::string> workers = {"a", "b"};
   std::vector<std::string> estimators;
   int min_workers = 1;

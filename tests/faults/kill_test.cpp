@@ -1,5 +1,6 @@
 #include "fault_run.hpp"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -53,6 +54,30 @@ TEST_CASE("faults: kill -9 of a worker's node") {
     check_detected(run.wait_for_log(victim + "/worker-0 left the run", 1, 20.0), killed_seconds, tally);
     if (s.policy == "bsp")
       run.start_node(victim);
+    check_finished(run, tally);
+    CHECK(run.end_of_node(victim == "a" ? "b" : "a", 20.0) == 0);
+  }
+}
+
+TEST_CASE("faults: kill -9 of a node in a round of local steps, and its return") {
+  fault_tally tally("kill -9 in a round of local steps");
+  for (std::size_t point = 0; point < std::max<std::size_t>(the_plan().points, 3); ++point) {
+    auto random = tally.begin_point(point);
+    scenario s;
+    s.policy = point % 3 == 1 ? "overlap_local_sgd" : "local_sgd";
+    s.compression = point % 3 == 2 ? "sign" : "";
+    s.local_steps = 4;
+    s.min_workers = static_cast<int>(s.workers.size());
+    const double moment = 0.05 + 0.75 * random.uniform();
+    const std::string victim = random.uniform() < 0.5 ? "a" : "b";
+    tally.say(fmt::format("{} {}, node {}, at {:.0f} % of the run", s.policy, s.compression, victim,
+                          100.0 * moment));
+    fault_run run(s);
+    run.begin();
+    REQUIRE_MESSAGE(run.wait_until(moment), run.log());
+    run.signal_node(victim, SIGKILL);
+    check_detected(run.wait_for_log(victim + "/worker-0 left the run", 1, 20.0), killed_seconds, tally);
+    run.start_node(victim);
     check_finished(run, tally);
     CHECK(run.end_of_node(victim == "a" ? "b" : "a", 20.0) == 0);
   }
