@@ -85,6 +85,70 @@ TEST_CASE("remote node: a gradient that is not finite is marked, whatever the no
   CHECK_FALSE(s.world.result.wait().finite);
 }
 
+TEST_CASE("remote node: a compressed result arrives decoded; bytes that nobody made count as not finite") {
+  const std::string sign = R"(runtime.exchange={"policy":"local_sgd","compression":{"up":"sign"}})";
+  for (const bool proper : {true, false}) {
+    remote_stage s(2, {sign});
+    const auto worker = s.join_worker();
+    s.order(worker, 1, 0);
+    REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order));
+    auto r = s.answer(1);
+    byte_block bytes;
+    s.setup->exchange->compression_up()->encode(r.gradient.view(), 0, bytes);
+    if (!proper)
+      bytes.pop_back();
+    r.encoded = std::make_shared<const byte_block>(bytes);
+    s.send(r);
+    const auto got = s.world.result.wait();
+    CHECK(got.finite == proper);
+    CHECK_FALSE(got.encoded);
+    if (proper) // all are equal, so their signs and their mean size are all there is to know
+      CHECK(std::equal(got.gradient.view().begin(), got.gradient.view().end(), r.gradient.view().begin()));
+  }
+}
+
+TEST_CASE("remote node: a result that is compressed where none should be, or the other way, is refused") {
+  for (const bool compressed : {true, false}) {
+    remote_stage s(2, compressed
+                          ? std::vector<std::string>{}
+                          : std::vector<std::string>{
+                                R"(runtime.exchange={"policy":"local_sgd","compression":{"up":"int8"}})"});
+    const auto worker = s.join_worker();
+    s.order(worker, 1, 0);
+    REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order));
+    auto r = s.answer(1);
+    if (compressed)
+      r.encoded = std::make_shared<const byte_block>(byte_block(100));
+    s.send(r);
+    CHECK(s.ended.wait().find("does not fit its order") != std::string::npos);
+  }
+}
+
+TEST_CASE("remote node: with two orders out answers come in their order, and in no other") {
+  const std::vector<std::string> overlap = {R"(runtime.exchange={"policy":"overlap_local_sgd"})"};
+  for (const bool in_order : {true, false}) {
+    remote_stage s(2, overlap);
+    const auto worker = s.join_worker();
+    s.order(worker, 1, 0);
+    s.order(worker, 2, 1, 6);
+    REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order, 2));
+    if (!in_order) {
+      s.send(s.answer(2));
+      CHECK(s.ended.wait().find("does not fit its order") != std::string::npos);
+      continue;
+    }
+    s.send(s.answer(1));
+    CHECK(s.world.result.wait().base_version == 0);
+    auto second = s.answer(2);
+    second.losses.assign(6, 0.5F);
+    second.correct = 6;
+    s.send(second);
+    const auto got = s.world.result.wait();
+    CHECK(got.lease == 2);
+    CHECK(got.base_version == 1);
+  }
+}
+
 TEST_CASE("remote node: results that do not fit their order cost the node its connection, and its worker "
           "says why") {
   using change = void (*)(train_result&);

@@ -73,7 +73,7 @@ struct remote_stage {
   remote_world world;
   caf::actor_system_config config;
   std::unique_ptr<caf::actor_system> system;
-  std::shared_ptr<const run_setup> setup = small_run();
+  std::shared_ptr<const run_setup> setup;
   coordinator_actor coordinator;
   sampler_actor sampler;
   monitor_actor monitor;
@@ -85,7 +85,8 @@ struct remote_stage {
   std::shared_ptr<remote_node> node;
   late_value<std::string> ended;
 
-  explicit remote_stage(std::size_t most_slots = 2) {
+  explicit remote_stage(std::size_t most_slots = 2, const std::vector<std::string>& options = {})
+      : setup(small_run(options)) {
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
     coordinator = system->spawn(coordinator_of, &world);
