@@ -117,6 +117,53 @@ TEST_CASE("compression: the parameters without what is held back are those of un
   }
 }
 
+TEST_CASE("compression: what is published follows DoubleSqueeze, whose server keeps a residual of its own") {
+  // Written from the paper, with the mean for the sum, and in double: c = mean q + e, Q = C(c), e = c - Q,
+  // x = x - Q. Ours differs by rounding, which may turn the sign of what is nearly nothing.
+  for (const auto& scheme : schemes) {
+    CAPTURE(scheme);
+    compressed_scene s(scheme, scheme);
+    const auto c = compressor_of(scheme);
+    const std::size_t n = s.setup->net->parameters().size();
+    const auto first = s.controller.shared().parameters;
+    std::vector<double> x(first.view().begin(), first.view().end());
+    std::vector<double> server_residual(n, 0.0);
+    std::vector<std::vector<double>> worker_residual(2, std::vector<double>(n, 0.0));
+    const auto squeeze = [&](std::vector<double>& wanted, std::uint64_t round) {
+      std::vector<float> rounded(wanted.begin(), wanted.end());
+      byte_block bytes;
+      c->encode(rounded, round, bytes);
+      REQUIRE(c->decode(bytes, rounded).ok());
+      std::vector<double> sent(rounded.begin(), rounded.end());
+      for (std::size_t i = 0; i < n; ++i)
+        wanted[i] -= sent[i];
+      return sent;
+    };
+    for (std::uint64_t round = 0; round < 100; ++round) {
+      for (std::uint64_t m = 0; m < 2; ++m) {
+        const auto moved = s.round(m, 0.01);
+        for (std::size_t i = 0; i < n; ++i)
+          worker_residual[m][i] += static_cast<double>(moved[i]);
+        const auto sent = squeeze(worker_residual[m], round);
+        for (std::size_t i = 0; i < n; ++i)
+          server_residual[i] += sent[i] / 2.0;
+      }
+      const auto published = squeeze(server_residual, round);
+      for (std::size_t i = 0; i < n; ++i)
+        x[i] -= published[i];
+    }
+    double apart = 0.0;
+    double way = 0.0;
+    const auto ours = s.controller.shared().parameters;
+    for (std::size_t i = 0; i < n; ++i) {
+      apart += std::pow(static_cast<double>(ours.data()[i]) - x[i], 2.0);
+      way += std::pow(static_cast<double>(first.data()[i]) - x[i], 2.0);
+    }
+    MESSAGE("apart by " << std::sqrt(apart / way) << " of the way");
+    CHECK(apart < 1e-4 * way);
+  }
+}
+
 TEST_CASE("compression: changes lead everybody to the same bits, and to nobody's else") {
   for (const auto& scheme : schemes) {
     CAPTURE(scheme);
