@@ -86,8 +86,12 @@ train_result local_trainer::train(const train_order& order) {
   out.base_version = order.base.version;
   set_outcome(order.base, out);
   placed_ = out.finite;
-  if (compression_ && !out.finite)
-    compression_->forget();
+  if (!out.finite) {
+    out.scores.clear(); // of some of the points at most
+    out.losses.clear();
+    if (compression_)
+      compression_->forget();
+  }
   return out;
 }
 
