@@ -114,7 +114,7 @@ private:
   [[nodiscard]] std::size_t steps_of_round(std::uint64_t round);
   [[nodiscard]] std::size_t local_steps() const;
   void reject(const train_result& result, const lease& done);
-  void lose(std::uint64_t member, const std::string& reason);
+  void lose(std::uint64_t id, const std::string& reason);
   void drained();
   void collect_or_continue();
   void resume_training();

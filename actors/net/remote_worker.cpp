@@ -58,7 +58,7 @@ constexpr const char* left_as_asked = "its node was told to leave";
 
 remote_worker_actor::behavior_type
 remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
-              std::shared_ptr<remote_node> node, slot_number slot, coordinator_actor coordinator,
+              std::shared_ptr<remote_node> node, slot_number slot, const coordinator_actor& coordinator,
               const std::string& name, const std::shared_ptr<const run_setup>& setup) {
   self->state.node = std::move(node);
   self->state.slot = slot;
@@ -118,7 +118,7 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
 
 remote_estimator_actor::behavior_type
 remote_estimator(remote_estimator_actor::stateful_pointer<remote_estimator_state> self,
-                 std::shared_ptr<remote_node> node, slot_number slot, sampler_actor sampler,
+                 std::shared_ptr<remote_node> node, slot_number slot, const sampler_actor& sampler,
                  const std::string& name) {
   self->state.node = std::move(node);
   self->state.slot = slot;

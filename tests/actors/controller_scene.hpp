@@ -26,7 +26,7 @@ public:
   }
   /// The order that a member answers first; it has the next one then.
   train_order take(std::uint64_t member) {
-    const train_order order = orders.at(member);
+    train_order order = orders.at(member);
     auto& rest = later[member];
     if (rest.empty()) {
       orders.erase(member);

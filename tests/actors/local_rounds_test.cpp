@@ -206,7 +206,7 @@ TEST_CASE("local trainer: a worker that sends its position looks back to the anc
   batch_trainer gradients(setup);
   std::vector<double> x;
   for (int round = 0; round < 4; ++round) {
-    const auto anchor = first_parameters(*setup, static_cast<std::uint64_t>(10 + round));
+    const auto anchor = first_parameters(*setup, 10 + static_cast<std::uint64_t>(round));
     const auto order = order_of(anchor, 1, 0.1);
     const auto z = in_double(anchor.parameters);
     if (round == 0)
