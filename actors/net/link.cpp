@@ -12,6 +12,13 @@ namespace triage {
 
 namespace {
 
+/// Who writes to a connection that its peer has closed learns it in another way than who reads.
+std::string why_it_ended(const boost::system::error_code& ec) {
+  return ec == boost::asio::error::eof || ec == boost::asio::error::broken_pipe
+             ? "it closed the connection"
+             : fmt::format("the connection broke ({})", ec.message());
+}
+
 constexpr std::size_t read_buffer_bytes = 64U << 10U;
 constexpr std::size_t bytes_at_once = 256U << 10U;
 constexpr std::size_t frames_at_once = 16;
@@ -149,7 +156,7 @@ void link::pump() {
       self->queued_bytes_ -= f.bytes();
     self->writing_.clear();
     if (ec)
-      return self->shut(fmt::format("the connection broke ({})", ec.message()));
+      return self->shut(why_it_ended(ec));
     self->pump();
   });
 }
@@ -165,9 +172,7 @@ void link::read() {
     if (!self->open_)
       return;
     if (ec)
-      return self->shut(ec == boost::asio::error::eof
-                            ? "it closed the connection"
-                            : fmt::format("the connection broke ({})", ec.message()));
+      return self->shut(why_it_ended(ec));
     self->last_heard_ = now();
     self->bytes_received_ += bytes;
     self->take(bytes);
