@@ -1,5 +1,7 @@
 #include "core/dataset.hpp"
 
+#include "core/multiversion.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -91,8 +93,8 @@ namespace {
 
 /// One sample. The loops carry nothing from one element to the next, so that the compiler can vectorise them.
 template <class T>
-void standardise(const T* __restrict in, float* __restrict out, const float* __restrict scale,
-                 const float* __restrict shift, std::size_t channels, std::size_t plane) {
+TRIAGE_INLINE void standardise(const T* __restrict in, float* __restrict out, const float* __restrict scale,
+                               const float* __restrict shift, std::size_t channels, std::size_t plane) {
   if (plane == 1) {
     for (std::size_t c = 0; c < channels; ++c)
       out[c] = static_cast<float>(in[c]) * scale[c] + shift[c];
@@ -106,6 +108,16 @@ void standardise(const T* __restrict in, float* __restrict out, const float* __r
   }
 }
 
+TRIAGE_MULTIVERSION void standardise_bytes(const std::uint8_t* in, float* out, const float* scale,
+                                           const float* shift, std::size_t channels, std::size_t plane) {
+  standardise(in, out, scale, shift, channels, plane);
+}
+
+TRIAGE_MULTIVERSION void standardise_floats(const float* in, float* out, const float* scale,
+                                            const float* shift, std::size_t channels, std::size_t plane) {
+  standardise(in, out, scale, shift, channels, plane);
+}
+
 /// Fetches the start of a sample: positions are random, so no hardware prefetcher knows the next one.
 void prefetch(const void* start, std::size_t bytes) {
   constexpr std::size_t line = 64;
@@ -114,16 +126,16 @@ void prefetch(const void* start, std::size_t bytes) {
     __builtin_prefetch(at + i);
 }
 
-template <class T>
+template <class T, class Standardise>
 void gather(const std::vector<T>& values, const dataset& set, const standardisation& s,
-            std::span<const std::uint32_t> ids, std::span<float> out) {
+            std::span<const std::uint32_t> ids, std::span<float> out, Standardise standardise_one) {
   const auto size = static_cast<std::size_t>(set.shape.size());
   const auto channels = static_cast<std::size_t>(set.shape.channels);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i + 1 < ids.size())
       prefetch(values.data() + ids[i + 1] * size, size * sizeof(T));
-    standardise(values.data() + ids[i] * size, out.data() + i * size, s.scale.data(), s.shift.data(),
-                channels, size / channels);
+    standardise_one(values.data() + ids[i] * size, out.data() + i * size, s.scale.data(), s.shift.data(),
+                    channels, size / channels);
   }
 }
 
@@ -132,9 +144,9 @@ void gather(const std::vector<T>& values, const dataset& set, const standardisat
 void gather_samples(const dataset& set, const standardisation& s, std::span<const std::uint32_t> ids,
                     std::span<float> out) {
   if (set.is_bytes())
-    gather(set.bytes, set, s, ids, out);
+    gather(set.bytes, set, s, ids, out, standardise_bytes);
   else
-    gather(set.floats, set, s, ids, out);
+    gather(set.floats, set, s, ids, out, standardise_floats);
 }
 
 } // namespace triage
