@@ -1,6 +1,9 @@
 #include "actors/published_parameters.hpp"
 
+#include "core/finite.hpp"
+
 #include <algorithm>
+#include <stdexcept>
 
 namespace triage {
 
@@ -27,11 +30,14 @@ void published_parameters::follow(const snapshot& at) {
   difference_.resize(held.size());
   for (std::size_t i = 0; i < held.size(); ++i)
     difference_[i] = wanted[i] - held[i];
+  if (!all_finite(difference_))
+    return restart(at); // the workers shall see what has become of the parameters, and say so
   auto change = std::make_shared<parameter_change>();
   change->from = latest_.version;
   compressor_.encode(difference_, messages_++, change->bytes);
   mutable_blob block = pool_.acquire();
-  (void)compressor_.decode(change->bytes, block.values()); // what it wrote itself
+  if (const auto decoded = compressor_.decode(change->bytes, block.values()); !decoded.ok())
+    throw std::logic_error("a compressor does not read what it wrote: " + decoded.error().message);
   add(held, block.values());
   change->result = fingerprint(block.view());
   latest_ = {at.version, std::move(block).freeze(), nullptr, std::move(change)};

@@ -17,7 +17,7 @@ public:
 
   /// Everybody gets these, whole.
   void restart(const snapshot& at);
-  /// The coordinator's parameters have become these.
+  /// The coordinator's parameters have become these. What is not finite is handed on whole.
   void follow(const snapshot& at);
   [[nodiscard]] const snapshot& latest() const { return latest_; }
 

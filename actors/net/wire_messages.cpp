@@ -167,7 +167,7 @@ frame to_frame(slot_number slot, const train_result& r, float_format format, std
   out.number(slot).number(r.lease).number(r.base_version).number(r.loss_sum).number(r.weighted_loss);
   out.number(r.correct);
   out.numbers(r.scores).numbers(r.losses).number(r.busy_seconds).flag(r.finite).numbers(r.suspects);
-  out.numbers(r.encoded ? *r.encoded : byte_block());
+  out.numbers(r.encoded ? std::span<const std::uint8_t>(*r.encoded) : std::span<const std::uint8_t>());
   if (r.encoded)
     return frame(frame_kind::train_result, out.take());
   return frame(frame_kind::train_result, out.take(), r.gradient, begin, r.gradient.size() - begin, format);

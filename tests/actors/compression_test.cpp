@@ -5,6 +5,7 @@
 #include "core/error_feedback.hpp"
 
 #include <algorithm>
+#include <limits>
 
 using namespace triage;
 using namespace triage::test;
@@ -187,6 +188,23 @@ TEST_CASE("compression: changes lead everybody to the same bits, and to nobody's
       CHECK(s.world.orders.at(0).base.parameters.data() == next.parameters.data());
       held = next;
     }
+  }
+}
+
+TEST_CASE("compression: parameters that are no numbers any more are handed on whole, not hidden") {
+  for (const auto& scheme : schemes) {
+    CAPTURE(scheme);
+    const auto c = compressor_of(scheme);
+    published_parameters published(*c, 40);
+    published.restart({1, blob::copy_of(std::vector<float>(40, 0.5F))});
+    published.follow({2, blob::copy_of(std::vector<float>(40, 0.75F))});
+    CHECK(published.latest().change);
+    std::vector<float> spoilt(40, 1.0F);
+    spoilt[7] = std::numeric_limits<float>::quiet_NaN();
+    published.follow({3, blob::copy_of(spoilt)});
+    CHECK_FALSE(published.latest().change);
+    CHECK(published.latest().version == 3);
+    CHECK(std::isnan(published.latest().parameters.view()[7]));
   }
 }
 
