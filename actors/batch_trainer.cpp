@@ -22,9 +22,6 @@ std::uint64_t count_correct(const workspace& w, const run_setup& setup, const ba
   return correct;
 }
 
-/// A part of a gradient smaller than this waits for more, unless it is the last.
-constexpr std::size_t smallest_part = 16384;
-
 /// Looks at each part of the gradient while it is in the cache, and passes on that it is there.
 class part_watch : public gradient_observer {
 public:
@@ -33,7 +30,7 @@ public:
       : gradient_(gradient), lease_(lease), sink_(sink), at_(trained) {}
 
   void final_from(std::size_t offset) override {
-    if (offset < at_ && (at_ - offset >= smallest_part || offset == 0))
+    if (offset < at_ && (at_ - offset >= smallest_gradient_part || offset == 0))
       pass_on(offset);
   }
   /// The whole gradient is there.
@@ -106,9 +103,16 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
   mutable_blob gradient = gradients_.acquire();
   const std::size_t trained = setup_->net->parameters().trained_size();
   part_watch watch(gradient, trained, stream, parts);
+  gradient_observer* observer = &watch;
+  parameter_gate* gate = base.arriving.get();
+  if (recorder_ != nullptr) {
+    recorder_->follow(base.version, trained, observer, gate);
+    observer = recorder_;
+    gate = recorder_;
+  }
   const auto signals =
       workspace_.train(base.parameters.view(), batch, targets, drawn.weights, *setup_->loss, wanted_, dropout,
-                       gradient.values(), drawn.direction.view(), &watch, base.arriving.get());
+                       gradient.values(), drawn.direction.view(), observer, gate);
   train_result out;
   out.lease = stream;
   out.base_version = base.version;

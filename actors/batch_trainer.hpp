@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/layer_recorder.hpp"
 #include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
 #include "nn/workspace.hpp"
@@ -9,6 +10,9 @@
 #include <vector>
 
 namespace triage {
+
+/// A part of a gradient smaller than this, in floats, waits for more, unless it is the last.
+inline constexpr std::size_t smallest_gradient_part = 16384;
 
 /// Turns train orders into results: gathers and augments the batch, runs the network, measures the by-product
 /// scores. The worker's plain class; owned by one thread. Random streams depend on seed and lease only, so a
@@ -25,6 +29,8 @@ public:
   /// The same for one batch. `stream` numbers its random streams, and is the lease of the result.
   [[nodiscard]] train_result train(const snapshot& base, const drawn_batch& drawn, std::uint64_t stream,
                                    const part_sink& parts = nullptr);
+  /// From now on passes say when each layer was computed; null: no more. Borrowed.
+  void record(layer_recorder* recorder) { recorder_ = recorder; }
   /// For benchmarks.
   [[nodiscard]] workspace& compute() { return workspace_; }
 
@@ -33,6 +39,7 @@ private:
   workspace workspace_;
   std::vector<std::unique_ptr<augmentation>> augmentations_;
   blob_pool gradients_;
+  layer_recorder* recorder_ = nullptr;
   signal_set wanted_;
   std::vector<std::int32_t> labels_;
   std::vector<float> values_;

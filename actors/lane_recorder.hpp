@@ -19,6 +19,8 @@ public:
   void open(const shared_context& context, const report_sink_actor& monitor, std::string name);
   /// Hands the lane over now; nothing is recorded afterwards.
   void close();
+  /// Where other recorders of the same thread add events; null when the run is not traced.
+  [[nodiscard]] trace_lane* lane() { return context_ != nullptr && context_->tracing ? &lane_ : nullptr; }
   /// Records from now until the span goes out of scope. Precondition: open was called.
   [[nodiscard]] trace_span span(const char* name, std::uint64_t version) {
     return {context_->tracing ? &lane_ : nullptr, *context_->time, name, version};

@@ -16,7 +16,7 @@ struct monitor_state {
   shared_context context;
   std::shared_ptr<run_reporter> reporter;
   caf::actor launcher;
-  std::string trace_file;
+  trace_sink traced;
   std::vector<trace_lane> lanes;
   sampler_actor sampler;
   bool over = false;
@@ -24,19 +24,19 @@ struct monitor_state {
 
 monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_state> self,
                                      shared_context context, std::shared_ptr<run_reporter> reporter,
-                                     caf::actor launcher, std::string trace_file) {
+                                     caf::actor launcher, trace_sink traced) {
   auto& state = self->state;
   state.context = std::move(context);
   state.reporter = std::move(reporter);
   state.launcher = std::move(launcher);
-  state.trace_file = std::move(trace_file);
+  state.traced = std::move(traced);
   const auto end_run = [self](const run_finished& end) {
     auto& s = self->state;
     if (s.over)
       return;
     s.over = true;
-    if (!s.trace_file.empty())
-      if (auto written = write_chrome_trace(s.trace_file, s.lanes); !written.ok())
+    if (s.traced)
+      if (auto written = s.traced(s.lanes); !written.ok())
         s.reporter->warning("monitor", written.error().message);
     s.reporter->finished(end.summary);
     caf::anon_send(s.launcher, end);
@@ -80,8 +80,8 @@ monitor_actor::behavior_type monitor(monitor_actor::stateful_pointer<monitor_sta
 
 monitor_actor spawn_monitor(caf::actor_system& system, const shared_context& context,
                             const std::shared_ptr<run_reporter>& reporter, const caf::actor& launcher,
-                            const std::string& trace_file) {
-  return spawn_compute(system, context, monitor, reporter, launcher, trace_file);
+                            const trace_sink& traced) {
+  return spawn_compute(system, context, monitor, reporter, launcher, traced);
 }
 
 } // namespace triage

@@ -12,10 +12,11 @@
 namespace triage {
 
 /// Owns everything that a run tells the world (run_reporter). Asks the sampler for its figures with each
-/// progress report, keeps the trace, and forwards the end of the run to `launcher` when summary.json is
-/// written. A coordinator that ends without a word counts as a failed run.
+/// progress report, keeps the trace and hands it to `traced` (null: there is none), and forwards the end of
+/// the run to `launcher` when summary.json is written. A coordinator that ends without a word counts as a
+/// failed run.
 monitor_actor spawn_monitor(caf::actor_system& system, const shared_context& context,
                             const std::shared_ptr<run_reporter>& reporter, const caf::actor& launcher,
-                            const std::string& trace_file);
+                            const trace_sink& traced);
 
 } // namespace triage

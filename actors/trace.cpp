@@ -13,14 +13,18 @@ namespace {
 constexpr std::size_t most_events = 200'000;
 }
 
+void record(trace_lane& lane, const trace_event& event) {
+  if (lane.events.size() < most_events)
+    lane.events.push_back(event);
+  else
+    ++lane.lost;
+}
+
 trace_span::~trace_span() {
   if (lane_ == nullptr)
     return;
   event_.end = clock_.now();
-  if (lane_->events.size() < most_events)
-    lane_->events.push_back(event_);
-  else
-    ++lane_->lost;
+  record(*lane_, event_);
 }
 
 result<void> write_chrome_trace(const std::string& path, const std::vector<trace_lane>& lanes) {
@@ -39,8 +43,9 @@ result<void> write_chrome_trace(const std::string& path, const std::vector<trace
     for (const auto& e : lanes[i].events)
       out << separator
           << fmt::format(
-                 R"({{"ph":"X","pid":1,"tid":{},"name":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"version":{}}}}})",
-                 i, e.name, (e.begin - origin) * 1e6, (e.end - e.begin) * 1e6, e.version);
+                 R"({{"ph":"X","pid":1,"tid":{},"name":"{}","ts":{:.3f},"dur":{:.3f},"args":{{"version":{}{}}}}})",
+                 i, e.name, (e.begin - origin) * 1e6, (e.end - e.begin) * 1e6, e.version,
+                 e.floats > 0 ? fmt::format(R"(,"floats":{})", e.floats) : std::string());
   }
   out << "\n]}\n";
   out.close();

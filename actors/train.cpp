@@ -47,7 +47,13 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   auto context = std::make_shared<run_context>();
   context->setup = setup;
   context->time = std::make_shared<steady_clock>();
-  context->tracing = !options.trace_file.empty();
+  trace_sink traced = options.traced;
+  if (!options.trace_file.empty())
+    traced = [file = options.trace_file, also = traced](const std::vector<trace_lane>& lanes) {
+      auto written = write_chrome_trace(file, lanes);
+      return written.ok() && also ? also(lanes) : written;
+    };
+  context->tracing = traced != nullptr;
   context->crowded = setup->config.workers > static_cast<std::int64_t>(std::thread::hardware_concurrency());
   // With a core for each worker there is nobody who could sum while they compute.
   context->gradient_parts = setup->exchange->merges_rounds() && context->crowded;
@@ -79,7 +85,7 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   caf::scoped_actor self(system);
   const shared_context shared = context;
   const monitor_actor watching =
-      spawn_monitor(system, shared, reporter, caf::actor_cast<caf::actor>(self), options.trace_file);
+      spawn_monitor(system, shared, reporter, caf::actor_cast<caf::actor>(self), traced);
   const auto leading = spawn_coordinator(system, shared, watching, *resume);
   const std::stop_callback on_stop(stop, [&] { caf::anon_send(leading, stop_request{}); });
 

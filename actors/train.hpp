@@ -4,6 +4,7 @@
 #include "actors/run_records.hpp"
 #include "actors/run_reporter.hpp"
 #include "actors/run_setup.hpp"
+#include "actors/trace.hpp"
 #include "core/blob.hpp"
 #include "core/checkpoint.hpp"
 #include "core/log.hpp"
@@ -18,13 +19,14 @@ namespace triage {
 
 /// How to run a training in this process.
 struct train_options {
-  std::string run_directory;                ///< checkpoints, metrics and summary; empty: nothing is written
-  std::string trace_file;                   ///< Chrome trace of all actors; empty: none
-  bool progress = false;                    ///< progress on stderr
-  bool terminal = false;                    ///< stderr is a terminal
-  logger* log = nullptr;                    ///< null: warnings and errors go nowhere
-  std::optional<checkpoint_content> resume; ///< continue from this state
-  std::optional<cluster_options> listen;    ///< let nodes join at this address
+  std::string run_directory; ///< checkpoints, metrics and summary; empty: nothing is written
+  std::string trace_file;    ///< Chrome trace of all actors; empty: none
+  trace_sink traced;         ///< gets what the trace is made of, on another thread; null: nobody
+  bool progress = false;     ///< progress on stderr
+  bool terminal = false;     ///< stderr is a terminal
+  logger* log = nullptr;     ///< null: warnings and errors go nowhere
+  std::optional<checkpoint_content> resume;          ///< continue from this state
+  std::optional<cluster_options> listen;             ///< let nodes join at this address
   std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
 };
 

@@ -21,6 +21,7 @@ struct worker_state {
   std::optional<batch_trainer> trainer; ///< or `steps`
   std::optional<local_trainer> steps;
   lane_recorder lane;
+  std::optional<layer_recorder> layers; ///< when the run is traced
 };
 
 worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, shared_context context,
@@ -40,6 +41,14 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       self->state.steps.emplace(setup, *round);
     else
       self->state.trainer.emplace(setup);
+    auto& state = self->state;
+    if (auto* const lane = state.lane.lane())
+      state.layers.emplace(*lane, *state.context->time);
+    layer_recorder* const layers = state.layers ? &*state.layers : nullptr;
+    if (state.steps)
+      state.steps->record(layers);
+    else
+      state.trainer->record(layers);
   };
   if (auto problem = guarded(prepare); !problem.empty())
     give_up(problem);

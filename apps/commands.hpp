@@ -24,6 +24,7 @@ command_action add_export_command(CLI::App& program);
 command_action add_inspect_command(CLI::App& program);
 command_action add_ledger_command(CLI::App& program);
 command_action add_irreducible_command(CLI::App& program);
+command_action add_forecast_command(CLI::App& program);
 command_action add_bench_command(CLI::App& program);
 command_action add_keygen_command(CLI::App& program);
 command_action add_reference_command(CLI::App& program);

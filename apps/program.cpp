@@ -38,6 +38,7 @@ int run_chosen_command(const std::vector<std::string>& arguments) {
   add(add_inspect_command(program));
   add(add_ledger_command(program));
   add(add_irreducible_command(program));
+  add(add_forecast_command(program));
   add(add_bench_command(program));
   add(add_keygen_command(program));
   add(add_reference_command(program));

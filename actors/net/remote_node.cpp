@@ -34,7 +34,7 @@ struct remote_node::tensor_handler final : link_handler {
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     return node->tensor_frame(header, head);
   }
-  void closed(const std::string& reason) override { node->link_closed(reason); }
+  void closed(const std::string& reason) override { node->tensor_closed(reason); }
   std::shared_ptr<remote_node> node;
 };
 
@@ -64,6 +64,7 @@ void remote_node::close(const std::string& reason) {
 
 void remote_node::finish(bool final) {
   // The node closes when it has sent what it still has to say.
+  finishing_ = true;
   control_->send(frame(frame_kind::finished, pair_head(final ? 1 : 0, 0)));
 }
 
@@ -78,6 +79,12 @@ void remote_node::link_closed(const std::string& reason) {
     caf::anon_send(s.actor, remote_gone{reason});
   slots_.clear();
   ended_(reason);
+}
+
+void remote_node::tensor_closed(const std::string& reason) {
+  // Its last words, lanes of a trace among them, come by the other link, and may be read later than this end.
+  if (!finishing_)
+    link_closed(reason);
 }
 
 remote_node::figures remote_node::describe() const {

@@ -106,6 +106,7 @@ private:
   [[nodiscard]] result<void> take_scores(bool has_gradient, std::span<const std::uint8_t> head);
   [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
   void link_closed(const std::string& reason);
+  void tensor_closed(const std::string& reason);
 
   std::shared_ptr<cluster_run> run_;
   boost::asio::io_context& context_;
@@ -116,6 +117,7 @@ private:
   std::shared_ptr<link> tensor_;
   std::function<void(const std::string&)> ended_;
   bool over_ = false;
+  bool finishing_ = false; ///< it was told that the run is over
   std::map<slot_number, slot> slots_;
   std::size_t trained_size_;
   blob_pool pool_;

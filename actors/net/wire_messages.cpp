@@ -30,7 +30,8 @@ bool are_finite(const std::vector<float>& values) {
 }
 
 /// The names of what lanes record are string literals of this program; a peer's are looked up among them.
-constexpr std::array event_names = {"gradient", "score", "merge", "evaluate", "save"};
+constexpr std::array event_names = {"gradient", "forward", "backward", "wait",
+                                    "score",    "merge",   "evaluate", "save"};
 const char* event_name(const std::string& name) {
   const auto at = std::find(event_names.begin(), event_names.end(), name);
   return at == event_names.end() ? "other" : *at;
@@ -253,7 +254,11 @@ frame to_frame(const trace_lane& lane, double clock_offset) {
   wire_writer out;
   out.text(lane.name).number(lane.lost).number(static_cast<std::uint32_t>(lane.events.size()));
   for (const auto& e : lane.events)
-    out.text(e.name).number(e.begin + clock_offset).number(e.end + clock_offset).number(e.version);
+    out.text(e.name)
+        .number(e.begin + clock_offset)
+        .number(e.end + clock_offset)
+        .number(e.version)
+        .number(e.floats);
   return frame(frame_kind::lane, out.take());
 }
 
@@ -269,6 +274,7 @@ result<trace_lane> read_lane(std::span<const std::uint8_t> head) {
     e.begin = in.number<double>();
     e.end = in.number<double>();
     e.version = in.number<std::uint64_t>();
+    e.floats = in.number<std::uint64_t>();
     lane.events.push_back(e);
   }
   const bool finite = std::all_of(lane.events.begin(), lane.events.end(), [](const auto& e) {

@@ -1,7 +1,7 @@
 #include "apps/bench/models.hpp"
-#include "apps/bench/node_run.hpp"
 #include "apps/bench/series.hpp"
 #include "apps/bench/suites.hpp"
+#include "apps/processes/node_run.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 #include "actors/train.hpp"
 #include "apps/bench/models.hpp"
-#include "apps/bench/node_run.hpp"
 #include "apps/bench/push_cost.hpp"
 #include "apps/bench/series.hpp"
 #include "apps/bench/suites.hpp"
+#include "apps/processes/node_run.hpp"
 
 #include <array>
 #include <fmt/format.h>

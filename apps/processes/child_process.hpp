@@ -37,6 +37,7 @@ public:
   /// Waits for that, up to `seconds`.
   [[nodiscard]] std::optional<int> wait(double seconds);
   void signal(int number) const;
+  [[nodiscard]] pid_t pid() const { return pid_; } ///< negative once it has ended
 
 private:
   friend void wait_for_any(std::span<const child_process* const> children, double seconds);

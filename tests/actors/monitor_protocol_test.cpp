@@ -19,9 +19,9 @@ struct monitor_stage : deterministic_system {
   std::shared_ptr<run_context> context = context_for(small_run());
   monitor_actor monitor;
 
-  explicit monitor_stage(const std::string& trace_file = {}) {
+  explicit monitor_stage(const trace_sink& traced = nullptr) {
     auto reporter = std::make_shared<run_reporter>(report_options{folder.path(), false, false}, silent);
-    monitor = track(spawn_monitor(system, context, reporter, caf::actor_cast<caf::actor>(self), trace_file));
+    monitor = track(spawn_monitor(system, context, reporter, caf::actor_cast<caf::actor>(self), traced));
   }
   /// What the launcher has been told since the last call.
   std::vector<run_finished> told() {
@@ -162,7 +162,7 @@ TEST_CASE(
   for (const bool writable : {true, false}) {
     const temporary_folder traces;
     const std::string file = traces.path(writable ? "trace.json" : "missing/trace.json");
-    monitor_stage d(file);
+    monitor_stage d([&](const std::vector<trace_lane>& lanes) { return write_chrome_trace(file, lanes); });
     d.tell(d.monitor, trace_lane{"worker-0", {{"gradient", 10.0, 10.5, 3}, {"gradient", 11.0, 11.25, 4}}, 0});
     d.tell(d.monitor, trace_lane{"a \"name\"\n", {}, 0});
     d.tell(d.monitor, monitor_stage::an_end());

@@ -50,9 +50,9 @@ TEST_CASE("command line: the help names every subcommand, on stdout, with exit c
   const auto names = subcommands();
   for (const char* known :
        {"train", "resume", "launch", "node", "status", "race", "check", "evaluate", "predict", "export",
-        "inspect", "ledger", "irreducible", "bench", "keygen", "reference", "version"})
+        "inspect", "ledger", "irreducible", "forecast", "bench", "keygen", "reference", "version"})
     CHECK_MESSAGE(std::find(names.begin(), names.end(), known) != names.end(), known);
-  CHECK(names.size() == 17);
+  CHECK(names.size() == 18);
 }
 
 TEST_CASE("command line: each subcommand explains itself on stdout and complains on stderr") {
@@ -120,6 +120,12 @@ TEST_CASE("command line: numbers out of their range are refused before anything 
       {"keygen", "keys", "--days", "0"},
       {"keygen", "keys", "--days", "soon"},
       {"bench", "speed"},
+      {"forecast", "x.json", "--nodes", "0"},
+      {"forecast", "x.json", "--latency-ms", "-1"},
+      {"forecast", "x.json", "--seconds", "0"},
+      {"forecast", "x.json", "--profile", "p.jsonl"},
+      {"forecast", "--profile", "p.jsonl", "--measure"},
+      {"forecast", "x.json", "--local", "--bandwidth-mbps", "100"},
       {"bench", "kernels", "--rounds", "0"},
       {"bench", "kernels", "--only", "mlp:65"},
       {"ledger", "run", "--top", "-3"},

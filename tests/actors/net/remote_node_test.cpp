@@ -335,3 +335,21 @@ TEST_CASE("remote node: reports and lanes reach the monitor under the node's nam
   CHECK(s.world.told.wait_for("remark") == "remark n/setup: fine");
   CHECK(s.world.told.wait_for("lane") == "lane n/worker-0");
 }
+
+TEST_CASE(
+    "remote node: when the run is over, what a node says last is heard, whichever link it closes first") {
+  remote_stage s;
+  s.join_worker(0);
+  s.net.on_thread([&] {
+    s.node->finish(true);
+    return 0;
+  });
+  REQUIRE(s.heard_control->wait_for(frame_kind::finished, 1));
+  s.tensor->close("the node ends");
+  s.heard_tensor->wait_until_closed();
+  s.net.on_thread([] { return 0; }); // this side has seen it, or will before what follows
+  s.control->send(to_frame(trace_lane{"worker-0", {{"gradient", 1.0, 2.0, 3, 0}}, 0}, 0.0));
+  CHECK(s.world.told.wait_for("lane") == "lane n/worker-0");
+  s.control->close("the node ends");
+  CHECK(s.ended.wait() == "it closed the connection");
+}

@@ -1,4 +1,4 @@
-#include "apps/bench/node_run.hpp"
+#include "apps/processes/node_run.hpp"
 
 #include "actors/train.hpp"
 #include "apps/processes/child_process.hpp"
@@ -8,9 +8,11 @@
 
 namespace triage {
 
-run_summary run_with_nodes(const std::shared_ptr<const run_setup>& setup, int nodes, int workers_per_thread) {
+run_summary run_with_nodes(const std::shared_ptr<const run_setup>& setup, int nodes, int workers_per_thread,
+                           trace_sink traced, processor_time* processors) {
   std::vector<child_process> children;
   train_options options;
+  options.traced = std::move(traced);
   options.listen = cluster_options{{"127.0.0.1", 0}, "", false};
   options.listening = [&](const net_address& at) {
     for (int i = 0; i < nodes; ++i) {
@@ -21,6 +23,8 @@ run_summary run_with_nodes(const std::shared_ptr<const run_setup>& setup, int no
       if (!child.ok())
         throw std::runtime_error(child.error().message);
       children.push_back(child.take());
+      if (processors != nullptr)
+        processors->add_child(children.back().pid());
     }
   };
   const auto outcome = train(setup, options);

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/forecast/cluster_simulation.hpp"
+#include "core/forecast/step_profile.hpp"
+#include "core/json.hpp"
+#include "core/result.hpp"
+
+#include <memory>
+#include <string>
+
+namespace triage {
+
+struct run_setup;
+
+/// The run that is profiled or measured: without evaluations, for so many seconds, its work done by `nodes`
+/// processes of one worker each. Errors are those of the description.
+[[nodiscard]] result<std::shared_ptr<const run_setup>>
+forecast_setup(const json_value& description, const std::string& source, int nodes, double seconds);
+
+/// The network between processes of this machine that the description emulates.
+[[nodiscard]] forecast_network emulated_network_of(const run_setup& setup);
+
+/// Runs with one node on this machine, traced, and measures what transfers and merges cost its threads. Takes
+/// `seconds` and a few more; longer where steps are slow. What the parts do not explain of the measured step
+/// becomes the profile's overhead.
+[[nodiscard]] result<step_profile> measure_profile(const json_value& description, const std::string& source,
+                                                   double seconds);
+
+} // namespace triage
