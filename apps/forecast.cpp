@@ -52,7 +52,8 @@ forecast_network asked_network(const forecast_request& r) {
   return out;
 }
 
-result<cluster_scenario> make_scenario(const forecast_request& r, const json_value& description) {
+/// `setup` is null where a saved profile is used.
+cluster_scenario make_scenario(const forecast_request& r, const run_setup* setup) {
   cluster_scenario out;
   out.seed = r.seed;
   if (!r.local && !r.measure) {
@@ -60,12 +61,8 @@ result<cluster_scenario> make_scenario(const forecast_request& r, const json_val
     return out;
   }
   out.shared_cores = available_cores().size();
-  if (r.file.empty())
-    return out;
-  const auto setup = forecast_setup(description, r.file, 1, r.seconds);
-  if (!setup.ok())
-    return setup.error();
-  out.network = emulated_network_of(**setup);
+  if (setup != nullptr)
+    out.network = emulated_network_of(*setup);
   return out;
 }
 
@@ -105,9 +102,9 @@ result<void> check_request(const forecast_request& r) {
   return {};
 }
 
-result<step_profile> obtain_profile(const forecast_request& r, const json_value& description) {
-  auto profile =
-      r.file.empty() ? read_step_profile(r.profile) : measure_profile(description, r.file, r.seconds);
+result<step_profile> obtain_profile(const forecast_request& r, const json_value& description,
+                                    const std::shared_ptr<const run_setup>& setup) {
+  auto profile = setup ? measure_profile(description, setup) : read_step_profile(r.profile);
   if (profile.ok() && !r.save_profile.empty())
     if (auto written = write_file_atomic(r.save_profile, to_json_lines(*profile)); !written.ok())
       return written.error();
@@ -118,16 +115,19 @@ result<void> run_forecast(const forecast_request& r) {
   if (auto checked = check_request(r); !checked.ok())
     return checked.error();
   json_value description;
+  std::shared_ptr<const run_setup> setup;
   if (!r.file.empty()) {
     auto read = read_description(r.file, r.overrides);
     if (!read.ok())
       return read.error();
     description = read.take();
+    auto prepared = forecast_setup(description, r.file, 1, r.seconds);
+    if (!prepared.ok())
+      return prepared.error();
+    setup = prepared.take();
   }
-  auto scenario = make_scenario(r, description);
-  if (!scenario.ok())
-    return scenario.error();
-  const auto profile = obtain_profile(r, description);
+  cluster_scenario scenario = make_scenario(r, setup.get());
+  const auto profile = obtain_profile(r, description, setup);
   if (!profile.ok())
     return profile.error();
   const auto policy =
@@ -135,12 +135,12 @@ result<void> run_forecast(const forecast_request& r) {
   if (!policy.ok())
     return policy.error();
   if (!r.json)
-    fmt::print("{}", forecast_heading(*profile, *scenario));
+    fmt::print("{}", forecast_heading(*profile, scenario));
   std::vector<forecast_row> rows;
   for (const auto n : r.nodes) {
-    scenario->nodes = n;
-    scenario->traced = !r.trace.empty() && n == r.nodes.back();
-    rows.push_back(forecast(*profile, **policy, *scenario));
+    scenario.nodes = n;
+    scenario.traced = !r.trace.empty() && n == r.nodes.back();
+    rows.push_back(forecast(*profile, **policy, scenario));
     if (r.measure) {
       auto measured = measure_nodes(r, description, n);
       if (!measured.ok())
@@ -152,7 +152,7 @@ result<void> run_forecast(const forecast_request& r) {
     if (auto written = write_trace(r.trace, rows.back().simulated, r.nodes.back()); !written.ok())
       return written.error();
   if (r.json)
-    fmt::print("{}\n", dump_json(forecast_json(*profile, *scenario, rows), 2));
+    fmt::print("{}\n", dump_json(forecast_json(*profile, scenario, rows), 2));
   else
     fmt::print("{}{}", forecast_table(rows), forecast_advice(rows));
   return {};

@@ -60,17 +60,13 @@ struct measured_steps : recorded_steps {
 };
 
 /// Profiles whatever many steps there are; where they are too few, once more for as long as it takes.
-result<measured_steps> record_steps(const json_value& description, const std::string& source,
-                                    double seconds) {
+result<measured_steps> record_steps(const json_value& description, std::shared_ptr<const run_setup> setup) {
   for (bool again = false;; again = true) {
-    auto setup = forecast_setup(description, source, 1, seconds);
-    if (!setup.ok())
-      return setup.error();
     traced_run run;
-    if (auto done = run_traced(*setup, run); !done.ok())
+    if (auto done = run_traced(setup, run); !done.ok())
       return done.error();
-    auto steps = steps_of_trace(run.lanes, (*setup)->net->parameters().size(),
-                                (*setup)->exchange->local().has_value(), fewest_steps);
+    auto steps = steps_of_trace(run.lanes, setup->net->parameters().size(),
+                                setup->exchange->local().has_value(), fewest_steps);
     if (steps.ok()) {
       const double used = run.processors.between(steps->begin, steps->end);
       return measured_steps{*steps, used / static_cast<double>(steps->answers)};
@@ -78,7 +74,11 @@ result<measured_steps> record_steps(const json_value& description, const std::st
     if (again)
       return steps.error();
     const double done = std::max<double>(static_cast<double>(run.summary.steps), 1.0);
-    seconds *= 1.2 * static_cast<double>(fewest_steps + steps_before_profile + 5) / done;
+    const double longer = 1.2 * static_cast<double>(fewest_steps + steps_before_profile + 5) / done;
+    auto next = forecast_setup(description, setup->source, 1, *setup->config.seconds * std::max(longer, 1.2));
+    if (!next.ok())
+      return next.error();
+    setup = next.take();
   }
 }
 
@@ -151,18 +151,15 @@ forecast_network emulated_network_of(const run_setup& setup) {
   return out;
 }
 
-result<step_profile> measure_profile(const json_value& description, const std::string& source,
-                                     double seconds) {
-  auto prepared = forecast_setup(description, source, 1, seconds);
-  if (!prepared.ok())
-    return prepared.error();
-  const run_setup& setup = **prepared;
+result<step_profile> measure_profile(const json_value& description,
+                                     const std::shared_ptr<const run_setup>& prepared) {
+  const run_setup& setup = *prepared;
   if (setup.exchange->new_period() != nullptr)
-    return configuration_error(source +
+    return configuration_error(setup.source +
                                ", /runtime/exchange: the rounds of adacomm change while the run goes "
                                "on; forecast local_sgd with the local_steps of its beginning and of "
                                "its end");
-  auto recorded = record_steps(description, source, seconds);
+  auto recorded = record_steps(description, prepared);
   if (!recorded.ok())
     return recorded.error();
   step_profile out;
