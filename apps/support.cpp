@@ -1,6 +1,7 @@
 #include "apps/support.hpp"
 
 #include "actors/run_controller.hpp"
+#include "core/overrides.hpp"
 #include "nn/model_tensors.hpp"
 
 #include <cstdio>
@@ -18,8 +19,11 @@ result<json_value> read_description(const std::string& file, const std::vector<s
   auto document = read_json_file(file);
   if (!document.ok())
     return document;
-  if (auto applied = apply_overrides(*document, overrides); !applied.ok())
-    return applied.error();
+  const auto remarks = apply_overrides(*document, overrides);
+  if (!remarks.ok())
+    return remarks.error();
+  for (const auto& remark : *remarks)
+    std::fprintf(stderr, "triage: --set %s\n", remark.c_str());
   return document;
 }
 

@@ -16,7 +16,7 @@ namespace triage {
 /// Prints "triage: message" to stderr and returns the error's exit code.
 int complain(const error& e);
 
-/// Reads a description file and puts the --set overrides into it.
+/// Reads a description file and puts the --set overrides into it; says on stderr which options they dropped.
 [[nodiscard]] result<json_value> read_description(const std::string& file,
                                                   const std::vector<std::string>& overrides);
 

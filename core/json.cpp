@@ -2,6 +2,7 @@
 
 #include "core/excerpt.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -157,6 +158,15 @@ nlohmann::ordered_json to_nlohmann(const json_value& v) {
   return nullptr;
 }
 
+/// The element that a step of a path names, or null.
+json_value* element_at(json_value& array, std::string_view step) {
+  std::size_t index = 0;
+  const auto [end, ec] = std::from_chars(step.data(), step.data() + step.size(), index);
+  auto& elements = array.as_array();
+  return ec == std::errc() && end == step.data() + step.size() && index < elements.size() ? &elements[index]
+                                                                                          : nullptr;
+}
+
 } // namespace
 
 json_value::json_value(std::uint64_t v) {
@@ -241,6 +251,16 @@ std::string dump_json(const json_value& value, int indent) {
   return to_nlohmann(value).dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+json_value* find_json_path(json_value& root, std::string_view path) {
+  json_value* at = &root;
+  while (at != nullptr && !path.empty()) {
+    const auto step = path.substr(0, path.find('.'));
+    at = at->is_array() ? element_at(*at, step) : at->find(step);
+    path.remove_prefix(std::min(path.size(), step.size() + 1));
+  }
+  return at;
+}
+
 result<void> set_json_path(json_value& root, std::string_view path, json_value value) {
   json_value* at = &root;
   std::string_view rest = path;
@@ -250,13 +270,12 @@ result<void> set_json_path(json_value& root, std::string_view path, json_value v
     if (step.empty())
       return configuration_error(fmt::format("--set {}: empty name in the path", path));
     if (at->is_array()) {
-      std::size_t index = 0;
-      const auto [end, ec] = std::from_chars(step.data(), step.data() + step.size(), index);
-      if (ec != std::errc() || end != step.data() + step.size() || index >= at->as_array().size())
+      json_value* const element = element_at(*at, step);
+      if (element == nullptr)
         return configuration_error(
             fmt::format("--set {}: \"{}\" is not an index of an array with {} elements", path, step,
                         at->as_array().size()));
-      at = &at->as_array()[index];
+      at = element;
     } else {
       if (!at->is_object() && !at->is_null())
         return configuration_error(

@@ -78,6 +78,9 @@ private:
 /// One line when `indent` is negative. Non-finite numbers become null; floats round-trip.
 [[nodiscard]] std::string dump_json(const json_value& value, int indent = -1);
 
+/// The value at a dotted path, or null where there is none. A path that ends in a dot is taken without it.
+[[nodiscard]] json_value* find_json_path(json_value& root, std::string_view path);
+
 /// Sets the value at a dotted path ("optimizer.learning_rate", "model.0.units"), creating objects on the
 /// way. Fails on an index outside an array and on a step into a scalar.
 [[nodiscard]] result<void> set_json_path(json_value& root, std::string_view path, json_value value);

@@ -165,22 +165,6 @@ result<run_config> read_run_config(const json_value& document, const std::string
   return config;
 }
 
-result<void> apply_overrides(json_value& document, const std::vector<std::string>& overrides) {
-  for (const auto& text : overrides) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return configuration_error(fmt::format(
-          "--set {}: must have the form path=value, e.g. --set optimizer.learning_rate=0.1", text));
-    const std::string raw = text.substr(equals + 1);
-    auto parsed = parse_json(raw, "--set");
-    json_value value = parsed.ok() ? parsed.take() : json_value(raw);
-    value.set_line_everywhere(0); // its lines are not those of the file
-    if (auto set = set_json_path(document, text.substr(0, equals), std::move(value)); !set.ok())
-      return set;
-  }
-  return {};
-}
-
 json_value write_run_config(const run_config& config) {
   return write_options([copy = config](option_visitor& v) mutable { copy.visit(v); });
 }

@@ -67,10 +67,6 @@ struct run_config {
 /// Reads a run description; `source` names it in messages. Defaults, then the document.
 [[nodiscard]] result<run_config> read_run_config(const json_value& document, const std::string& source);
 
-/// Parses "path=value" overrides and puts them into the document; the value is JSON, and a string where it is
-/// not valid JSON.
-[[nodiscard]] result<void> apply_overrides(json_value& document, const std::vector<std::string>& overrides);
-
 /// The whole description, defaults included.
 [[nodiscard]] json_value write_run_config(const run_config& config);
 

@@ -1,6 +1,7 @@
 #include "apps/bench/models.hpp"
 
 #include "actors/train.hpp"
+#include "core/overrides.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,7 @@
 #include "apps/race/plan.hpp"
 
+#include "core/overrides.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
@@ -18,10 +20,10 @@ std::string axis_text(const std::string& path, const json_value& value) {
   return out;
 }
 
-result<void> apply(json_value& document, const path_value& change, const json_place& place) {
+result<void> apply(description_changes& changes, const path_value& change, const json_place& place) {
   json_value value = change.second;
   value.set_line_everywhere(0); // its lines are not those of the base
-  auto set = set_json_path(document, change.first, std::move(value));
+  auto set = changes.set(change.first, std::move(value));
   if (set.ok())
     return {};
   std::string problem = set.error().message;
@@ -72,33 +74,36 @@ std::vector<grid_point> grid_points(const race_arm& arm) {
 }
 
 result<json_value> describe_run(const race_spec& spec, std::size_t arm, const std::vector<path_value>& point,
-                                std::int64_t seed) {
+                                std::int64_t seed, std::vector<std::string>* remarks) {
   const auto& a = spec.arms[arm];
   json_value document = spec.base;
   document.set("name", json_value(spec.name + "-" + a.name));
+  description_changes changes(document);
   const json_place race{spec.base_source, ""};
   const path_value no_checkpoints{"checkpoint.every_epochs", json_value(0)};
-  if (auto done = apply(document, no_checkpoints, race); !done.ok())
+  if (auto done = apply(changes, no_checkpoints, race); !done.ok())
     return done.error();
   const auto place = [&](const char* key, const std::string& path) {
     return json_place{spec.source, fmt::format("/arms/{}/{}/{}", arm, key, path)};
   };
   for (const auto& change : a.set)
-    if (auto done = apply(document, change, place("set", change.first)); !done.ok())
+    if (auto done = apply(changes, change, place("set", change.first)); !done.ok())
       return done.error();
   for (const auto& change : point)
-    if (auto done = apply(document, change, place(a.grid_of.empty() ? "grid" : "grid_of", change.first));
+    if (auto done = apply(changes, change, place(a.grid_of.empty() ? "grid" : "grid_of", change.first));
         !done.ok())
       return done.error();
   // An arm that replaces the whole group "checkpoint" or "evaluation" does not thereby ask for the defaults.
   if (const auto* group = document.find("checkpoint");
       group == nullptr || (group->is_object() && group->find("every_epochs") == nullptr))
-    if (auto done = apply(document, no_checkpoints, race); !done.ok())
+    if (auto done = apply(changes, no_checkpoints, race); !done.ok())
       return done.error();
-  if (auto done = apply(document, {"evaluation.every_epochs", json_value(spec.evaluate_every_epochs)}, race);
+  if (auto done = apply(changes, {"evaluation.every_epochs", json_value(spec.evaluate_every_epochs)}, race);
       !done.ok())
     return done.error();
   document.set("seed", json_value(seed));
+  if (remarks != nullptr)
+    *remarks = changes.remarks();
   return document;
 }
 

@@ -17,8 +17,10 @@ struct grid_point {
 [[nodiscard]] std::vector<grid_point> grid_points(const race_arm& arm);
 
 /// The description of one run: the base, what the race prescribes, what the arm sets, and the grid point.
+/// `remarks`: gets what they drop of the base.
 [[nodiscard]] result<json_value> describe_run(const race_spec& spec, std::size_t arm,
-                                              const std::vector<path_value>& point, std::int64_t seed);
+                                              const std::vector<path_value>& point, std::int64_t seed,
+                                              std::vector<std::string>* remarks = nullptr);
 
 struct planned_run {
   std::size_t arm = 0;

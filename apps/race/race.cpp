@@ -5,6 +5,7 @@
 #include "core/directory_lock.hpp"
 #include "core/files.hpp"
 
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace triage {
@@ -75,11 +76,16 @@ result<void> check_race(const race_spec& spec, const std::string& directory) {
     return enough;
   json_value::array descriptions;
   std::vector<std::size_t> arms;
+  std::string remarks;
   for (std::size_t i = 0; i < spec.arms.size(); ++i)
     for (const auto& point : candidates(spec, spec.arms[i])) {
-      auto description = describe_run(spec, i, point, spec.seeds.front());
+      std::vector<std::string> dropped;
+      auto description = describe_run(spec, i, point, spec.seeds.front(), &dropped);
       if (!description.ok())
         return description.error();
+      for (const auto& remark : dropped)
+        if (arms.empty() || arms.back() != i)
+          remarks += fmt::format("arm \"{}\": {}\n", spec.arms[i].name, remark);
       descriptions.push_back(description.take());
       arms.push_back(i);
     }
@@ -88,6 +94,7 @@ result<void> check_race(const race_spec& spec, const std::string& directory) {
   const std::string text = dump_json(json_value(descriptions), 1) + "\n";
   if (const auto before = read_file(file, text.size()); before.ok() && *before == text)
     return {};
+  std::fprintf(stderr, "%s", remarks.c_str());
   for (std::size_t i = 0; i < descriptions.size(); ++i)
     if (const auto setup = prepare_run(descriptions[i], spec.base_source); !setup.ok())
       return with_context(setup.error(), fmt::format("arm \"{}\"", spec.arms[arms[i]].name));

@@ -2,12 +2,14 @@
 
 #include "apps/race/metric.hpp"
 #include "apps/race/spec_fields.hpp"
+#include "core/overrides.hpp"
 #include "core/registry.hpp"
 #include "core/run_config.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -243,8 +245,11 @@ result<race_spec> load_race_spec(const std::string& file, const std::vector<std:
       return read.error();
     document->set("base", read.take());
   }
-  if (auto applied = apply_overrides(*document, overrides); !applied.ok())
-    return applied.error();
+  const auto remarks = apply_overrides(*document, overrides);
+  if (!remarks.ok())
+    return remarks.error();
+  for (const auto& remark : *remarks)
+    std::fprintf(stderr, "triage: --set %s\n", remark.c_str());
   auto spec = read_race_spec(*document, file);
   if (spec.ok() && !base_source.empty())
     spec->base_source = base_source;

@@ -3,6 +3,7 @@
 #include "actors/net/wire_messages.hpp"
 #include "controller_scene.hpp"
 #include "core/error_feedback.hpp"
+#include "core/overrides.hpp"
 
 #include <algorithm>
 #include <limits>

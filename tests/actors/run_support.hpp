@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/train.hpp"
+#include "core/overrides.hpp"
 
 #include <cmath>
 #include <doctest/doctest.h>

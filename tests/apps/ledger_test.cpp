@@ -4,6 +4,7 @@
 
 #include "actors/train.hpp"
 #include "apps/irreducible/folds.hpp"
+#include "core/overrides.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>

@@ -1,6 +1,7 @@
 #include "command_support.hpp"
 
 #include "actors/train.hpp"
+#include "core/overrides.hpp"
 
 #include <chrono>
 #include <future>

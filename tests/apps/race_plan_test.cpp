@@ -75,6 +75,18 @@ TEST_CASE("race: only an arm that asks for checkpoints has them, and evaluation 
   }
 }
 
+TEST_CASE(
+    "race: an arm with another optimizer takes none of the base's options, and keeps those of its own") {
+  const auto spec =
+      small_spec("", R"([{"name": "a", "set": {"optimizer.beta1": 0.8, "optimizer.type": "adam"}}])");
+  std::vector<std::string> remarks;
+  const auto d = describe_run(spec, 0, {{"optimizer.epsilon", json_value(0.5)}}, 1, &remarks);
+  REQUIRE(d.ok());
+  CHECK(dump_json(*d->find("optimizer")) == R"({"type":"adam","beta1":0.8,"epsilon":0.5})");
+  REQUIRE(remarks.size() == 1);
+  CHECK(remarks[0].find("\"sgd\", whose options were dropped: learning_rate;") != std::string::npos);
+}
+
 TEST_CASE("race: a path that does not fit the base is an error with its place") {
   const auto spec = small_spec("", R"([{"name": "a", "set": {"batch_size.of": 1}},
                                        {"name": "b", "set": {"model.4.units": 1}}])");

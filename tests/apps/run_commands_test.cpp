@@ -154,6 +154,19 @@ TEST_CASE("evaluate: JSON on stdout, the same figures as the run's summary, and 
     CHECK(figures.find(name)->as_number() == doctest::Approx(summary.find(name)->as_number()));
 }
 
+TEST_CASE("train: another optimizer by --set is told from the one in the file, with what was dropped") {
+  const scratch_folder folder;
+  const auto& file = trained_run::small().description();
+  const auto s = run_command({"train", file, "--run-dir", folder.path("r"), "--quiet", "--set",
+                              "optimizer.type=adam", "--set", "optimizer.learning_rate=0.01"});
+  REQUIRE_MESSAGE(s.code == 0, s.err);
+  CHECK(s.err.find("--set optimizer.type=adam takes the place of \"sgd\", whose options were dropped: "
+                   "momentum;") != std::string::npos);
+  const auto config = json_of(text_of(folder.path("r/config.json")));
+  CHECK(config.find("optimizer")->find("learning_rate")->as_number() == 0.01);
+  CHECK(config.find("optimizer")->find("momentum") == nullptr);
+}
+
 TEST_CASE("evaluate: --set measures on other data, without changing the run") {
   const auto& run = trained_run::small();
   const auto before = text_of(run.directory() + "/config.json");

@@ -1,5 +1,5 @@
 #include "core/options.hpp"
-#include "core/run_config.hpp"
+#include "core/overrides.hpp"
 #include "tests/support/json_text.hpp"
 
 #include <doctest/doctest.h>
@@ -163,21 +163,6 @@ TEST_CASE("a component is named by a string or by its type") {
         std::string::npos);
   CHECK(read_type_name(json_text("{\n\"type\": 3}"), place, "loss").error().message ==
         "run.json, line 2, /loss/type: must be the name of the loss, not an integer");
-}
-
-TEST_CASE("--set: values are JSON, and strings where they are not") {
-  auto v = json_text(R"({"optimizer": {"type": "sgd"}, "model": [{"units": 1}]})");
-  REQUIRE(apply_overrides(v, {"optimizer.type=adam", "optimizer.rate=1e-3", "model.0.units=64", "name=a=b",
-                              "empty=", "path=/x y", "list=[1, \"2\"]", "off=null", "text=\"7\""})
-              .ok());
-  CHECK(dump_json(v) ==
-        R"({"optimizer":{"type":"adam","rate":0.001},"model":[{"units":64}],"name":"a=b","empty":"",)"
-        R"("path":"/x y","list":[1,"2"],"off":null,"text":"7"})");
-  for (const std::string text : {"", "=1", "novalue", "model.1.units=3", "model.0.units.x=3", "a..b=1"}) {
-    const auto set = apply_overrides(v, {text});
-    REQUIRE_MESSAGE(!set.ok(), text);
-    CHECK(set.error().kind == error_kind::configuration);
-  }
 }
 
 TEST_CASE("--set: an error does not claim a line of the file") {

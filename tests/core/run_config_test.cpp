@@ -1,3 +1,4 @@
+#include "core/overrides.hpp"
 #include "core/run_config.hpp"
 #include "tests/support/json_text.hpp"
 

@@ -2,6 +2,7 @@
 
 #include "../actors/run_support.hpp"
 #include "core/npy.hpp"
+#include "core/overrides.hpp"
 
 #include <algorithm>
 
