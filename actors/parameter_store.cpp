@@ -2,6 +2,7 @@
 
 #include "core/flush_subnormals.hpp"
 #include "core/prefetch.hpp"
+#include "core/registry.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -72,7 +73,7 @@ void parameter_store::pull(std::span<const float> anchor, double share) {
 }
 
 void parameter_store::forget_steps() {
-  version_ = epoch_began_ = 0;
+  version_ = epoch_began_ = moments_began_ = 0;
   for (auto& m : moments_)
     std::fill(m.values().begin(), m.values().end(), 0.0F);
 }
@@ -116,15 +117,16 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
     const std::size_t size = std::min(range->end, end) - at;
     for (std::size_t m = 0; m < moments_.size(); ++m)
       l.moments[m] = moments_[m].values().subspan(at, size);
-    rule_.apply({.parameters = figures.parameters.subspan(at, size),
-                 .next = figures.next.subspan(at, size),
-                 .gradient = gradient.subspan(at - begin, size),
-                 .gradient_scale = figures.scale,
-                 .moments = l.moments,
-                 .decays = range->decays,
-                 .learning_rate = figures.learning_rate,
-                 .step = static_cast<std::int64_t>(figures.step),
-                 .epoch_began = static_cast<std::int64_t>(epoch_began_)});
+    rule_.apply(
+        {.parameters = figures.parameters.subspan(at, size),
+         .next = figures.next.subspan(at, size),
+         .gradient = gradient.subspan(at - begin, size),
+         .gradient_scale = figures.scale,
+         .moments = l.moments,
+         .decays = range->decays,
+         .learning_rate = figures.learning_rate,
+         .step = static_cast<std::int64_t>(figures.step - moments_began_),
+         .epoch_began = static_cast<std::int64_t>(epoch_began_) - static_cast<std::int64_t>(moments_began_)});
     at += size;
   }
 }
@@ -294,21 +296,30 @@ saved_state parameter_store::save_moments() const {
   saved_state state;
   state.put("version", std::vector<std::uint64_t>{version_});
   state.put("epoch_began", std::vector<std::uint64_t>{epoch_began_});
+  state.put("moments_began", std::vector<std::uint64_t>{moments_began_});
   const auto names = rule_.moments();
+  state.put_text("moments", join_names(names));
   for (std::size_t i = 0; i < names.size(); ++i)
     state.put(names[i], std::vector<float>(moments_[i].view().begin(), moments_[i].view().end()));
   return state;
 }
 
-result<void> parameter_store::load(std::span<const float> parameters, const saved_state& moments) {
+result<bool> parameter_store::load(std::span<const float> parameters, const saved_state& moments) {
   const auto version = moments.get_one<std::uint64_t>("version");
   if (!version.ok())
     return version.error();
   const auto epoch_began = moments.get_one<std::uint64_t>("epoch_began");
   if (!epoch_began.ok())
     return epoch_began.error();
+  const auto moments_began = moments.get_one<std::uint64_t>("moments_began");
+  if (!moments_began.ok())
+    return moments_began.error();
+  const auto saved_names = moments.get_text("moments");
+  if (!saved_names.ok())
+    return saved_names.error();
   const auto names = rule_.moments();
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  const bool others = *saved_names != join_names(names);
+  for (std::size_t i = 0; i < names.size() && !others; ++i) {
     const auto saved = moments.get<float>(names[i]);
     if (!saved.ok())
       return saved.error();
@@ -321,8 +332,10 @@ result<void> parameter_store::load(std::span<const float> parameters, const save
   std::copy(parameters.begin(), parameters.end(), block.values().begin());
   current_ = std::move(block).freeze();
   version_ = *version;
-  epoch_began_ = *epoch_began;
-  return {};
+  // Rules whose steps come in loops begin one, where they note what they need.
+  epoch_began_ = others ? version_ : *epoch_began;
+  moments_began_ = others ? version_ : *moments_began;
+  return others && !names.empty();
 }
 
 } // namespace triage

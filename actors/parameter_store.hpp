@@ -91,7 +91,9 @@ public:
 
   /// Moments and version; the parameters themselves are saved by the layout.
   [[nodiscard]] saved_state save_moments() const;
-  [[nodiscard]] result<void> load(std::span<const float> parameters, const saved_state& moments);
+  /// Moments of a rule that has others mean nothing here: then these begin at zero, as before the first step.
+  /// Returns whether they do.
+  [[nodiscard]] result<bool> load(std::span<const float> parameters, const saved_state& moments);
 
 private:
   struct update_figures {
@@ -148,7 +150,8 @@ private:
   blob_pool pool_;
   blob current_;
   std::uint64_t version_ = 0;
-  std::uint64_t epoch_began_ = 0; ///< the version
+  std::uint64_t epoch_began_ = 0;   ///< the version
+  std::uint64_t moments_began_ = 0; ///< the version at which they were zero
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
   std::vector<parameter_layout::decay_range> decay_ranges_;

@@ -103,8 +103,11 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
       return *problem;
   if (samples->size() != 4 || seconds->size() != 1 || target->size() != 3)
     return data_error("the saved run position has an unexpected length");
-  if (auto loaded = store_.load(parameters, state.below("optimizer")); !loaded.ok())
-    return loaded;
+  const auto begins = store_.load(parameters, state.below("optimizer"));
+  if (!begins.ok())
+    return begins.error();
+  if (*begins)
+    effects_.remark("the checkpoint is of another optimizer: the moments of this one begin at zero");
   if (published_)
     published_->restart(current());
   if (period_ && state.find("period/steps") != nullptr)

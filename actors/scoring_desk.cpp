@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace triage {
 
@@ -40,9 +41,12 @@ result<void> scoring_desk::load(const saved_state& state) {
   scoring_seconds_ = (*seconds)[0];
   uniform_ = {(*seconds)[1], (*seconds)[2]};
   prioritized_ = {(*seconds)[3], (*seconds)[4]};
-  if (ledger_)
-    if (auto loaded = ledger_->load(state.below("ledger")); !loaded.ok())
+  if (ledger_) {
+    if (state.find("ledger/trained") == nullptr)
+      remark_ = "the checkpoint has no ledger: it counts from here on";
+    else if (auto loaded = ledger_->load(state.below("ledger")); !loaded.ok())
       return loaded;
+  }
   if (auto loaded = source_.load(state.below("source")); !loaded.ok())
     return loaded;
   drawn_before_ = source_.samples_drawn();
@@ -59,6 +63,13 @@ saved_state scoring_desk::save() const {
     state.put_all("ledger", ledger_->save());
   state.put_all("source", source_.save());
   return state;
+}
+
+std::string scoring_desk::take_remark() {
+  auto remark = std::exchange(remark_, {});
+  if (const auto more = source_.take_remark(); !more.empty())
+    remark += (remark.empty() ? "" : "; ") + more;
+  return remark;
 }
 
 // -- batches ------------------------------------------------------------------------------------------------

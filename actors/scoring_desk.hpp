@@ -56,7 +56,7 @@ public:
   [[nodiscard]] std::uint64_t samples_scored() const { return samples_scored_; }
   [[nodiscard]] double scoring_seconds() const { return scoring_seconds_; }
   /// What a person should know since the last call; mostly empty.
-  [[nodiscard]] std::string take_remark() { return source_.take_remark(); }
+  [[nodiscard]] std::string take_remark();
   /// The closing account of the run so far.
   [[nodiscard]] prioritization_account account() const;
 
@@ -74,6 +74,7 @@ private:
 
   sampling_source source_;
   std::optional<point_ledger> ledger_;
+  std::string remark_; ///< beside those of the source
   const clock& time_;
   std::size_t points_;
   std::size_t batch_size_;

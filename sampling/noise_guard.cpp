@@ -207,6 +207,8 @@ result<void> noise_guard::load(const saved_state& state) {
     return doubted.error();
   if (!figures.ok())
     return figures.error();
+  if (means->empty() != mean_loss_.empty())
+    return {}; // turned on or off since then: it has seen nothing yet
   if (means->size() != mean_loss_.size() || doubted->size() != doubted_.size() || figures->size() != 5 ||
       !((*figures)[2] >= 0.0 && (*figures)[2] <= static_cast<double>(verdict::closed)))
     return data_error(fmt::format("the saved noise guard is for {} points, the data has {}", means->size(),

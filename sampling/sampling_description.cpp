@@ -72,6 +72,16 @@ void sampling_options::visit(option_visitor& v) {
           [this](option_visitor& g) { guard.visit(g); });
 }
 
+std::string sampling_description::parts() const {
+  std::string out;
+  for (const char* part : {"type", "score", "estimator", "predictor"}) {
+    const json_value& given = *resolved.find(part);
+    const json_value& name = given.is_object() ? *given.find("type") : given;
+    out += (out.empty() ? "" : ", ") + name.as_string();
+  }
+  return out;
+}
+
 result<sampling_description> make_sampling(const json_value& given, const json_place& place,
                                            score_table extra) {
   const auto named = read_type_name(given, place, "sampling");

@@ -35,6 +35,9 @@ struct sampling_description {
   std::unique_ptr<refresh_policy> refresh;
   std::unique_ptr<predictor> history; ///< null: the last measurement counts
   json_value resolved;                ///< with every default filled in and presets written out
+
+  /// The names of selector, score, estimator and predictor: what they know is of no use to others.
+  [[nodiscard]] std::string parts() const;
 };
 
 /// Reads {"type": SELECTOR or PRESET, "score": …, "estimator": …, …selector options}; `extra` holds scores

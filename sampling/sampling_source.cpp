@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace triage {
 
@@ -230,9 +231,10 @@ void sampling_source::observe_losses(const drawn_batch& batch, std::span<const f
 
 std::string sampling_source::take_remark() {
   auto& o = description_.options;
-  auto remark = o.guard.take_reason();
-  if (auto gated = o.gate.take_reason(); !gated.empty())
-    remark += (remark.empty() ? "" : "; ") + gated;
+  auto remark = std::exchange(remark_, {});
+  for (const auto& more : {o.guard.take_reason(), o.gate.take_reason()})
+    if (!more.empty())
+      remark += (remark.empty() ? "" : "; ") + more;
   return remark;
 }
 

@@ -70,7 +70,8 @@ public:
 
   /// Samples/s while prioritising over samples/s while not, for a gate that wants to know.
   void observe_speed(double ratio) { speed_ = ratio; }
-  /// Why the gate or the noise guard changed its mind since the last call; mostly empty.
+  /// Why the gate or the noise guard changed its mind since the last call, or what became of a saved state;
+  /// mostly empty.
   [[nodiscard]] std::string take_remark();
 
   [[nodiscard]] sampling_figures figures(std::uint64_t version) const;
@@ -80,6 +81,7 @@ public:
   [[nodiscard]] bool prioritizing() const { return planned_by_priority_; }
 
   [[nodiscard]] saved_state save() const;
+  /// Of a sampling with other parts only the random stream goes on: it begins anew.
   [[nodiscard]] result<void> load(const saved_state& state);
 
 private:
@@ -99,6 +101,7 @@ private:
   priority_table priorities_;
   std::size_t batch_size_;
   rng random_;
+  std::string remark_; ///< that nobody has taken yet
   epoch_order order_;
   std::uint64_t samples_drawn_ = 0;
   std::uint64_t samples_prioritized_ = 0;

@@ -1,6 +1,7 @@
 #include "sampling/sampling_source.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 // What a sampling_source writes into a checkpoint, and how it continues from one.
 
@@ -43,6 +44,7 @@ saved_state sampling_source::save() const {
   state.put("counts", std::vector<std::uint64_t>{samples_drawn_, samples_prioritized_, samples_measured_,
                                                  next_, ends_pass_ ? 1U : 0U, planned_by_priority_ ? 1U : 0U,
                                                  partial_by_priority_ ? 1U : 0U});
+  state.put_text("parts", description_.parts());
   state.put_text("phase", phase_);
   put_plan(state, "plan", plan_);
   put_plan(state, "partial", partial_);
@@ -73,15 +75,23 @@ result<void> sampling_source::load(const saved_state& state) {
   const std::size_t points = priorities_.size();
   const auto random = state.get<std::uint64_t>("random");
   const auto counts = state.get<std::uint64_t>("counts");
+  const auto parts = state.get_text("parts");
   const auto phase = state.get_text("phase");
   auto unmeasured = state.get<std::uint32_t>("unmeasured");
   for (const auto* problem :
        {random.ok() ? nullptr : &random.error(), counts.ok() ? nullptr : &counts.error(),
-        phase.ok() ? nullptr : &phase.error(), unmeasured.ok() ? nullptr : &unmeasured.error()})
+        parts.ok() ? nullptr : &parts.error(), phase.ok() ? nullptr : &phase.error(),
+        unmeasured.ok() ? nullptr : &unmeasured.error()})
     if (problem != nullptr)
       return *problem;
   if (random->size() != 3 || counts->size() != 7)
     return data_error("the saved sampler has an unexpected length");
+  random_ = rng(rng_state{(*random)[0], (*random)[1], (*random)[2]});
+  if (*parts != description_.parts()) {
+    remark_ = fmt::format("the checkpoint is of another sampling ({}): this one ({}) begins anew", *parts,
+                          description_.parts());
+    return {};
+  }
   for (auto loaded :
        {get_plan(state, "plan", points, plan_), get_plan(state, "partial", points, partial_),
         order_.load(state.below("order")), priorities_.load(state.below("priorities")),
@@ -95,7 +105,6 @@ result<void> sampling_source::load(const saved_state& state) {
   if ((*counts)[3] > plan_.ids.size() ||
       std::any_of(unmeasured->begin(), unmeasured->end(), [&](auto i) { return i >= points; }))
     return data_error("the saved sampling plan contradicts itself");
-  random_ = rng(rng_state{(*random)[0], (*random)[1], (*random)[2]});
   samples_drawn_ = (*counts)[0];
   samples_prioritized_ = (*counts)[1];
   samples_measured_ = (*counts)[2];

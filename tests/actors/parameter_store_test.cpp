@@ -203,3 +203,50 @@ TEST_CASE("sum ahead: a merge that differs from what was foreseen takes nothing"
   sum.advance(parts);
   CHECK(sum.take(left).mean.size() == trained);
 }
+
+TEST_CASE("store: moments of another rule are left, and the new one's begin as before the first step") {
+  const fixture old(R"({"type":"sgd","learning_rate":0.1,"momentum":0.9})");
+  const auto before = old.store();
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    const contribution c{old.gradient(step), 16.0};
+    before->merge({&c, 1}, 0.01);
+  }
+  for (const char* rule : {R"({"type":"adam"})", R"({"type":"tradam","inner_steps":3})",
+                           R"({"type":"trsgd"})", R"({"type":"rmsprop"})"}) {
+    CAPTURE(std::string(rule));
+    const fixture f(rule);
+    auto fresh = f.store();
+    fresh->place(before->current().view());
+    auto changed = f.store();
+    const auto begins = changed->load(before->current().view(), before->save_moments());
+    REQUIRE_MESSAGE(begins.ok(), begins.error().message);
+    CHECK(*begins);
+    CHECK(changed->version() == 5);
+    for (std::uint64_t step = 10; step < 17; ++step) {
+      const contribution c{f.gradient(step), 16.0};
+      fresh->merge({&c, 1}, 0.01);
+      changed->merge({&c, 1}, 0.01);
+      CHECK(copy(changed->current()) == copy(fresh->current()));
+      if (step == 13) { // saved and loaded among themselves they go on
+        auto loaded = f.store();
+        const auto again = loaded->load(changed->current().view(), changed->save_moments());
+        REQUIRE(again.ok());
+        CHECK_FALSE(*again);
+        changed = std::move(loaded);
+      }
+    }
+  }
+}
+
+TEST_CASE("store: a rule without moments leaves what was saved, and relatives go on with each other's") {
+  const fixture adam(R"({"type":"adam"})");
+  auto before = adam.store();
+  const contribution c{adam.gradient(1), 16.0};
+  before->merge({&c, 1}, 0.01);
+  const fixture plain(R"({"type":"sgd","learning_rate":0.1})");
+  CHECK_FALSE(*plain.store()->load(before->current().view(), before->save_moments()));
+  const fixture adamw(R"({"type":"adamw"})");
+  auto relative = adamw.store();
+  CHECK_FALSE(*relative->load(before->current().view(), before->save_moments()));
+  CHECK(*relative->save_moments().get<float>("mean") == *before->save_moments().get<float>("mean"));
+}

@@ -24,6 +24,57 @@ TEST_CASE("resume: what was set stays set for the next time") {
         3.0);
 }
 
+TEST_CASE("resume: with another optimizer or sampling the run goes on from its parameters, and says what "
+          "begins anew") {
+  struct change {
+    std::vector<std::string> set;
+    const char* dropped;
+    const char* remark;
+  };
+  for (const auto& c :
+       {change{
+            {"--set", "optimizer.type=adam", "--set", "optimizer.learning_rate=0.002"},
+            "optimizer.type=adam takes the place of \"sgd\", whose options were dropped: momentum, nesterov",
+            "moments of this one begin at zero"},
+        change{{"--set", "sampling.type=uniform"},
+               "sampling.type=uniform takes the place of \"pps_epoch\"",
+               "begins anew"},
+        change{{"--set", "sampling.type=auto_balanced", "--set", "sampling.guard.mode=off"},
+               "sampling.type=auto_balanced takes the place of",
+               ""},
+        change{{"--set", "sampling.guard.mode=off"}, "", ""},
+        change{{"--set", R"(runtime.exchange={"policy":"local_sgd","block_momentum":0.5})"}, "", ""},
+        change{
+            {"--set", "schedule.type=cosine"}, "schedule.type=cosine takes the place of \"constant\"", ""}}) {
+    CAPTURE(c.set[1]);
+    const own_copy run;
+    const auto before = json_of(text_of(run.directory + "/summary.json"));
+    std::vector<std::string> arguments = {"resume", run.directory, "--set", "duration.epochs=3"};
+    arguments.insert(arguments.end(), c.set.begin(), c.set.end());
+    const auto changed = run_command(arguments);
+    REQUIRE_MESSAGE(changed.code == 0, changed.err);
+    CHECK_MESSAGE(changed.err.find(c.dropped) != std::string::npos, changed.err);
+    CHECK_MESSAGE(text_of(run.directory + "/log.txt").find(c.remark) != std::string::npos, changed.err);
+    const auto again = run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=4"});
+    REQUIRE_MESSAGE(again.code == 0, again.err);
+    CHECK(again.err.empty());
+    const auto summary = json_of(text_of(run.directory + "/summary.json"));
+    CHECK(summary.find("epochs")->as_number() == doctest::Approx(4.0).epsilon(0.05));
+    CHECK(summary.find("steps")->as_number() > before.find("steps")->as_number());
+  }
+}
+
+TEST_CASE("resume: a ledger that is turned on later counts from there on, and says so") {
+  const own_copy run;
+  const auto resume = [&](const char* ledger, const char* epochs) {
+    const auto s = run_command({"resume", run.directory, "--quiet", "--set", ledger, "--set", epochs});
+    CHECK_MESSAGE(s.code == 0, s.err);
+  };
+  resume("runtime.ledger=false", "duration.epochs=3");
+  resume("runtime.ledger=true", "duration.epochs=4");
+  CHECK(text_of(run.directory + "/log.txt").find("no ledger: it counts from here on") != std::string::npos);
+}
+
 TEST_CASE("resume: other data is refused before anything of the run is touched") {
   const own_copy run;
   const auto summary = text_of(run.directory + "/summary.json");

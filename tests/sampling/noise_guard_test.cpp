@@ -27,13 +27,14 @@ std::vector<std::int32_t> even_labels() {
   return labels;
 }
 
-noise_guard make_guard(const point_classes& known, const char* json = R"({"mode": "pass_over"})") {
+noise_guard make_guard(const point_classes& known, const char* json = R"({"mode": "pass_over"})",
+                       std::size_t size = points) {
   noise_guard g;
   auto document = parse_json(json, "guard");
   REQUIRE(document.ok());
   REQUIRE(read_options(*document, {"guard", ""}, [&](option_visitor& v) { g.visit(v); }).ok());
   REQUIRE(g.prepare({"run.json", "/sampling/guard"}).ok());
-  g.start(points, known);
+  g.start(size, known);
   return g;
 }
 
@@ -199,8 +200,7 @@ TEST_CASE("noise guard: a saved one goes on as it was, and one for other data is
     CHECK(one->passes_over());
   }
   CHECK(*g.persistence() == *copy.persistence());
-  noise_guard off;
-  CHECK(!off.load(g.save()).ok());
+  CHECK(!make_guard({labels, classes}, R"({"mode": "close"})", points / 2).load(g.save()).ok());
 }
 
 TEST_CASE("noise guard: losses that are not finite do not count") {

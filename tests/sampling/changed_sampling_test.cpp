@@ -1,0 +1,85 @@
+#include "source_support.hpp"
+
+#include "sampling/presets.hpp"
+
+// What a saved state is to a sampling that is not the one that was saved.
+
+using namespace triage;
+using namespace triage::test;
+
+namespace {
+
+constexpr std::size_t points = 150;
+constexpr std::size_t batch = 12;
+
+/// All presets, as descriptions.
+std::vector<json_value> all_presets(const irreducible_file& irreducible) {
+  std::vector<json_value> out;
+  for (const auto& preset : sampling_presets()) {
+    json_value d;
+    d.set("type", json_value(std::string(preset.name)));
+    if (preset.name == "rho_loss")
+      d.set("score", json_value(json_value::object{{"type", json_value("rho")},
+                                                   {"irreducible_losses", json_value(irreducible.path())}}));
+    out.push_back(d);
+  }
+  return out;
+}
+
+/// Without estimators nothing waits.
+void train(sampling_source& source, int batches) {
+  for (int i = 0; i < batches; ++i) {
+    drawn_batch b;
+    REQUIRE(source.draw(0.02 * i, static_cast<std::uint64_t>(i), b));
+    const std::vector<float> losses(b.ids.size(), 0.5F + static_cast<float>(i % 3));
+    source.record_byproducts(b, losses, static_cast<std::uint64_t>(i));
+    source.observe_losses(b, losses);
+  }
+}
+
+} // namespace
+
+TEST_CASE("changed sampling: with other parts it says so and begins anew, and can be saved") {
+  const irreducible_file irreducible(points);
+  const auto all = all_presets(irreducible);
+  for (const auto& before : all)
+    for (const auto& after : all) {
+      CAPTURE(dump_json(before));
+      CAPTURE(dump_json(after));
+      auto trained = source_of(before, points, batch);
+      train(trained, 30);
+      auto other = source_of(after, points, batch);
+      const auto loaded = other.load(trained.save());
+      REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+      const bool same = describe_sampling(before).parts() == describe_sampling(after).parts();
+      CHECK((other.samples_drawn() == 0) == !same);
+      CHECK((other.take_remark().find("begins anew") != std::string::npos) == !same);
+      CHECK(other.take_remark().find("begins anew") == std::string::npos);
+      train(other, 10);
+      auto again = source_of(after, points, batch);
+      CHECK(again.load(other.save()).ok());
+      CHECK(again.samples_drawn() == other.samples_drawn());
+    }
+}
+
+TEST_CASE(
+    "changed sampling: another option of the same parts goes on, also a guard that is turned on or off") {
+  std::vector<std::int32_t> labels(points);
+  for (std::size_t i = 0; i < points; ++i)
+    labels[i] = static_cast<std::int32_t>(i % 3);
+  const auto source = [&](const std::string& guard) {
+    return sampling_source(describe_sampling(R"({"type": "pps_epoch", "guard": {"mode": ")" + guard + "\"}}"),
+                           points, batch, 7, {labels, 3});
+  };
+  for (const auto& [before, after] : {std::pair{"close", "off"}, std::pair{"off", "close"}}) {
+    CAPTURE(std::string(before));
+    auto trained = source(before);
+    train(trained, 30);
+    auto other = source(after);
+    const auto loaded = other.load(trained.save());
+    REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+    CHECK(other.samples_drawn() == trained.samples_drawn());
+    CHECK(other.take_remark().find("begins anew") == std::string::npos);
+    train(other, 30);
+  }
+}
