@@ -22,6 +22,7 @@ constexpr double token_seconds = 10.0;
 constexpr std::chrono::seconds longest_farewell{3};
 constexpr std::chrono::seconds status_timeout{5};
 constexpr std::size_t most_nodes = 1024;
+constexpr std::size_t most_complaints = 256;
 
 std::string new_token() {
   std::array<unsigned char, 16> bytes{};
@@ -110,11 +111,8 @@ void cluster::open(caf::actor_system& system, const shared_context& context,
          },
          [weak = std::weak_ptr(self)](const auto& address, const auto& reason) {
            if (const auto c = weak.lock(); c && c->run_)
-             caf::anon_send(
-                 c->run_->monitor,
-                 warning_report{"network",
-                                fmt::format("refused a connection from {}: {} (said once for each address)",
-                                            address, reason)});
+             c->warn(fmt::format("refused a connection from {}: {} (said once for each address)", address,
+                                 reason));
          }});
   });
 }
@@ -166,14 +164,19 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
       known->close("its node came back");
   // A certificate's name is proven; another is only what the node calls itself.
   const auto name = free_name(l->peer().empty() ? hello.name : l->peer(), address);
-  const auto weak = weak_from_this();
   auto node = std::make_shared<remote_node>(run_, io_, name, hello.instance, l,
                                             std::size_t{hello.threads} + hello.estimators);
-  node->begin([weak, raw = std::weak_ptr(node), address](const std::string& reason) {
-    const auto self = weak.lock();
-    if (const auto n = raw.lock(); self && n)
-      self->node_ended(n, address, reason);
-  });
+  node->begin(
+      {[weak = weak_from_this(), name, address, workers = hello.threads, estimators = hello.estimators] {
+         if (const auto self = weak.lock(); self && self->run_)
+           self->remark(fmt::format("{} joined from {} with {} workers and {} estimators", name, address,
+                                    workers, estimators));
+       },
+       [weak = weak_from_this(), raw = std::weak_ptr(node), address](const std::string& reason) {
+         const auto self = weak.lock();
+         if (const auto n = raw.lock(); self && n)
+           self->node_ended(n, address, reason);
+       }});
   nodes_.push_back(node);
   welcome_message m;
   m.name = name;
@@ -208,11 +211,6 @@ void cluster::attach(const std::shared_ptr<link>& l, const hello_message& hello,
     return refuse(l, address, {"its certificate is not the one of its control link", false});
   node->attach_tensor_link(l);
   l->send(frame(frame_kind::accepted));
-  caf::anon_send(
-      run_->monitor,
-      remark_report{"network", fmt::format("{} joined from {} with {} workers and {} "
-                                           "estimators",
-                                           node->name(), address, hello.threads, hello.estimators)});
 }
 
 void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::string& address,
@@ -222,13 +220,27 @@ void cluster::node_ended(const std::shared_ptr<remote_node>& node, const std::st
     listener_->connection_ended();
   std::erase(nodes_, node);
   std::erase_if(tokens_, [&](const auto& t) { return t.second.node == node; });
-  if (!over_ && node->has_tensor_link())
-    caf::anon_send(run_->monitor,
-                   warning_report{"network", fmt::format("{} is gone: {}", node->name(), reason)});
+  if (!over_ && node->takes_part())
+    warn(fmt::format("{} is gone: {}", node->name(), reason));
+  else if (!over_ && node->has_tensor_link())
+    complain_once(fmt::format("{} from {} does not take part: {}", node->name(), address, reason));
   else if (!over_)
-    listener_->refuse(address, reason); // it never took part: one line, however often it tries
+    listener_->refuse(address, reason); // one line, however often it tries
   if (nodes_.empty() && over_)
     say_done();
+}
+
+void cluster::remark(const std::string& text) {
+  caf::anon_send(run_->monitor, remark_report{"network", text});
+}
+
+void cluster::warn(const std::string& text) {
+  caf::anon_send(run_->monitor, warning_report{"network", text});
+}
+
+void cluster::complain_once(const std::string& text) {
+  if (complaints_.size() < most_complaints && complaints_.insert(text).second)
+    warn(text);
 }
 
 void cluster::parameters_advanced() {

@@ -52,6 +52,10 @@ private:
   void forget_half_joined();
   void node_ended(const std::shared_ptr<remote_node>& node, const std::string& address,
                   const std::string& reason);
+  void remark(const std::string& text);
+  void warn(const std::string& text);
+  /// About a node that did not take part, and may try again and again.
+  void complain_once(const std::string& text);
   void say_done();
   [[nodiscard]] std::string free_name(std::string wanted, const std::string& address) const;
 
@@ -68,6 +72,7 @@ private:
   };
   std::map<std::string, invitation> tokens_;
   std::set<std::uint64_t> banned_;
+  std::set<std::string> complaints_;
   bool over_ = false;
   std::function<void()> done_;
   boost::asio::steady_timer patience_;

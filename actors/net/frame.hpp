@@ -25,6 +25,7 @@ enum class frame_kind : std::uint16_t {
   // Control link.
   report = 20,   ///< node -> coordinator: a warning or remark for the log
   lane = 21,     ///< node -> coordinator: what an actor did, when tracing
+  ready = 22,    ///< node -> coordinator: it has what the run needs, and takes part
   leaving = 23,  ///< node -> coordinator: finish what is out, then let it go
   finished = 24, ///< coordinator -> node: the run is over
   status = 25,   ///< coordinator -> whoever asked: where the run stands, as JSON

@@ -9,7 +9,7 @@
 namespace triage {
 
 /// Raised with every change of the wire format.
-constexpr std::uint32_t wire_protocol = 3;
+constexpr std::uint32_t wire_protocol = 4;
 
 /// Why somebody connects.
 enum class peer_role : std::uint8_t {

@@ -145,7 +145,6 @@ private:
     }
     const welcome_message welcome = *news->welcome;
     lock.unlock();
-    say(fmt::format("joined the run at {} as {}", to_string(options_.coordinator), welcome.name));
     if (auto ready = prepare(welcome); !ready.ok()) {
       session->send_control(to_report_frame(true, "setup", ready.error().message));
       session->close_when_sent();
@@ -154,6 +153,8 @@ private:
       return ready.error();
     }
     took_part_ = true;
+    session->send_control(frame(frame_kind::ready));
+    say(fmt::format("joined the run at {} as {}", to_string(options_.coordinator), welcome.name));
     return work(session, news, welcome, stop);
   }
 
@@ -161,6 +162,7 @@ private:
   result<void> prepare(const welcome_message& welcome) {
     if (context_ && description_ == welcome.description)
       return {};
+    say(fmt::format("loading the data of the run at {}", to_string(options_.coordinator)));
     auto document = parse_json(welcome.description, "the coordinator's description");
     if (!document.ok())
       return document.error();

@@ -45,8 +45,8 @@ remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_conte
       trained_size_(run_->context->setup->net->parameters().trained_size()),
       pool_(run_->context->setup->net->parameters().size()) {}
 
-void remote_node::begin(std::function<void(const std::string&)> ended) {
-  ended_ = std::move(ended);
+void remote_node::begin(events e) {
+  events_ = std::move(e);
   control_->hand_over(std::make_shared<control_handler>(shared_from_this()), largest_head);
 }
 
@@ -78,7 +78,12 @@ void remote_node::link_closed(const std::string& reason) {
   for (const auto& [number, s] : slots_)
     caf::anon_send(s.actor, remote_gone{reason});
   slots_.clear();
-  ended_(reason);
+  events_.ended(objection_.empty() ? reason : objection_);
+}
+
+void remote_node::begin_part() {
+  if (!std::exchange(takes_part_, true))
+    events_.takes_part();
 }
 
 void remote_node::tensor_closed(const std::string& reason) {
@@ -239,6 +244,10 @@ result<void> remote_node::control_frame(const frame_header& header, std::span<co
     const auto m = read_report(head);
     if (!m.ok())
       return m.error();
+    if (!takes_part_ && m->warning) {
+      objection_ = m->text; // it closes next
+      return {};
+    }
     const std::string source = fmt::format("{}/{}", name_, m->source);
     if (m->warning)
       caf::anon_send(run_->monitor, warning_report{source, m->text});
@@ -254,6 +263,9 @@ result<void> remote_node::control_frame(const frame_header& header, std::span<co
     caf::anon_send(run_->monitor, lane.take());
     return {};
   }
+  case frame_kind::ready:
+    begin_part();
+    return {};
   case frame_kind::leaving:
     for (const auto& [number, s] : slots_)
       caf::anon_send(s.actor, remote_leaving{});
@@ -294,6 +306,7 @@ result<void> remote_node::take_join(std::span<const std::uint8_t> head) {
     return m.error();
   if (slots_.contains(m->slot) || slots_.size() >= most_slots_)
     return run_error("it joined twice under one number, or too often");
+  begin_part(); // on the other link than "ready", which may come later
   const std::string full_name = fmt::format("{}/{}", name_, m->name);
   slots_[m->slot] = {m->role, m->role == slot_role::worker
                                   ? spawn_remote_worker(*run_, shared_from_this(), m->slot, full_name)

@@ -43,8 +43,15 @@ public:
   remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
               std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots);
 
-  /// Listens to the control link. `ended` is called once, on the network's thread.
-  void begin(std::function<void(const std::string& reason)> ended);
+  /// Called on the network's thread, each once at most, `ended` last.
+  struct events {
+    /// The node has loaded what the run needs and found it to be the same.
+    std::function<void()> takes_part;
+    /// Also with why the node does not take part, where that is what it said.
+    std::function<void(const std::string& reason)> ended;
+  };
+  /// Listens to the control link.
+  void begin(events e);
   void attach_tensor_link(std::shared_ptr<link> tensor);
   void close(const std::string& reason);
   /// Says that the run is over; the node closes. `final`: it will not be resumed.
@@ -61,6 +68,7 @@ public:
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint64_t instance() const { return instance_; }
   [[nodiscard]] std::shared_ptr<link> control() const { return control_; }
+  [[nodiscard]] bool takes_part() const { return takes_part_; }
   [[nodiscard]] bool has_tensor_link() const { return tensor_ != nullptr; }
   struct figures {
     std::string name;
@@ -105,6 +113,7 @@ private:
   [[nodiscard]] result<void> take_result(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_scores(bool has_gradient, std::span<const std::uint8_t> head);
   [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
+  void begin_part();
   void link_closed(const std::string& reason);
   void tensor_closed(const std::string& reason);
 
@@ -115,7 +124,9 @@ private:
   std::shared_ptr<link> control_;
   std::size_t most_slots_; ///< workers and estimators that it announced
   std::shared_ptr<link> tensor_;
-  std::function<void(const std::string&)> ended_;
+  events events_;
+  bool takes_part_ = false;
+  std::string objection_; ///< why it will not take part
   bool over_ = false;
   bool finishing_ = false; ///< it was told that the run is over
   std::map<slot_number, slot> slots_;

@@ -308,6 +308,15 @@ TEST_CASE("nodes: other data is refused with both fingerprints, exit code 3") {
   const auto node = run_triage({"node", "--join", address, "--wait", "1"}, f.folder.path("node.txt"));
   CHECK_MESSAGE(node.exit_code == 3, node.output);
   CHECK(node.output.find("fingerprint") != std::string::npos);
+  CHECK_MESSAGE(node.output.find("joined") == std::string::npos, node.output);
+  // The coordinator says one thing of it, the reason.
+  CHECK(eventually(10.0, [&] { return f.said("csv").find("does not take part") != std::string::npos; }));
+  const auto log = f.said("csv");
+  CHECK_MESSAGE(log.find("does not take part: the data here is not the coordinator's") != std::string::npos,
+                log);
+  CHECK_MESSAGE(log.find("joined") == std::string::npos, log);
+  CHECK_MESSAGE(log.find("is gone") == std::string::npos, log);
+  CHECK_MESSAGE(log.find("refused a connection") == std::string::npos, log);
 }
 
 TEST_CASE("launch: local nodes, and hosts through ssh") {

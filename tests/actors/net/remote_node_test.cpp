@@ -328,6 +328,7 @@ TEST_CASE("remote node: a mean gradient that is not finite is dropped, the score
 
 TEST_CASE("remote node: reports and lanes reach the monitor under the node's name, and are harmless") {
   remote_stage s;
+  s.control->send(frame(frame_kind::ready));
   s.control->send(to_report_frame(true, "worker-0", "low on \x1b[31mmemory"));
   s.control->send(to_report_frame(false, "setup", "fine"));
   s.control->send(to_frame(trace_lane{"worker-0", {{"gradient", 1.0, 2.0, 3}}, 0}, 0.0));
@@ -352,4 +353,30 @@ TEST_CASE(
   CHECK(s.world.told.wait_for("lane") == "lane n/worker-0");
   s.control->close("the node ends");
   CHECK(s.ended.wait() == "it closed the connection");
+}
+
+TEST_CASE("remote node: it takes part when it says so or has somebody who does, which is told once") {
+  for (const bool joins_first : {true, false}) {
+    remote_stage s;
+    CHECK(s.world.told.count("takes part") == 0);
+    if (joins_first)
+      (void)s.join_worker();
+    s.control->send(frame(frame_kind::ready));
+    s.control->send(frame(frame_kind::ready));
+    if (!joins_first)
+      (void)s.join_worker();
+    s.control->send(to_report_frame(false, "worker-0", "behind all of that"));
+    (void)s.world.told.wait_for("remark");
+    CHECK(s.world.told.count("takes part") == 1);
+  }
+}
+
+TEST_CASE("remote node: one that objects before it takes part ends with its own words, and is told of only "
+          "by them") {
+  remote_stage s;
+  s.control->send(to_report_frame(true, "setup", "the data here is another"));
+  s.control->close_when_sent("this node has ended", 1.0);
+  CHECK(s.ended.wait() == "the data here is another");
+  CHECK(s.world.told.count("takes part") == 0);
+  CHECK(s.world.told.count("warning") == 0);
 }

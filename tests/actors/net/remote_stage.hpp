@@ -105,7 +105,8 @@ struct remote_stage {
     const auto ours_tensor = net.make(std::move(near_tensor), nobody);
     net.on_thread([&] {
       node = std::make_shared<remote_node>(run, net.io.context(), "n", 1, ours_control, most_slots);
-      node->begin([this](const std::string& reason) { ended.set(reason); });
+      node->begin({[this] { world.told.add("takes part"); },
+                   [this](const std::string& reason) { ended.set(reason); }});
       node->attach_tensor_link(ours_tensor);
       return 0;
     });
