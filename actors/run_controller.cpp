@@ -47,6 +47,8 @@ void run_controller::start() {
   enter(phase::training);
   first_checkpoint_due_ = store_.version() == 0 && samples_dispatched_ == 0;
   last_report_ = clock_.now();
+  if (!first_checkpoint_due_)
+    effects_.pause_scoring(false); // else the pause for that checkpoint ends with it
   request_batches();
   advance();
 }

@@ -316,6 +316,7 @@ TEST_CASE("controller random: a run that is saved anywhere and restored goes on 
     CHECK(resumed.current().version == first.summary->steps);
     resumed.start();
     CHECK(second.collections == 0); // a healthy state exists: no checkpoint at once
+    CHECK_FALSE(second.paused);     // and no pause that would end with scoring
     resumed.member_joined("a");
     play(second, resumed, 100000);
     REQUIRE(second.summary);

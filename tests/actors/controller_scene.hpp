@@ -65,7 +65,7 @@ public:
   int collections = 0;
   int checkpoints = 0;
   int reports = 0;
-  bool paused = false;
+  bool paused = true; ///< as the sampler begins
   std::vector<std::string> warnings;
   std::optional<run_summary> summary;
 };
