@@ -38,27 +38,26 @@ result<void> make_directory(const std::string& path) {
   return {};
 }
 
+/// False: there is no such path.
+bool make_absolute(json_value* object, std::string_view key) {
+  json_value* const path = object == nullptr ? nullptr : object->find(key);
+  if (path == nullptr || !path->is_string() || path->as_string().empty())
+    return false;
+  std::error_code ec;
+  if (const auto whole = fs::absolute(path->as_string(), ec); !ec)
+    *path = json_value(whole.lexically_normal().string());
+  return true;
+}
+
 /// Whoever resumes or evaluates the run later may stand in another folder. Files that are named beside a
 /// folder lie in it.
 json_value with_absolute_paths(const json_value& resolved) {
   json_value out = resolved;
-  const json_value* data = resolved.find("data");
-  if (data == nullptr)
-    return out;
-  json_value changed = *data;
-  const auto make_absolute = [&](const char* key) {
-    const json_value* path = data->find(key);
-    if (path == nullptr || !path->is_string() || path->as_string().empty())
-      return false;
-    std::error_code ec;
-    if (const auto whole = fs::absolute(path->as_string(), ec); !ec)
-      changed.set(key, json_value(whole.lexically_normal().string()));
-    return true;
-  };
-  if (!make_absolute("path"))
+  if (json_value* const data = out.find("data"); !make_absolute(data, "path"))
     for (const char* key : {"train", "test", "train_labels", "test_labels"})
-      (void)make_absolute(key);
-  out.set("data", std::move(changed));
+      (void)make_absolute(data, key);
+  for (const char* who : {"sampling.score", "sampling.guard"})
+    (void)make_absolute(find_json_path(out, who), "irreducible_losses");
   return out;
 }
 

@@ -352,3 +352,22 @@ TEST_CASE("run directory: the description that it keeps names its data from wher
   CHECK(alone.find("test")->as_string() == "/b.csv");
   CHECK(kept(R"({"format": "synthetic"})").find("format")->as_string() == "synthetic");
 }
+
+TEST_CASE("run directory: so it does files of irreducible losses, and leaves what names no file") {
+  const temporary_folder folder;
+  auto made = run_directory::create(folder.path("run"), "r");
+  REQUIRE(made.ok());
+  const auto kept = [&](const std::string& sampling) {
+    REQUIRE(made->write_config(*parse_json("{\"sampling\": " + sampling + "}", "test")).ok());
+    return dump_json(*read_json_file(made->config_file())->find("sampling"));
+  };
+  const auto here = std::filesystem::current_path().string();
+  CHECK(
+      kept(
+          R"({"score":{"type":"rho","irreducible_losses":"x/../il.npz"},"guard":{"irreducible_losses":"il"}})") ==
+      R"({"score":{"type":"rho","irreducible_losses":")" + here +
+          R"(/il.npz"},"guard":{"irreducible_losses":")" + here + R"(/il"}})");
+  for (const std::string other : {R"("auto")", R"({"score":"loss","guard":{"irreducible_losses":""}})",
+                                  R"({"score":{"type":"rho","irreducible_losses":"/il.npy"}})"})
+    CHECK(kept(other) == other);
+}

@@ -54,6 +54,27 @@ TEST_CASE("irreducible: a file that names its data is refused by data with as ma
   check_refused(train("other", "data.noise=3"), 3, {output, "other data", "triage irreducible"});
 }
 
+TEST_CASE("irreducible: a run that was given a file beside it is resumed and evaluated from another folder") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  REQUIRE(run_command({"irreducible", file, "--output", folder.path("il.npz")}).code == 0);
+  const auto here = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const auto rho =
+      run_command({"train", file, "--run-dir", folder.path("rho"), "--quiet", "--set",
+                   R"(sampling={"type":"rho_loss","score":{"type":"rho","irreducible_losses":"il.npz"}})"});
+  const auto guard = run_command({"train", file, "--run-dir", folder.path("guard"), "--quiet", "--set",
+                                  R"(sampling={"type":"auto","guard":{"irreducible_losses":"./il.npz"}})"});
+  std::filesystem::current_path(here);
+  CHECK_MESSAGE(rho.code == 0, rho.err);
+  CHECK_MESSAGE(guard.code == 0, guard.err);
+  for (const char* run : {"rho", "guard"}) {
+    const auto resumed = run_command({"resume", folder.path(run), "--quiet", "--set", "duration.epochs=3"});
+    CHECK_MESSAGE(resumed.code == 0, resumed.err);
+    CHECK(run_command({"evaluate", folder.path(run)}).code == 0);
+  }
+}
+
 TEST_CASE("irreducible: a model that diverges is an error that names the fold, and no file is written") {
   const scratch_folder folder;
   const auto file = folder.file("run.json", diverging_run(folder));
