@@ -75,10 +75,10 @@ command_action add_predict_command(CLI::App& program) {
   auto* command = program.add_subcommand("predict", "predictions of a run's newest model for new samples");
   command->add_option("DIR", o->directory, "the run directory")->required();
   command
-      ->add_option(
-          "--input", o->input,
-          "samples: .npy, IDX images, or CSV with one sample a row (.gz too); columns by their names "
-          "where the training data has names, others are ignored")
+      ->add_option("--input", o->input,
+                   "samples: .npy, IDX images, CSV with one sample a row, or LIBSVM where the training data "
+                   "is (.gz too); "
+                   "columns by their names where the training data has names, others are ignored")
       ->required();
   command->add_option("--output", o->output, "probabilities (or values): .csv or .npy")->required();
   return [o] {
@@ -94,9 +94,9 @@ command_action add_predict_command(CLI::App& program) {
     const json_value* last = run->setup->resolved.find("data")->find("channels_last");
     const json_value* delimiter = run->setup->resolved.find("data")->find("delimiter");
     const auto input = read_prediction_input(
-        o->input,
-        {run->setup->net->input_shape(), last != nullptr && last->is_bool() && last->as_bool(),
-         delimiter != nullptr ? delimiter->as_string().front() : ',', run->setup->data.names.features});
+        o->input, {run->setup->net->input_shape(), last != nullptr && last->is_bool() && last->as_bool(),
+                   delimiter != nullptr ? delimiter->as_string().front() : ',',
+                   run->setup->data.names.features, run->setup->data.names.first_index});
     if (!input.ok())
       return complain(input.error());
     if (!input->ignored_columns.empty())

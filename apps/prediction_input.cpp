@@ -3,6 +3,7 @@
 #include "core/excerpt.hpp"
 #include "core/formats/csv_tokenizer.hpp"
 #include "core/formats/idx_array.hpp"
+#include "core/formats/libsvm_samples.hpp"
 #include "core/formats/npy_samples.hpp"
 #include "core/formats/text.hpp"
 #include "core/registry.hpp"
@@ -144,18 +145,32 @@ result<prediction_input> from_text(const std::string& path, char delimiter,
   return out;
 }
 
+/// One that is like the training data needs no telling name.
+result<dataset> from_other(const std::string& path, bool named_libsvm, const expected_samples& expected) {
+  if (expected.first_index)
+    return read_libsvm_samples(path, *expected.first_index,
+                               static_cast<std::uint64_t>(expected.shape.size()));
+  if (named_libsvm)
+    return data_error(
+        fmt::format("{}: LIBSVM files are read for models that were trained on LIBSVM data, which "
+                    "says whether indices begin at 0 or 1; give the samples as .csv or .npy",
+                    path));
+  return from_idx(path, expected.shape);
+}
+
 } // namespace
 
 result<prediction_input> read_prediction_input(const std::string& path, const expected_samples& expected) {
   std::string_view name = path;
   if (name.ends_with(".gz"))
     name.remove_suffix(3);
-  if (name.ends_with(".csv") || name.ends_with(".txt"))
+  const bool libsvm = name.ends_with(".libsvm") || name.ends_with(".svm");
+  if (name.ends_with(".csv") || (name.ends_with(".txt") && !expected.first_index))
     return from_text(path, expected.delimiter, expected);
   if (name.ends_with(".tsv"))
     return from_text(path, '\t', expected);
   auto samples = path.ends_with(".npy") ? from_npy(path, expected.shape, expected.channels_last)
-                                        : from_idx(path, expected.shape);
+                                        : from_other(path, libsvm, expected);
   if (!samples.ok())
     return samples.error();
   return prediction_input{samples.take(), {}};

@@ -2,6 +2,8 @@
 
 #include "core/dataset.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ struct expected_samples {
   bool channels_last = false;        ///< of images in .npy files
   char delimiter = ',';              ///< of text files; tabs in those that end in .tsv
   std::vector<std::string> features; ///< the names of the columns; empty: it was trained without names
+  /// Of the first feature in LIBSVM files; none: it was trained on another format.
+  std::optional<std::uint64_t> first_index = std::nullopt;
 };
 
 struct prediction_input {
@@ -23,7 +27,8 @@ struct prediction_input {
 /// Samples without targets: .npy (numbers, first axis samples, images as in the training data), IDX images,
 /// or text (.csv, .tsv, .txt) with one sample a row; all but .npy plain or .gz. A text file whose first row
 /// names the features of the model may have its columns in any order, and others beside them; one without
-/// names has the columns in the order of the training data.
+/// names has the columns in the order of the training data. For a model that was trained on LIBSVM data all
+/// files are that but .npy, .csv and .tsv, with or without labels; for others .libsvm and .svm are refused.
 [[nodiscard]] result<prediction_input> read_prediction_input(const std::string& path,
                                                              const expected_samples& expected);
 

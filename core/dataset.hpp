@@ -52,9 +52,10 @@ void gather_samples(const dataset& set, const standardisation& s, std::span<cons
 
 /// What people call things; empty where the source has no names. For inputs and reports only.
 struct data_names {
-  std::vector<std::string> features; ///< one per value of a sample, from a header
-  std::vector<std::string> classes;  ///< one per class, where classes are not called by their numbers
-  std::vector<std::string> outputs;  ///< of a regression, one per output, from a header
+  std::vector<std::string> features;        ///< one per value of a sample, from a header
+  std::vector<std::string> classes;         ///< one per class, where classes are not called by their numbers
+  std::vector<std::string> outputs;         ///< of a regression, one per output, from a header
+  std::optional<std::uint64_t> first_index; ///< of the first feature, where features are called by numbers
 
   /// The class's name, or its number.
   [[nodiscard]] std::string of_class(std::int32_t label) const;

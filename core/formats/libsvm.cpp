@@ -10,10 +10,6 @@ namespace triage {
 
 namespace {
 
-/// Dense storage may take this many times the file: rcv1 takes 106 times, a corrupt index takes millions.
-constexpr std::uint64_t most_dense_ratio = 256;
-constexpr std::uint64_t always_allowed_bytes = std::uint64_t{8} << 20U;
-
 struct libsvm_file {
   libsvm_file() = default;
   libsvm_file(const libsvm_file&) = delete; // the labels point into the text
@@ -75,6 +71,7 @@ public:
       return data_error(fmt::format("{}: holds no features", names->train));
 
     loaded_data data;
+    data.names.first_index = start;
     if (auto done = fill(train, start, features, data.train); !done.ok())
       return done.error();
     if (has_test)
@@ -100,13 +97,8 @@ private:
       return data_error(
           fmt::format("{}: has feature {}, but there are only {}; check \"features\" and \"zero_based\"",
                       path, file.found.largest_index, features));
-    const std::uint64_t most =
-        std::max(always_allowed_bytes, most_dense_ratio * file.text.size()) / sizeof(float);
-    if (features > most / file.found.rows)
-      return data_error(
-          fmt::format("{}: {} samples with {} features each would take more than {} times the file when "
-                      "stored densely; if the largest index is right, reduce the features first",
-                      path, file.found.rows, features, most_dense_ratio));
+    if (auto fits = check_dense_libsvm(path, file.text.size(), file.found.rows, features); !fits.ok())
+      return fits;
     set.shape.channels = static_cast<std::int64_t>(features);
     set.size = file.found.rows;
     set.floats.resize(file.found.rows * features);

@@ -56,14 +56,17 @@ TEST_CASE("odd input: samples to predict, as CSV, npy and IDX") {
   const std::string csv = "a,b,c,d\n1,2,3,4\n5.5,-6e3,7,8\n0,0,0,0\n";
   const std::string npy = encode_npy({3, 4}, std::vector<float>(12, 0.5F));
   const std::string idx = std::string("\0\0\x08\x02\0\0\0\x02\0\0\0\x04", 12) + "abcdefgh";
+  const std::string svm = "1 0:1 2:3.5\n1:2 3:-4e2 # no label\n-1\n";
   int read = 0;
   int refused = 0;
   for (int round = 0; round < 1500; ++round) {
-    for (const auto& [name, text] :
-         {std::pair{"in.csv", &csv}, std::pair{"in.npy", &npy}, std::pair{"in.idx", &idx}}) {
-      const expected_samples expected{shape, false, ',',
-                                      round % 2 == 0 ? std::vector<std::string>{}
-                                                     : std::vector<std::string>{"a", "b", "c", "d"}};
+    for (const auto& [name, text] : {std::pair{"in.csv", &csv}, std::pair{"in.npy", &npy},
+                                     std::pair{"in.idx", &idx}, std::pair{"in.svm", &svm}}) {
+      expected_samples expected{shape, false, ',',
+                                round % 2 == 0 ? std::vector<std::string>{}
+                                               : std::vector<std::string>{"a", "b", "c", "d"}};
+      if (text == &svm)
+        expected.first_index = 0;
       const auto input = read_prediction_input(folder.file(name, damaged(*text, random)), expected);
       if (!input.ok()) {
         ++refused;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <sstream>
 
 // The subcommands on tasks that are not a softmax over classes: regression, one output, images.
@@ -158,4 +159,49 @@ TEST_CASE("evaluate, export and predict do not change a run's files") {
   CHECK(run_command({"predict", run.directory(), "--input", in, "--output", folder.path("o.csv")}).code == 0);
   CHECK(run_command({"ledger", run.directory(), "--output-dir", folder.path("l")}).code == 0);
   CHECK(snapshot() == before);
+}
+
+TEST_CASE("libsvm: new samples are numbered as the training data, from 0 or from 1, and may lack labels") {
+  for (const int first : {0, 1}) {
+    CAPTURE(first);
+    const scratch_folder folder;
+    const auto sample = [&](double a, double b, double c) {
+      std::string out;
+      int index = first;
+      for (const double v : {a, b, c}) {
+        if (v != 0.0)
+          out += (out.empty() ? "" : " ") + std::to_string(index) + ":" + std::to_string(v);
+        ++index;
+      }
+      return out;
+    };
+    std::string rows;
+    for (int i = 0; i < 150; ++i) {
+      const int kind = i % 3;
+      rows += std::to_string(kind) + " " + sample(kind == 0, kind == 1, 0.5 + 0.001 * i * (kind == 2)) + "\n";
+    }
+    const auto data = folder.file("a1a", rows);
+    const auto file = folder.file("run.json", R"({"data": {"format": "libsvm", "path": ")" + data + R"("},
+      "model": [{"type": "dense", "units": 3}], "optimizer": {"type": "sgd", "learning_rate": 0.2},
+      "duration": {"epochs": 5}})");
+    const auto run = folder.path("r");
+    REQUIRE(run_command({"train", file, "--run-dir", run, "--quiet"}).code == 0);
+    const auto predict = [&](const std::string& name, const std::string& text) {
+      const auto out = folder.path("out.csv");
+      const auto s = run_command({"predict", run, "--input", folder.file(name, text), "--output", out});
+      CHECK_MESSAGE(s.code == 0, s.err);
+      return text_of(out);
+    };
+    const auto expected = predict("in.csv", "1,0,0.25\n0,3,0\n0,0,0.75\n");
+    CHECK(lines_of(expected).size() == 4);
+    const std::string one = sample(1, 0, 0.25);
+    const std::string two = sample(0, 3, 0);
+    const std::string three = sample(0, 0, 0.75);
+    CHECK(predict("a1a.t", one + "\n" + two + "\n" + three + "\n") == expected);
+    CHECK(predict("in.svm", "2 " + one + "\n0 " + two + "\n9 " + three + "\n") == expected);
+    check_refused(
+        run_command({"predict", run, "--input", folder.file("far.svm", std::to_string(first + 3) + ":1"),
+                     "--output", folder.path("far.csv")}),
+        3, {"far.svm, line 1", fmt::format("features {} to {}", first, first + 2)});
+  }
 }

@@ -166,3 +166,19 @@ TEST_CASE("prediction input: columns are found by their names, in any order, bes
   CHECK(problem("a;b;c d;a\n1;2;3;4\n").find("several columns \"a\"") != std::string::npos);
   CHECK(problem("a;b;c d;e\n1;2;3\n").find("line 2: 3 values, but the header names 4") != std::string::npos);
 }
+
+TEST_CASE("prediction input: LIBSVM files, by any name, for models that were trained on such data") {
+  const input i;
+  expected_samples expected = expecting(three);
+  expected.first_index = 1;
+  for (const char* name : {"in.svm", "in.libsvm", "in.txt", "a1a.t", "a1a"}) {
+    CAPTURE(std::string(name));
+    const auto read = read_samples(i.folder.file(name, "1 1:4 3:5\n2:6\n"), expected);
+    REQUIRE_MESSAGE(read.ok(), read.error().message);
+    CHECK(read->floats == std::vector<float>{4, 0, 5, 0, 6, 0});
+  }
+  CHECK(read_samples(i.folder.file("in.csv", "1,2,3\n"), expected)->floats == std::vector<float>{1, 2, 3});
+  const auto other = read_samples(i.folder.file("in.svm", "1 1:4\n"), expecting(three));
+  REQUIRE(!other.ok());
+  CHECK(other.error().message.find("whether indices begin at 0 or 1") != std::string::npos);
+}

@@ -1,3 +1,4 @@
+#include "core/formats/libsvm_samples.hpp"
 #include "tests/core/data_support.hpp"
 
 #include <doctest/doctest.h>
@@ -80,4 +81,57 @@ TEST_CASE("libsvm: an absurd index is refused before any memory is taken") {
   CHECK(contains(problem_of("1 1:1\n0 99999999999999999999:1\n"), "line 2"));
   CHECK(contains(problem_of("1 1:1\n0 1:1\n", "'features': 100000000"), "stored densely"));
   CHECK(load_svm("1 100000:1\n0 1:1\n").ok()); // sparse, but small
+}
+
+TEST_CASE("libsvm: what the first feature is called is known afterwards") {
+  CHECK(load_svm("1 0:1 2:2\n0 1:3\n1 0:1\n0 0:1\n")->names.first_index == 0);
+  const std::string from_one = "1 1:1 2:2\n0 1:3\n1 1:0\n0 1:1\n";
+  CHECK(load_svm(from_one)->names.first_index == 1);
+  CHECK(load_svm(from_one, "'zero_based': 'yes'")->names.first_index == 0);
+  CHECK(load_svm(from_one, "", "1 0:1\n")->names.first_index == 0);
+}
+
+TEST_CASE("libsvm: samples to predict, from either first index, with and without labels") {
+  const temp_folder folder;
+  const auto read = [&](const std::string& text, std::uint64_t first) {
+    return read_libsvm_samples(folder.write("in.svm", text), first, 3);
+  };
+  const std::vector<float> expected{0.5F, 0, 2, 0, 7, 0};
+  for (const char* text : {"1 1:0.5 3:2\n0 2:7\n", "1:0.5 3:2\n2:7",
+                           "-3.5 1:0.5 3:2 # one\n# none\n2:7\r\n\n", "\n\n1:0.5 3:2\n2:7\n\n \n"}) {
+    CAPTURE(std::string(text));
+    const auto set = read(text, 1);
+    REQUIRE_MESSAGE(set.ok(), set.error().message);
+    CHECK(set->size == 2);
+    CHECK(set->shape == sample_shape{3, 1, 1});
+    CHECK(set->floats == expected);
+  }
+  CHECK(read("1 0:0.5 2:2\n\n0 1:7\n", 0)->floats == expected); // with labels an empty line is none
+  CHECK(read("1\n0 2:7\n", 1)->floats == std::vector<float>{0, 0, 0, 0, 7, 0});
+  folder.write("packed.svm.gz", gzip("2:7\n"));
+  CHECK(read_libsvm_samples(folder.path("packed.svm.gz"), 1, 3)->floats == std::vector<float>{0, 7, 0});
+}
+
+TEST_CASE("libsvm: samples that the model does not take are refused with their line") {
+  const temp_folder folder;
+  const auto problem = [&](const std::string& text, std::uint64_t first, std::uint64_t features = 3) {
+    const auto set = read_libsvm_samples(folder.write("in.svm", text), first, features);
+    REQUIRE(!set.ok());
+    CHECK(set.error().kind == error_kind::data);
+    CHECK(contains(set.error().message, "in.svm"));
+    return set.error().message;
+  };
+  CHECK(contains(problem("1:1\n\n2:1\n", 1), "line 2: is empty"));
+  CHECK(contains(problem("1:1\n0:1\n", 1),
+                 "line 2: has feature 0, but the model was trained on features 1 to 3"));
+  CHECK(contains(problem("1:1\n3:1\n", 0),
+                 "line 2: has feature 3, but the model was trained on features 0 to 2"));
+  CHECK(contains(problem("5\n6\n", 1), "holds no features"));
+  CHECK(contains(problem("", 1), "empty"));
+  CHECK(contains(problem("# nothing\n", 1), "holds no samples"));
+  CHECK(contains(problem("1,2,3\n", 1), "line 1: the label"));
+  CHECK(contains(problem("1:1 2\n", 1), "line 1: \"2\" is not INDEX:VALUE"));
+  CHECK(contains(problem("2:1 1:1\n", 1), "must ascend"));
+  CHECK(contains(problem("1:nan\n", 1), "line 1: feature 1"));
+  CHECK(contains(problem("1:1\n1:2\n", 1, 50'000'000), "times the file"));
 }
