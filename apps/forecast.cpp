@@ -154,7 +154,7 @@ result<void> run_forecast(const forecast_request& r) {
   if (r.json)
     fmt::print("{}\n", dump_json(forecast_json(*profile, scenario, rows), 2));
   else
-    fmt::print("{}{}", forecast_table(rows), forecast_advice(rows));
+    fmt::print("{}{}", forecast_table(rows), forecast_advice(*profile, rows));
   return {};
 }
 

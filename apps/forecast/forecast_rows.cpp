@@ -1,5 +1,6 @@
 #include "apps/forecast/forecast_rows.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -11,6 +12,9 @@ namespace {
 constexpr double full = 0.95;
 /// A node that adds less than this share of what the first one does is not worth its machine.
 constexpr double worth_a_node = 0.5;
+constexpr const char* what_helps =
+    "fewer messages (local_sgd with more local_steps, larger batches) or smaller ones "
+    "(wire_format, compression) help";
 
 double megabits(double bytes_per_second) {
   return bytes_per_second * 8e-6;
@@ -81,7 +85,19 @@ std::string forecast_table(const std::vector<forecast_row>& rows) {
   return out;
 }
 
-std::string forecast_advice(const std::vector<forecast_row>& rows) {
+double speed_in_one_process(const step_profile& profile) {
+  return static_cast<double>(profile.samples) / (profile.compute_seconds() + profile.merge_seconds());
+}
+
+std::string forecast_advice(const step_profile& profile, const std::vector<forecast_row>& rows) {
+  const double here = speed_in_one_process(profile);
+  const bool pays = std::any_of(rows.begin(), rows.end(),
+                                [&](const auto& r) { return r.simulated.samples_per_second > here; });
+  if (!pays)
+    return fmt::format(
+        "none of these is faster than one worker in the coordinator's process, without a network: "
+        "about {:.0f} samples/s; {}\n",
+        here, what_helps);
   if (rows.size() < 2)
     return {};
   const double one = rows.front().simulated.samples_per_second / static_cast<double>(rows.front().nodes);
@@ -93,12 +109,10 @@ std::string forecast_advice(const std::vector<forecast_row>& rows) {
     if (added >= worth_a_node * one)
       continue;
     const auto& busiest = row.simulated.busy.front();
-    return fmt::format(
-        "beyond {} node(s) each further one adds {:.0f} % of what the first one does{}; fewer messages "
-        "(local_sgd with more local_steps, larger batches) or smaller ones (wire_format, compression) move "
-        "that point\n",
-        before.nodes, 100.0 * std::max(added, 0.0) / one,
-        busiest.share >= full ? fmt::format(": {} is full", busiest.name) : std::string());
+    return fmt::format("beyond {} node(s) each further one adds {:.0f} % of what the first one does{}; {}\n",
+                       before.nodes, 100.0 * std::max(added, 0.0) / one,
+                       busiest.share >= full ? fmt::format(": {} is full", busiest.name) : std::string(),
+                       what_helps);
   }
   return fmt::format("up to {} nodes each one adds at least half of what the first one does\n",
                      rows.back().nodes);
@@ -113,6 +127,7 @@ json_value forecast_json(const step_profile& profile, const cluster_scenario& sc
   out.set("compute_seconds", profile.compute_seconds());
   out.set("merge_seconds", profile.merge_seconds());
   out.set("overhead_seconds", profile.overhead_seconds);
+  out.set("samples_per_second_in_one_process", speed_in_one_process(profile));
   out.set("bytes_up", profile.bytes_up);
   out.set("bytes_down", profile.bytes_down);
   out.set("shared_cores", static_cast<std::int64_t>(scenario.shared_cores));

@@ -25,8 +25,10 @@ struct forecast_row {
 /// What is forecast, under which assumptions, in lines.
 [[nodiscard]] std::string forecast_heading(const step_profile& profile, const cluster_scenario& scenario);
 [[nodiscard]] std::string forecast_table(const std::vector<forecast_row>& rows);
+/// Samples per second of one worker beside the coordinator, without messages; about.
+[[nodiscard]] double speed_in_one_process(const step_profile& profile);
 /// What follows from the rows for somebody who has to choose.
-[[nodiscard]] std::string forecast_advice(const std::vector<forecast_row>& rows);
+[[nodiscard]] std::string forecast_advice(const step_profile& profile, const std::vector<forecast_row>& rows);
 [[nodiscard]] json_value forecast_json(const step_profile& profile, const cluster_scenario& scenario,
                                        const std::vector<forecast_row>& rows);
 
