@@ -22,6 +22,11 @@ std::string name_of(const json_value& component, std::string_view key) {
   return name != nullptr && name->is_string() ? name->as_string() : "";
 }
 
+bool names_another(const json_value& old, std::string_view key, const json_value& name) {
+  const auto before = name_of(old, key);
+  return !before.empty() && name.is_string() && (old.is_string() || name.as_string() != before);
+}
+
 } // namespace
 
 result<void> description_changes::set(const std::string& path, json_value value) {
@@ -30,8 +35,7 @@ result<void> description_changes::set(const std::string& path, json_value value)
     const std::string at = path.substr(0, dot);
     const std::string key = path.substr(dot + 1);
     json_value* const old = at.empty() ? nullptr : find_json_path(document_, at);
-    const auto before = old == nullptr ? "" : name_of(*old, key);
-    if (!before.empty() && value.is_string() && (old->is_string() || value.as_string() != before))
+    if (old != nullptr && names_another(*old, key, value))
       if (auto done = replace_component(*old, at, key, value); !done.ok())
         return done;
   }
@@ -50,8 +54,10 @@ result<void> description_changes::replace_component(json_value& old, const std::
         done.options.push_back(member);
   replacements_.push_back(std::move(done));
   old = json_value(json_value::object{{key, name}});
+  const std::string below = at + ".";
+  const std::string naming = below + key;
   for (const auto& [path, value] : changes_)
-    if (path.starts_with(at + ".") && path != at + "." + key)
+    if (path.starts_with(below) && path != naming)
       if (auto again = set_json_path(document_, path, value); !again.ok())
         return again;
   return {};

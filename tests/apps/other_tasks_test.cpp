@@ -197,8 +197,8 @@ TEST_CASE("libsvm: new samples are numbered as the training data, from 0 or from
     const std::string one = sample(1, 0, 0.25);
     const std::string two = sample(0, 3, 0);
     const std::string three = sample(0, 0, 0.75);
-    CHECK(predict("a1a.t", one + "\n" + two + "\n" + three + "\n") == expected);
-    CHECK(predict("in.svm", "2 " + one + "\n0 " + two + "\n9 " + three + "\n") == expected);
+    CHECK(predict("a1a.t", fmt::format("{}\n{}\n{}\n", one, two, three)) == expected);
+    CHECK(predict("in.svm", fmt::format("2 {}\n0 {}\n9 {}\n", one, two, three)) == expected);
     check_refused(
         run_command({"predict", run, "--input", folder.file("far.svm", std::to_string(first + 3) + ":1"),
                      "--output", folder.path("far.csv")}),

@@ -71,8 +71,9 @@ TEST_CASE(
     return sampling_source(describe_sampling(R"({"type": "pps_epoch", "guard": {"mode": ")" + guard + "\"}}"),
                            points, batch, 7, {labels, 3});
   };
-  for (const auto& [before, after] : {std::pair{"close", "off"}, std::pair{"off", "close"}}) {
-    CAPTURE(std::string(before));
+  for (const std::string before : {"close", "off"}) {
+    const std::string after = before == "off" ? "close" : "off";
+    CAPTURE(before);
     auto trained = source(before);
     train(trained, 30);
     auto other = source(after);
