@@ -20,10 +20,10 @@ forecast_setup(const json_value& description, const std::string& source, int nod
 /// The network between processes of this machine that the description emulates.
 [[nodiscard]] forecast_network emulated_network_of(const run_setup& setup);
 
-/// Runs `setup`, which is made for one node, traced, and measures what transfers and merges cost its threads.
-/// Where it ends after too few steps it is run once more, as long as it takes. What the parts do not explain
-/// of the measured step becomes the profile's overhead.
+/// Runs what was prepared, which is made for one node, traced, and measures what transfers and merges cost
+/// its threads. Where it ends after too few steps it is run once more, as long as it takes. What the parts do
+/// not explain of the measured step becomes the profile's overhead.
 [[nodiscard]] result<step_profile> measure_profile(const json_value& description,
-                                                   const std::shared_ptr<const run_setup>& setup);
+                                                   const std::shared_ptr<const run_setup>& prepared);
 
 } // namespace triage

@@ -60,6 +60,7 @@ result<child_process> child_process::start(const child_description& what) {
   std::vector<std::string> owned{what.program.empty() ? "triage" : what.program};
   owned.insert(owned.end(), what.arguments.begin(), what.arguments.end());
   std::vector<char*> argv;
+  argv.reserve(owned.size() + 1);
   for (auto& a : owned)
     argv.push_back(a.data());
   argv.push_back(nullptr);
