@@ -34,11 +34,6 @@ const char* name_of(compute_op::kind kind) {
   return "other";
 }
 
-/// What goes on around a step is spread over all of it, in small pieces.
-double share_of_a_core(double work, double compute_seconds) {
-  return work > 0.0 ? std::min(work / compute_seconds, 1.0) : 1.0;
-}
-
 class cluster_play {
 public:
   cluster_play(const step_profile& profile, const exchange_policy& policy, const cluster_scenario& scenario)
@@ -53,8 +48,7 @@ public:
     network_thread_.emplace(simulation_, cores);
     for (std::size_t i = 0; i < scenario.nodes; ++i)
       nodes_.push_back(
-          std::make_unique<simulated_node>(simulation_, i, cores, scenario, down_cable_, up_cable_,
-                                           share_of_a_core(overhead_work_, profile.compute_seconds())));
+          std::make_unique<simulated_node>(simulation_, i, cores, scenario, down_cable_, up_cable_));
     newest_ = std::make_shared<versioned>(versioned{0, profile.floats});
   }
 
@@ -104,8 +98,8 @@ private:
     // so.
     const double delay = first ? random_.uniform() / alone_ : 0.0;
     simulation_.after(profile_.overhead_seconds + delay, [this, &n, order] {
-      // The work around the order before must be done. It goes on beside everything, so it holds nobody up
-      // but where cores are taken.
+      // The work around the order before must be done. It goes on behind everything else, so it holds nobody
+      // up but where cores are taken all the time.
       n.surroundings.run(0.0, [this, &n, order] { deliver(n, order); });
       n.surroundings.run(overhead_work_, [] {});
     });

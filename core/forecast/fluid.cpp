@@ -16,7 +16,8 @@ std::size_t fluid_simulation::add_resource(double capacity) {
   return resources_.size() - 1;
 }
 
-void fluid_simulation::start(double amount, double fastest, std::vector<std::size_t> uses, call done) {
+void fluid_simulation::start(double amount, double fastest, std::vector<std::size_t> uses, call done,
+                             urgency when) {
   const bool unbounded = fastest == never && std::all_of(uses.begin(), uses.end(), [&](std::size_t r) {
                            return resources_[r].capacity == never;
                          });
@@ -26,7 +27,7 @@ void fluid_simulation::start(double amount, double fastest, std::vector<std::siz
     return after(0.0, std::move(done));
   }
   activities_.push_back(
-      {.left = amount, .fastest = fastest, .uses = std::move(uses), .done = std::move(done)});
+      {.left = amount, .fastest = fastest, .when = when, .uses = std::move(uses), .done = std::move(done)});
   changed_ = true;
 }
 
@@ -45,16 +46,27 @@ void fluid_simulation::settle(activity& a, double rate) {
 }
 
 void fluid_simulation::share_out() {
-  for (auto& r : resources_) {
+  for (auto& r : resources_)
     r.left = r.capacity;
+  share_out_among(urgency::normal);
+  share_out_among(urgency::background);
+  changed_ = false;
+}
+
+void fluid_simulation::share_out_among(urgency when) {
+  for (auto& r : resources_)
     r.takers = 0;
-  }
+  std::size_t open = 0;
   for (auto& a : activities_) {
+    if (a.when != when)
+      continue;
     a.settled = false;
+    ++open;
     for (const auto r : a.uses)
       ++resources_[r].takers;
   }
-  for (std::size_t open = activities_.size(); open > 0;) {
+  const auto waits = [&](const activity& a) { return a.when == when && !a.settled; };
+  while (open > 0) {
     // The smallest level at which something stops growing, and everybody whom that concerns.
     const auto level_of = [&](const activity& a) {
       double level = a.fastest;
@@ -65,19 +77,18 @@ void fluid_simulation::share_out() {
     };
     double lowest = never;
     for (const auto& a : activities_)
-      if (!a.settled)
+      if (waits(a))
         lowest = std::min(lowest, level_of(a));
     const double stops = lowest * (1.0 + 1e-12);
     const std::size_t before = open;
     for (auto& a : activities_)
-      if (!a.settled && level_of(a) <= stops) {
+      if (waits(a) && level_of(a) <= stops) {
         settle(a, lowest);
         --open;
       }
     if (open == before)
       break; // not reached: the lowest one always stops
   }
-  changed_ = false;
 }
 
 void fluid_simulation::pass(double seconds) {

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <vector>
 
 namespace triage {
+
+/// Who goes first where something is full.
+enum class urgency : std::uint8_t { normal, background };
 
 /// A simulated clock, and activities that share resources: cables, the cores of a machine. At every moment
 /// the rates are max-min fair (Bertsekas and Gallager, Data Networks, 6.5.2): all grow together until
@@ -19,7 +23,9 @@ public:
   std::size_t add_resource(double capacity);
   /// `done` is called when `amount` units have passed through all of the resources, each of which carries
   /// them at the activity's rate, at most `fastest`. Without resources and bound it is done at once.
-  void start(double amount, double fastest, std::vector<std::size_t> uses, call done);
+  /// In the background: with what all others leave.
+  void start(double amount, double fastest, std::vector<std::size_t> uses, call done,
+             urgency when = urgency::normal);
   void after(double seconds, call then);
 
   /// Moves to the next event and calls what waits for it; false: there is none.
@@ -41,6 +47,7 @@ private:
     double left = 0.0;
     double fastest = 0.0;
     double rate = 0.0;
+    urgency when = urgency::normal;
     bool settled = false; ///< its rate is final
     std::vector<std::size_t> uses;
     call done;
@@ -56,6 +63,7 @@ private:
   };
 
   void share_out();
+  void share_out_among(urgency when);
   void settle(activity& a, double rate);
   void pass(double seconds);
 

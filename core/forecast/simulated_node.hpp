@@ -25,9 +25,8 @@ struct granted {
 
 struct simulated_node {
   simulated_node(fluid_simulation& s, std::size_t n, const std::vector<std::size_t>& cores,
-                 const cluster_scenario& scenario, std::size_t down_cable, std::size_t up_cable,
-                 double share_around)
-      : number(n), compute(s, cores), network(s, cores), surroundings(s, cores, share_around),
+                 const cluster_scenario& scenario, std::size_t down_cable, std::size_t up_cable)
+      : number(n), compute(s, cores), network(s, cores), surroundings(s, cores, urgency::background),
         down(s, down_cable, scenario.network.node_down,
              scenario.network.latency + scenario.network.latency_down, scenario.order),
         up(s, up_cable, scenario.network.node_up, scenario.network.latency, scenario.order) {}

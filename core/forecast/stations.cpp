@@ -12,14 +12,15 @@ void simulated_thread::run(double seconds, fluid_simulation::call done) {
 }
 
 void simulated_thread::begin() {
-  simulation_.start(jobs_.front().seconds, share_, cores_, [this] {
+  const auto done = [this] {
     const job over = std::move(jobs_.front());
     worked_ += over.seconds;
     jobs_.pop_front();
     if (!jobs_.empty())
       begin();
     over.done();
-  });
+  };
+  simulation_.start(jobs_.front().seconds, 1.0, cores_, done, when_);
 }
 
 void simulated_connection::send(double bytes, fluid_simulation::call arrived) {

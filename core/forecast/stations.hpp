@@ -12,9 +12,9 @@ namespace triage {
 class simulated_thread {
 public:
   /// Borrows the simulation. `cores`: a resource of as many units as there are cores; none: it has its own.
-  /// `share` of a core that it asks for at most, as something that goes on in many small pieces does.
-  simulated_thread(fluid_simulation& simulation, std::vector<std::size_t> cores, double share = 1.0)
-      : simulation_(simulation), cores_(std::move(cores)), share_(share) {}
+  simulated_thread(fluid_simulation& simulation, std::vector<std::size_t> cores,
+                   urgency when = urgency::normal)
+      : simulation_(simulation), cores_(std::move(cores)), when_(when) {}
   simulated_thread(const simulated_thread&) = delete; // jobs refer to it
   simulated_thread& operator=(const simulated_thread&) = delete;
 
@@ -32,7 +32,7 @@ private:
 
   fluid_simulation& simulation_;
   std::vector<std::size_t> cores_;
-  double share_;
+  urgency when_;
   std::deque<job> jobs_; ///< the first one is being done
   double worked_ = 0.0;
 };

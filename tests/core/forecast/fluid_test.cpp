@@ -147,3 +147,17 @@ TEST_CASE("stations: the order of messages changes when the first one arrives, a
   CHECK(mixed[0] == doctest::Approx(3.23)); // two quanta before the last
   CHECK(mixed[2] == doctest::Approx(3.25));
 }
+
+TEST_CASE("fluid: the background gets what others leave, and all of it") {
+  fluid_simulation s;
+  const auto cores = s.add_resource(2.0);
+  std::vector<double> ends(3);
+  for (const std::size_t i : {0U, 1U})
+    s.start(
+        3.0, 1.0, {cores}, [&ends, &s, i] { ends[i] = s.now(); }, urgency::background);
+  s.start(1.5, 1.5, {cores}, [&] { ends[2] = s.now(); });
+  run_out(s);
+  CHECK(ends[2] == doctest::Approx(1.0)); // as if nobody else were there
+  CHECK(ends[0] == doctest::Approx(1.0 + 2.75));
+  CHECK(ends[1] == doctest::Approx(1.0 + 2.75));
+}
