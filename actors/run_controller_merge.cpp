@@ -1,4 +1,5 @@
 #include "actors/run_controller.hpp"
+#include "core/protocol_sizes.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -11,9 +12,6 @@ namespace triage {
 
 namespace {
 constexpr int bad_results_tolerated = 3;
-/// Merged in one pass; their members get their next orders together, so more would keep the first ones
-/// waiting.
-constexpr std::size_t most_in_turn = 4;
 
 /// Momentum is kept in units of the learning rate, so that it survives a change of that without a jump.
 parameter_store::local_merge merge_of(const local_round& round, double rate) {
@@ -47,7 +45,7 @@ struct run_controller::early_orders final : merge_observer {
 };
 
 void run_controller::results_arrived(std::span<const train_result> results) {
-  const std::size_t at_once = setup_->exchange->merges_rounds() ? results.size() : most_in_turn;
+  const std::size_t at_once = setup_->exchange->merges_rounds() ? results.size() : most_merged_in_turn;
   while (!results.empty()) {
     const auto some = results.first(std::min(results.size(), at_once));
     results = results.subspan(some.size());

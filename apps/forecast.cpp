@@ -99,6 +99,10 @@ result<void> check_request(const forecast_request& r) {
         "with --measure and --local the network is this machine's own, or the one that "
         "the description emulates under \"network\"; leave out --bandwidth-mbps, "
         "--node-bandwidth-mbps and --latency-ms");
+  for (const auto& file : {r.save_profile, r.trace}) // before the seconds that they cost are spent
+    if (!file.empty())
+      if (auto writable = check_writable(file); !writable.ok())
+        return writable;
   return {};
 }
 

@@ -2,15 +2,11 @@
 
 #include "actors/net/wire_messages.hpp"
 #include "actors/parameter_arrival.hpp"
+#include "core/protocol_sizes.hpp"
 
 #include <algorithm>
 
 namespace triage {
-
-namespace {
-/// Of a part: long enough for its frame to cost nothing, short enough to leave before the next is merged.
-constexpr std::size_t part_floats = 65536;
-} // namespace
 
 outgoing_parameters::outgoing_parameters(snapshot at, float_format format)
     : at_(std::move(at)), format_(format) {}
@@ -23,7 +19,7 @@ const std::vector<frame>& outgoing_parameters::parts() {
   const std::size_t all = at_.parameters.size();
   const std::size_t ready = at_.arriving ? at_.arriving->ready() : all;
   while (framed_ < ready) {
-    const std::size_t size = std::min(part_floats, ready - framed_);
+    const std::size_t size = std::min(parameter_part_floats, ready - framed_);
     parts_.emplace_back(frame_kind::parameters, pair_head(at_.version, framed_), at_.parameters, framed_,
                         size, format_);
     framed_ += size;

@@ -39,16 +39,14 @@ void processor_time::stop() {
 
 void processor_time::follow(const std::stop_token& stop) {
   const steady_clock time;
-  while (!stop.stop_requested()) {
-    {
-      const std::lock_guard guard(lock_);
-      double used = used_by(CLOCK_PROCESS_CPUTIME_ID, 0.0);
-      for (auto& c : children_)
-        used += c.used = used_by_child(c.pid, c.used);
-      samples_.push_back({time.now(), used});
-    }
-    std::this_thread::sleep_for(interval);
-  }
+  std::unique_lock guard(lock_);
+  do {
+    double used = used_by(CLOCK_PROCESS_CPUTIME_ID, 0.0);
+    for (auto& c : children_)
+      used += c.used = used_by_child(c.pid, c.used);
+    samples_.push_back({time.now(), used});
+    (void)never_.wait_for(guard, stop, interval, [] { return false; });
+  } while (!stop.stop_requested());
 }
 
 double processor_time::used_at(double moment) const {

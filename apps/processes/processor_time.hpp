@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 #include <stop_token>
 #include <sys/types.h>
@@ -32,6 +33,7 @@ private:
     double used = 0.0;
   };
   std::mutex lock_;
+  std::condition_variable_any never_; ///< woken by the stop alone
   std::vector<child> children_;
   std::vector<sample> samples_;
   std::jthread thread_; ///< last: it uses the others

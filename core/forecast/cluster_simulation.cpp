@@ -2,6 +2,7 @@
 
 #include "core/forecast/queueing_model.hpp"
 #include "core/forecast/simulated_node.hpp"
+#include "core/protocol_sizes.hpp"
 #include "core/rng.hpp"
 
 #include <algorithm>
@@ -13,8 +14,6 @@ namespace triage {
 
 namespace {
 
-/// Of parameters that travel, in floats, as in outgoing_parameters.
-constexpr std::size_t part_floats = 65536;
 /// Of an order or an answer beside its floats: ids and weights, or losses and scores.
 constexpr double bytes_of_sample = 8.0;
 
@@ -123,7 +122,7 @@ private:
   void send_parameters(simulated_node& n) {
     const auto at = n.sent;
     while (at && n.floats_sent < at->ready) {
-      const std::size_t size = std::min(part_floats, at->ready - n.floats_sent);
+      const std::size_t size = std::min(parameter_part_floats, at->ready - n.floats_sent);
       n.floats_sent += size;
       const double bytes =
           profile_.bytes_down * static_cast<double>(size) / static_cast<double>(profile_.floats);
@@ -181,8 +180,8 @@ private:
     merge_began_ = simulation_.now();
     if (profile_.merges_ahead)
       dispatch();
-    for (std::size_t at = 0; at < profile_.floats; at += part_floats) {
-      const std::size_t size = std::min(part_floats, profile_.floats - at);
+    for (std::size_t at = 0; at < profile_.floats; at += parameter_part_floats) {
+      const std::size_t size = std::min(parameter_part_floats, profile_.floats - at);
       const double share = static_cast<double>(size) / static_cast<double>(profile_.floats);
       const bool last = at + size == profile_.floats;
       merging_thread_->run(seconds * share, [this, size, last, count] {

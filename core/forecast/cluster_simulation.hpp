@@ -11,9 +11,6 @@
 
 namespace triage {
 
-/// Answers merged in one pass where each is merged alone, as in run_controller.
-inline constexpr std::size_t most_merged_in_turn = 4;
-
 /// Cables; bytes and seconds. Infinity: no bound.
 struct forecast_network {
   static constexpr double unbounded = std::numeric_limits<double>::infinity();

@@ -1,4 +1,5 @@
 #include "core/forecast/queueing_model.hpp"
+#include "core/protocol_sizes.hpp"
 
 #include <algorithm>
 #include <numeric>

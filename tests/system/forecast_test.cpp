@@ -86,6 +86,11 @@ TEST_CASE("forecast: a policy whose rounds change, and a profile that is none, a
                                    folder.path("out.txt"));
   CHECK(changing.exit_code == 2);
   CHECK_MESSAGE(changing.output.find("forecast local_sgd") != std::string::npos, changing.output);
+  const auto unwritable =
+      run_triage({"forecast", file, "--save-profile", folder.path("none/p.jsonl")}, folder.path("out.txt"));
+  CHECK(unwritable.exit_code == 1);
+  CHECK_MESSAGE(unwritable.output.find("none/p.jsonl") != std::string::npos, unwritable.output);
+  CHECK(unwritable.cpu_seconds < 0.5); // nothing was run
   const auto wrong = run_triage({"forecast", "--profile", file}, folder.path("out.txt"));
   CHECK(wrong.exit_code == 2);
   CHECK_MESSAGE(wrong.output.find("run.json, line 1") != std::string::npos, wrong.output);
