@@ -1,6 +1,7 @@
 #include "core/short_floats.hpp"
 
 #include "core/multiversion.hpp"
+#include "core/prefetch.hpp"
 
 #include <bit>
 
@@ -48,8 +49,8 @@ TRIAGE_INLINE float from_float16(std::uint16_t value) {
 }
 
 TRIAGE_MULTIVERSION void all_to_bfloat16(const float* from, std::uint16_t* to, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i)
-    to[i] = to_bfloat16(from[i]);
+  each_fetched(
+      n, [&](std::size_t i) { to[i] = to_bfloat16(from[i]); }, from);
 }
 TRIAGE_MULTIVERSION void all_to_float16(const float* from, std::uint16_t* to, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i)

@@ -27,6 +27,8 @@ public:
   stage_chain(const std::vector<std::unique_ptr<layer>>& layers, const stage_request& request);
 
   [[nodiscard]] const tensor_layout& output_layout() const { return output_layout_; }
+  /// Whether its output is its input: no layers, and no conversion either.
+  [[nodiscard]] bool empty() const { return links_.empty(); }
 
   /// Binds the ends: input and (when wanted) input gradient are the caller's, the output and its gradient are
   /// in the chain's memory unless the chain is empty or only views.

@@ -1,6 +1,7 @@
 #include "nn/kernels/channels.hpp"
 
 #include "core/multiversion.hpp"
+#include "core/prefetch.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,13 +48,15 @@ TRIAGE_INLINE void sum_plane(const float* x, const float* y, const channel_affin
   }
 }
 
-/// The sums of `Block` channels that lie side by side, in registers.
+/// The sums of `Block` channels that lie side by side, in registers; pixels are `g.block` channels apart.
 template <std::size_t Block, bool Masked>
-TRIAGE_INLINE void sum_block(const float* x, const float* y, const channel_affine& relu, std::size_t plane,
-                             double* sums, double* products) {
+TRIAGE_INLINE void sum_block(const float* x, const float* y, const channel_affine& relu,
+                             const channel_geometry& g, double* sums, double* products) {
   std::array<double, Block> s{};
   std::array<double, Block> p{};
-  for (std::size_t pixel = 0; pixel < plane; ++pixel, x += Block, y += Block)
+  for (std::size_t pixel = 0; pixel < g.plane; ++pixel, x += g.block, y += g.block) {
+    fetch_ahead(x);
+    fetch_ahead(y);
     for (std::size_t c = 0; c < Block; ++c) {
       float v = x[c];
       if constexpr (Masked)
@@ -61,6 +64,7 @@ TRIAGE_INLINE void sum_block(const float* x, const float* y, const channel_affin
       s[c] += static_cast<double>(v);
       p[c] += static_cast<double>(v) * static_cast<double>(y[c]);
     }
+  }
   std::copy(s.begin(), s.end(), sums);
   std::copy(p.begin(), p.end(), products);
 }
@@ -94,34 +98,40 @@ TRIAGE_INLINE void sum_all(const channel_geometry& g, const float* x, const floa
     double* const product = products + k * g.block;
     if (g.block == 1)
       sum_plane<Masked>(a, b, mask, slab, *sum, *product);
-    else if (g.block == 16)
-      sum_block<16, Masked>(a, b, mask, g.plane, sum, product);
+    else if (g.block % lanes == 0)
+      for (std::size_t c = 0; c < g.block; c += lanes)
+        sum_block<lanes, Masked>(a + c, b + c, Masked ? from(mask, c) : mask, g, sum + c, product + c);
     else
       sum_row<Masked>(a, b, mask, g, sum, product);
   }
 }
 
-/// Calls element(channel, position) for every value of a slab; the channel counts from the slab's first one.
-template <std::size_t Block, class Element>
-TRIAGE_INLINE void each_of_block(std::size_t slab, std::size_t block, const Element& element) {
+/// Calls element(channel, position) for every value of a slab, and ahead(position) some way before; the
+/// channel counts from the slab's first one.
+template <std::size_t Block, class Element, class Ahead>
+TRIAGE_INLINE void each_of_block(std::size_t slab, std::size_t block, const Element& element,
+                                 const Ahead& ahead) {
   const std::size_t step = Block == 0 ? block : Block;
-  for (std::size_t pixel = 0; pixel < slab; pixel += step)
+  for (std::size_t pixel = 0; pixel < slab; pixel += step) {
+    for (std::size_t line = 0; line < step; line += lanes)
+      ahead(pixel + line);
     TRIAGE_INDEPENDENT
-  for (std::size_t c = 0; c < step; ++c)
-    element(c, pixel + c);
+    for (std::size_t c = 0; c < step; ++c)
+      element(c, pixel + c);
+  }
 }
 
-template <class Element>
-TRIAGE_INLINE void each(const channel_geometry& g, const Element& element) {
+template <class Element, class Ahead>
+TRIAGE_INLINE void each(const channel_geometry& g, const Element& element, const Ahead& ahead) {
   const std::size_t slab = g.plane * g.block;
   if (g.block == 1) {
     TRIAGE_INDEPENDENT
     for (std::size_t i = 0; i < slab; ++i)
       element(0, i);
   } else if (g.block == 16) {
-    each_of_block<16>(slab, g.block, element);
+    each_of_block<16>(slab, g.block, element, ahead);
   } else {
-    each_of_block<0>(slab, g.block, element);
+    each_of_block<0>(slab, g.block, element, ahead);
   }
 }
 
@@ -133,10 +143,13 @@ TRIAGE_INLINE void scale_all(const channel_geometry& g, const channel_affine& by
     const auto factors = from(by, k * g.block);
     const float* const in = x + k * slab;
     float* const to = out + k * slab;
-    each(g, [&](std::size_t c, std::size_t i) {
-      const float v = image(factors, c, in[i]);
-      to[i] = Rectify && v < 0.0F ? 0.0F : v;
-    });
+    each(
+        g,
+        [&](std::size_t c, std::size_t i) {
+          const float v = image(factors, c, in[i]);
+          to[i] = Rectify && v < 0.0F ? 0.0F : v;
+        },
+        [&](std::size_t i) { fetch_ahead(in + i); });
   }
 }
 
@@ -151,12 +164,18 @@ TRIAGE_INLINE void combine_all(const channel_geometry& g, const float* of_gradie
     const float* const in = x + k * slab;
     const float* const gradient = dy + k * slab;
     float* const to = out + k * slab;
-    each(g, [&](std::size_t c, std::size_t i) {
-      float d = gradient[i];
-      if constexpr (Masked)
-        d = image(mask, c, in[i]) > 0.0F ? d : 0.0F;
-      to[i] = share[c] * d + image(factors, c, in[i]);
-    });
+    each(
+        g,
+        [&](std::size_t c, std::size_t i) {
+          float d = gradient[i];
+          if constexpr (Masked)
+            d = image(mask, c, in[i]) > 0.0F ? d : 0.0F;
+          to[i] = share[c] * d + image(factors, c, in[i]);
+        },
+        [&](std::size_t i) {
+          fetch_ahead(in + i);
+          fetch_ahead(gradient + i);
+        });
   }
 }
 

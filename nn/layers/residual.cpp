@@ -22,7 +22,8 @@ public:
   void bind(const stage_buffers& b) override {
     stage::bind(b);
     body_->bind(b.input, b.input_gradient);
-    shortcut_.bind(b.input, b.input_gradient == nullptr ? nullptr : shortcut_gradient_.data());
+    shortcut_.bind(b.input,
+                   b.input_gradient == nullptr || shortcut_.empty() ? nullptr : shortcut_gradient_.data());
   }
 
   void forward(const pass& p) override {
@@ -32,19 +33,28 @@ public:
   }
 
   void backward(const pass& p) override {
+    const float* const y = buffers().output;
+    const float* const dy = buffers().output_gradient;
+    float* const dx = buffers().input_gradient;
+    const std::size_t size = output_layout().floats();
     for (stage_chain* chain : {body_.get(), &shortcut_}) {
-      // Null where a chain has nothing to train and nobody wants its input gradient.
+      // Null where a chain has nothing to train and nobody wants its input gradient, or is the input itself.
       if (chain->output_gradient() == nullptr)
         continue;
-      const float* const dy = buffers().output_gradient;
       if (rectify_)
-        rectifier_gradient(buffers().output, 0.0F, dy, chain->output_gradient(), output_layout().floats());
+        rectifier_gradient(y, 0.0F, dy, chain->output_gradient(), size);
       else
-        std::copy_n(dy, output_layout().floats(), chain->output_gradient());
+        std::copy_n(dy, size, chain->output_gradient());
       chain->backward(p);
     }
-    if (float* const dx = buffers().input_gradient; dx != nullptr)
+    if (dx == nullptr)
+      return;
+    if (!shortcut_.empty())
       add_images(dx, shortcut_gradient_.data(), false, dx, input_layout().floats());
+    else if (rectify_)
+      add_rectifier_gradient(y, dy, dx, size);
+    else
+      add_images(dx, dy, false, dx, size);
   }
   [[nodiscard]] bool applies_next_relu() const override { return rectify_; }
   [[nodiscard]] bool backward_reads_output() const override { return rectify_; }
@@ -54,11 +64,14 @@ private:
                  const chain_of_layers& shortcut)
       : stage(r.incoming, body->output_layout()), body_(std::move(body)),
         shortcut_(shortcut, inner, body_->output_layout()), rectify_(r.relu_follows) {
-    if (r.training && r.input_gradient)
+    if (r.training && r.input_gradient && !shortcut_.empty())
       shortcut_gradient_ = float_buffer(r.incoming.floats());
   }
   static stage_request without_relu(const stage_request& r) {
-    return {r.engine, r.batch, r.incoming, r.training, r.input_gradient, false, r.sample_gradients};
+    stage_request inner = r;
+    inner.relu_follows = false;
+    inner.pool_follows = false;
+    return inner;
   }
 
   std::unique_ptr<stage_chain> body_;

@@ -1,9 +1,23 @@
 #include "nn/layers/weighted_stage.hpp"
 
+#include "core/short_floats.hpp"
 #include "nn/kernels/rectifier.hpp"
 #include "nn/layers/fused_activation.hpp"
 
 namespace triage {
+
+namespace {
+
+/// Whether they hold the same numbers in the same order, once as floats and once as bfloat16. A plain loop
+/// then takes half the time of oneDNN's general reorder.
+bool differ_in_rounding(dnnl::memory::desc from, const dnnl::memory::desc& to) {
+  if (from.data.data_type != dnnl_f32 || to.data.data_type != dnnl_bf16)
+    return false;
+  from.data.data_type = dnnl_bf16;
+  return from == to;
+}
+
+} // namespace
 
 void weighted_stage::set_activation(const stage_request& r, const std::string& own) {
   const std::string applied = activation_for(r, own);
@@ -15,11 +29,25 @@ void weighted_stage::set_activation(const stage_request& r, const std::string& o
 }
 
 weighted_stage::converted weighted_stage::make_conversion(kernel_engine& engine, const conversion& c) {
+  converted made;
   if (c.from == c.to)
-    return {};
-  converted made{make_reorder(engine, c.from, c.to), memory_for(c.to)};
+    return made;
+  made.copy = memory_for(c.to);
+  if (differ_in_rounding(c.from, c.to)) {
+    made.rounded = c.from.get_size() / sizeof(float);
+    return made;
+  }
+  made.reorder = make_reorder(engine, c.from, c.to);
   made.reorder.set(DNNL_ARG_TO, made.copy.data());
   return made;
+}
+
+void weighted_stage::converted::run() {
+  if (!reorder.empty())
+    reorder.run();
+  else if (rounded != 0)
+    to_short(float_format::bfloat16, {from, rounded},
+             {reinterpret_cast<std::uint16_t*>(copy.data()), rounded});
 }
 
 void weighted_stage::convert_for_weights_gradient(kernel_engine& engine, const dnnl::memory::desc& source,
@@ -38,9 +66,11 @@ void weighted_stage::convert_for_all(kernel_engine& engine, const conversion& so
 void weighted_stage::bind(const stage_buffers& b) {
   stage::bind(b);
   const auto through = [](converted& copied, const float* data) -> const float* {
-    if (copied.reorder.empty())
+    if (copied.empty())
       return data;
-    copied.reorder.set(DNNL_ARG_FROM, data);
+    copied.from = data;
+    if (!copied.reorder.empty())
+      copied.reorder.set(DNNL_ARG_FROM, data);
     return copied.copy.data();
   };
   const float* const source = through(source_, b.input);

@@ -61,18 +61,19 @@ protected:
 private:
   struct converted {
     kernel reorder;
+    std::size_t rounded = 0; ///< so many floats are rounded to bfloat16 where they lie, in place of a reorder
+    const float* from = nullptr;
     float_buffer copy;
-    void run() {
-      if (!reorder.empty())
-        reorder.run();
-    }
+
+    [[nodiscard]] bool empty() const { return reorder.empty() && rounded == 0; }
+    void run();
   };
   static converted make_conversion(kernel_engine& engine, const conversion& c);
 
   void find_weights_gradient(const pass& p);
 
   weight_place place_;
-  converted source_; ///< empty kernels where no conversion is needed
+  converted source_; ///< empty where no conversion is needed
   converted output_gradient_;
   bool converted_for_all_ = false;
   const float* loaded_weights_ = nullptr; ///< of the last forward

@@ -117,6 +117,23 @@ TEST_CASE("bfloat16: gradients are those of floats but for the rounding of what 
   }
 }
 
+TEST_CASE("bfloat16: the layers inside a residual block use it too") {
+  if (skipped())
+    return;
+  // All its weights are inside.
+  const subject s(R"([{"type": "residual", "layers": [{"type": "conv2d", "filters": 7}],
+                       "shortcut": [{"type": "conv2d", "filters": 7, "kernel": 1}]}, "global_avg_pool"])");
+  const auto exact = s.gradient(precision::float32);
+  const auto rounded = s.gradient(precision::bfloat16);
+  for (const auto& tensor : s.net->parameters().tensors()) {
+    CAPTURE(tensor.name);
+    if (!tensor.name.ends_with("weight"))
+      continue;
+    const auto from = static_cast<std::ptrdiff_t>(tensor.offset);
+    CHECK_FALSE(std::equal(exact.begin() + from, exact.begin() + from + 7, rounded.begin() + from));
+  }
+}
+
 TEST_CASE("bfloat16: the same bits each time, in a new workspace and in a used one") {
   if (skipped())
     return;

@@ -31,6 +31,20 @@ TEST_CASE("a residual block adds its branches, forward and backward") {
   CHECK(plain.run(x, false) == y);
 }
 
+TEST_CASE("a residual block whose shortcut is the input itself applies the relu behind it to both branches") {
+  constexpr std::size_t size =
+      std::size_t{2} * 3 * 20 * 20; // more than is fetched ahead at a time, and a rest
+  const auto x = layer_runner::noise(size, 1);
+  const auto dy = layer_runner::noise(size, 2);
+  layer_runner block(R"([{"type": "residual", "layers": [{"type": "leaky_relu", "slope": 0.5}]}, "relu"])",
+                     {3, 20, 20});
+  const auto y = block.run(x, true, dy);
+  for (std::size_t i = 0; i < size; ++i) {
+    CHECK(y[i] == std::max((x[i] > 0.0F ? x[i] : 0.5F * x[i]) + x[i], 0.0F));
+    CHECK(block.dx[i] == (y[i] > 0.0F ? dy[i] + dy[i] : 0.0F));
+  }
+}
+
 TEST_CASE("both branches run in the layouts they like, and their tensors have names of their own") {
   const sample_shape shape{8, 6, 6};
   const auto x = layer_runner::noise(static_cast<std::size_t>(2 * shape.size()), 1);
