@@ -43,6 +43,12 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   auto resume = make_resume_point(*setup, options.resume);
   if (!resume.ok())
     return resume.error();
+  if (setup->config.workers == 0 && !options.listen)
+    return configuration_error(setup->source + ", /runtime/workers: nobody would work; give at least 1, or "
+                                               "--listen HOST:PORT and let nodes do the work");
+  if (options.accepted)
+    if (auto ready = options.accepted(); !ready.ok())
+      return ready.error();
   std::optional<io_thread> network; // outlives everybody who uses it
   auto context = std::make_shared<run_context>();
   context->setup = setup;
@@ -71,9 +77,6 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
     if (options.listening)
       options.listening((*nodes)->address());
     context->nodes = nodes.take();
-  } else if (setup->config.workers == 0) {
-    return configuration_error(setup->source + ", /runtime/workers: nobody would work; give at least 1, or "
-                                               "--listen HOST:PORT and let nodes do the work");
   }
   logger silent = logger::silent();
   auto reporter = std::make_shared<run_reporter>(

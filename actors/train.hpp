@@ -25,7 +25,10 @@ struct train_options {
   bool progress = false;     ///< progress on stderr
   bool terminal = false;     ///< stderr is a terminal
   logger* log = nullptr;     ///< null: warnings and errors go nowhere
-  std::optional<checkpoint_content> resume;          ///< continue from this state
+  std::optional<checkpoint_content> resume; ///< continue from this state
+  /// Called once it is known that description and checkpoint fit, before anything is written; an error of it
+  /// is that of the start.
+  std::function<result<void>()> accepted;
   std::optional<cluster_options> listen;             ///< let nodes join at this address
   std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
 };

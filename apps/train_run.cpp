@@ -57,9 +57,6 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
   if (!choices.trace_file.empty())
     if (auto writable = check_writable(choices.trace_file); !writable.ok())
       return complain(writable.error());
-  if (choices.changed)
-    if (auto written = directory.write_config(setup->resolved); !written.ok())
-      return complain(written.error());
   const signal_watch signals;
   logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet && !choices.listen);
   train_options options;
@@ -69,6 +66,9 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
   options.terminal = stderr_is_terminal();
   options.log = &log;
   options.resume = std::move(choices.resume);
+  // A change that the checkpoint does not take must leave the directory as it was.
+  if (choices.changed)
+    options.accepted = [&] { return directory.write_config(setup->resolved); };
   options.listen = choices.listen;
   options.listening = [&](const net_address& at) {
     log.info("network", "listening for nodes on " + to_string(at));

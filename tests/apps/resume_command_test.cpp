@@ -12,9 +12,14 @@ TEST_CASE("resume: an epoch more; a setting that does not fit the checkpoint is 
   REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
   CHECK(json_of(text_of(run.directory + "/summary.json")).find("epochs")->as_number() ==
         doctest::Approx(3.0).epsilon(0.05));
+  const auto config = text_of(run.directory + "/config.json");
   const auto other = run_command({"resume", run.directory, "--quiet", "--set", "model.0.units=9"});
   CHECK(other.code != 0);
   CHECK(other.err.find("0.dense.weight") != std::string::npos);
+  const auto idle = run_command({"resume", run.directory, "--quiet", "--set", "runtime.workers=0"});
+  CHECK(idle.code == 2);
+  CHECK(idle.err.find("--listen") != std::string::npos);
+  CHECK(text_of(run.directory + "/config.json") == config); // or nothing could resume it any more
 }
 
 TEST_CASE("resume: what was set stays set for the next time") {
