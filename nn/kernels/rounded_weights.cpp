@@ -11,7 +11,7 @@ namespace triage {
 
 namespace {
 
-constexpr std::int64_t columns_of_a_block = 16;
+constexpr std::int64_t columns_of_floats = 16;
 constexpr std::int64_t pair = 2;
 
 TRIAGE_INLINE std::uint32_t rounded(float value) {
@@ -34,11 +34,11 @@ TRIAGE_MULTIVERSION void round_weights(std::int64_t rows, std::int64_t columns, 
     for (std::int64_t column = 0; column < columns; column += pair) {
       const std::int64_t couple = column / pair;
       const float* const first = from + row / source.rows * source.row_stride + row % source.rows +
-                                 column / columns_of_a_block * source.column_stride +
-                                 column % columns_of_a_block * source.rows;
+                                 column / source.columns * source.column_stride +
+                                 column % source.columns * source.rows;
       float* const out = to + row / target.rows * target.row_stride + row % target.rows +
-                         couple / columns_of_a_block * target.column_stride +
-                         couple % columns_of_a_block * target.rows;
+                         couple / target.columns * target.column_stride +
+                         couple % target.columns * target.rows;
       round_columns(first, first + source.rows, stretch, out);
     }
 }
@@ -61,8 +61,8 @@ std::optional<weight_rounding> weight_rounding::between(const dnnl::memory::desc
   const auto source = inner_blocks(from);
   const auto target = inner_blocks(to);
   if (from.data.data_type != dnnl_f32 || to.data.data_type != dnnl_bf16 || source.size() != 2 ||
-      target.size() != 3 || source[0] != std::pair(columns_of_a_block, std::int64_t{1}) ||
-      source[1].second != 0 || target[0] != source[0] || target[1].second != 0 ||
+      target.size() != 3 || source[0] != std::pair(columns_of_floats, std::int64_t{1}) ||
+      source[1].second != 0 || target[0].second != 1 || target[1].second != 0 ||
       target[2] != std::pair(pair, std::int64_t{1}))
     return std::nullopt;
   weight_rounding w;
@@ -71,12 +71,12 @@ std::optional<weight_rounding> weight_rounding::between(const dnnl::memory::desc
   const std::int64_t larger = std::max(source[1].first, target[1].first);
   const std::int64_t smaller = std::min(source[1].first, target[1].first);
   // Whole blocks only, and no padding but of columns in the target.
-  if (w.rows_ % larger != 0 || larger % smaller != 0 || w.columns_ % columns_of_a_block != 0)
+  if (w.rows_ % larger != 0 || larger % smaller != 0 || w.columns_ % columns_of_floats != 0)
     return std::nullopt;
   const auto* const from_strides = from.data.format_desc.blocking.strides;
   const auto* const to_strides = to.data.format_desc.blocking.strides;
-  w.from_ = {source[1].first, from_strides[0], from_strides[1]};
-  w.to_ = {target[1].first, to_strides[0] / pair, to_strides[1] / pair};
+  w.from_ = {source[1].first, source[0].first, from_strides[0], from_strides[1]};
+  w.to_ = {target[1].first, target[0].first, to_strides[0] / pair, to_strides[1] / pair};
   return w;
 }
 

@@ -7,9 +7,10 @@
 
 namespace triage {
 
-/// How a matrix lies in blocks of some rows by 16 columns (or 16 pairs of columns), in numbers (or pairs).
+/// How a matrix lies in blocks of some rows by some columns (or pairs of columns), in numbers (or pairs).
 struct weight_blocks {
-  std::int64_t rows = 0; ///< of a block
+  std::int64_t rows = 0;    ///< of a block
+  std::int64_t columns = 0; ///< of a block, or pairs of them
   std::int64_t row_stride = 0;
   std::int64_t column_stride = 0;
 };
@@ -20,7 +21,7 @@ struct weight_blocks {
 class weight_rounding {
 public:
   /// Absent for other layouts than these two: columns (inputs) in blocks of 16 by so many rows, and the same
-  /// in pairs of columns.
+  /// in blocks of pairs of columns: 16 for AMX, 8 for the AVX-512 of processors without it.
   [[nodiscard]] static std::optional<weight_rounding> between(const dnnl::memory::desc& from,
                                                               const dnnl::memory::desc& to);
   /// `to`: memory for the target layout, whose padding is left alone: it must be zero before the first call.
