@@ -212,7 +212,7 @@ void coordinator_state::answer_status(caf::typed_response_promise<status_answer>
     open_promise.deliver(status_answer{
         dump_json(status_json(context->setup->config.name, controller->state(), sampling, nodes))});
   };
-  self->request(sampler, status_patience, sampling_status_request{})
+  self->request(sampler, status_patience, sampling_status_request{.with_shards = true})
       .then([answer](const sampling_status& s) { answer(s); }, [answer](const caf::error&) { answer({}); });
 }
 
@@ -295,7 +295,7 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
           s.watch(handle);
         s.workers.push_back({member, handle, request.name, remote});
         self->send(handle, welcome{member});
-        s.controller->member_joined(request.name);
+        s.controller->member_joined(request.name, request.node);
       },
       [self](const failure_notice& notice) {
         auto& s = self->state;

@@ -17,10 +17,11 @@ lease* member::find(std::uint64_t lease_id) {
   return at == outstanding.end() ? nullptr : &*at;
 }
 
-member& member_ledger::join(std::string name) {
+member& member_ledger::join(std::string name, std::string node) {
   member m;
   m.id = next_member_++;
   m.name = std::move(name);
+  m.node = std::move(node);
   m.clock = view(false).smallest_clock();
   members_.push_back(std::move(m));
   return members_.back();

@@ -33,6 +33,7 @@ struct lease {
 struct member {
   std::uint64_t id = 0;
   std::string name;
+  std::string node; ///< whose process it computes in; empty: the coordinator's
   std::uint64_t clock = 0;
   double idle_since = 0.0; ///< when it joined, or gave its last result
   double joined_at = 0.0;
@@ -51,7 +52,7 @@ struct member {
 class member_ledger {
 public:
   /// A newcomer starts at the smallest clock of the others, so that it keeps nobody waiting.
-  member& join(std::string name);
+  member& join(std::string name, std::string node = {});
   [[nodiscard]] std::uint64_t next_member() const { return next_member_; }
   /// Removes a member and returns what it was working on, if anything.
   std::deque<lease> remove(std::uint64_t id);

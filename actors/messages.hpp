@@ -18,6 +18,7 @@ namespace triage {
 /// Worker -> coordinator, once: "give me orders". The sender is the worker.
 struct join_request {
   std::string name;
+  std::string node = {}; ///< where it computes; empty: in the coordinator's process
 };
 
 /// Coordinator -> worker: the number to sign results with.
@@ -147,7 +148,9 @@ struct remark_report {
 };
 
 /// Monitor or coordinator -> sampler, answered with sampling_status.
-struct sampling_status_request {};
+struct sampling_status_request {
+  bool with_shards = false; ///< also the mass of each shard, which takes a look at every point
+};
 
 /// Coordinator -> monitor: the run is over. Monitor -> launcher when everything is written.
 struct run_finished {

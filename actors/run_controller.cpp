@@ -30,6 +30,8 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       sum_(setup_->merge_layout().trained_size()), training_time_(source), local_(setup_->exchange->local()),
       period_(setup_->exchange->new_period()), evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs),
+      stock_(make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size),
+                              static_cast<std::size_t>(setup_->config.shards))),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
   if (const auto* const down = setup_->exchange->compression_down()) {
@@ -55,9 +57,10 @@ void run_controller::start() {
 
 // -- events -------------------------------------------------------------------------------------------------
 
-std::uint64_t run_controller::member_joined(std::string name) {
+std::uint64_t run_controller::member_joined(std::string name, std::string node) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
-  auto& m = ledger_.join(std::move(name));
+  stock_->worker_joined(node);
+  auto& m = ledger_.join(std::move(name), std::move(node));
   m.joined_at = m.idle_since = clock_.now();
   const auto id = m.id;
   request_batches();
@@ -83,8 +86,8 @@ void run_controller::member_lost(std::uint64_t member, const std::string& reason
 
 void run_controller::batches_arrived(std::vector<shared_batch> batches) {
   batches_requested_ -= std::min(batches_requested_, batches.size());
-  for (auto& b : batches)
-    stock_.push_back(std::move(b));
+  for (const auto& b : batches)
+    stock_->put(b);
   advance();
 }
 
@@ -173,7 +176,7 @@ bool run_controller::must_pause() {
 void run_controller::dispatch() {
   if (members_awaited_ > 0 || !enough_members())
     return; // the first round is everybody's, however long their kernels take to build
-  if (setup_->config.prefetch_batches == 0)
+  if (setup_->config.prefetch_batches == 0 || stock_->sharded())
     request_batches();
   for (auto& m : ledger_.members())
     while (has_room(m))
@@ -186,7 +189,7 @@ bool run_controller::has_room(const member& m) const {
 }
 
 bool run_controller::order(member& m) {
-  if (phase_ != phase::training || stock_.empty() || ending())
+  if (phase_ != phase::training || stock_->samples() == 0 || ending())
     return false;
   const auto view = ledger_.view(false);
   if (!setup_->exchange->may_start({m.id, m.clock, !m.idle(), m.ordered()}, view))
@@ -195,13 +198,10 @@ bool run_controller::order(member& m) {
     enter(phase::draining);
     return false;
   }
-  const std::size_t steps = steps_of_round(m.ordered());
-  if (stock_.size() < steps)
+  batch_list batches = batches_for(m, steps_of_round(m.ordered()));
+  if (batches.empty())
     return false;
   training_time_.start();
-  const auto end = stock_.begin() + static_cast<std::ptrdiff_t>(steps);
-  batch_list batches(std::make_move_iterator(stock_.begin()), std::make_move_iterator(end));
-  stock_.erase(stock_.begin(), end);
   train_order out;
   if (local_) {
     double trained = static_cast<double>(plan_->samples); // by all workers, which are equally far
@@ -240,41 +240,13 @@ std::size_t run_controller::steps_of_round(std::uint64_t round) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(batches, 1.0)), 1, plan_->steps);
 }
 
-void run_controller::request_batches() {
-  if (phase_ == phase::done || ending())
-    return;
-  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a
-  // step, so that with one worker the sampler sees scores and draws in the same order whatever the timing.
-  const auto per_worker = static_cast<std::size_t>(setup_->config.prefetch_batches);
-  std::size_t full = per_worker * std::max<std::size_t>(ledger_.members().size(), 1);
-  if (per_worker == 0) // only what somebody waits for
-    full = static_cast<std::size_t>(std::count_if(ledger_.members().begin(), ledger_.members().end(),
-                                                  [&](const auto& m) { return has_room(m); }));
-  full *= std::max(local_steps(), plan_ ? plan_->steps : 1);
-  const std::size_t have = stock_.size() + batches_requested_;
-  if (have >= full)
-    return;
-  batches_requested_ += full - have;
-  draw(full - have, progress(samples_dispatched_).fraction());
-}
-
-void run_controller::draw(std::size_t batches, double run_fraction) {
-  // Parameters that nobody will measure with are not held: the next merge may then change them in place.
-  if (!setup_->uses_estimators)
-    effects_.draw(batches, run_fraction, {store_.version(), {}});
-  else if (store_.arriving())
-    postponed_draws_.push_back({batches, run_fraction});
-  else
-    effects_.draw(batches, run_fraction, shared());
-}
-
 void run_controller::lose(std::uint64_t id, const std::string& reason) {
   const std::string name = ledger_.find(id)->name;
   sum_.clear();
-  for (auto& lost : ledger_.remove(id)) {
+  stock_->worker_left(ledger_.find(id)->node);
+  for (const auto& lost : ledger_.remove(id)) {
     samples_dispatched_ -= samples_of(lost.batches);
-    stock_.insert(stock_.begin(), std::make_move_iterator(lost.batches.begin()),
-                  std::make_move_iterator(lost.batches.end()));
+    stock_->put_back(lost.batches);
   }
   lost_members_.push_back(fmt::format("{}: {}", name, reason));
   effects_.warn(fmt::format("{} left the run: {}", name, reason));

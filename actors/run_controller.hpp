@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/batch_stock.hpp"
 #include "actors/member_ledger.hpp"
 #include "actors/parameter_store.hpp"
 #include "actors/published_parameters.hpp"
@@ -51,8 +52,9 @@ public:
   void tick();
   /// An expected worker could not start.
   void member_not_started(const std::string& name, const std::string& reason);
-  /// A worker wants to take part; returns its number. It gets its first order in due time.
-  std::uint64_t member_joined(std::string name);
+  /// A worker wants to take part, in the process of that node; returns its number. It gets its first order in
+  /// due time.
+  std::uint64_t member_joined(std::string name, std::string node = {});
   /// The number that the next member will get.
   [[nodiscard]] std::uint64_t next_member() const { return ledger_.next_member(); }
   void member_lost(std::uint64_t member, const std::string& reason);
@@ -75,7 +77,7 @@ public:
   [[nodiscard]] snapshot shared() const { return published_ ? published_->latest() : current(); }
   [[nodiscard]] bool done() const { return phase_ == phase::done; }
   [[nodiscard]] const member_ledger& members() const { return ledger_; }
-  [[nodiscard]] std::size_t stocked_batches() const { return stock_.size(); }
+  [[nodiscard]] std::size_t stocked_batches() const { return stock_->batches(); }
   /// Where the run stands, and who waits for what from whom.
   [[nodiscard]] run_state state() const;
 
@@ -97,7 +99,13 @@ private:
   [[nodiscard]] bool has_room(const member& m) const;
   /// An order for one more round of that member, if it may start it and there are batches.
   bool order(member& m);
+  [[nodiscard]] batch_list batches_for(const member& m, std::size_t steps);
   void request_batches();
+  /// How many batches shall be in stock or asked for.
+  [[nodiscard]] std::size_t full_stock() const;
+  /// Samples of the run's budget that nobody has drawn yet, as far as it is known how many are coming.
+  [[nodiscard]] double samples_to_draw() const;
+  [[nodiscard]] bool everything_drawn() const;
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
   void settle(const train_result& result);
@@ -156,7 +164,7 @@ private:
   cadence checkpoints_;
   phase phase_ = phase::created;
 
-  std::deque<shared_batch> stock_;
+  std::unique_ptr<batch_stock> stock_;
   std::size_t batches_requested_ = 0;
   struct postponed_draw {
     std::size_t batches = 0;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double absent = std::numeric_limits<double>::quiet_NaN();
 
-void put_stock(saved_state& state, const std::deque<shared_batch>& stock) {
+void put_stock(saved_state& state, const batch_list& stock) {
   std::vector<std::uint32_t> ids;
   std::vector<float> weights;
   std::vector<std::uint32_t> sizes;
@@ -27,7 +27,7 @@ void put_stock(saved_state& state, const std::deque<shared_batch>& stock) {
   state.put("stock/sizes", std::move(sizes));
 }
 
-result<std::deque<shared_batch>> get_stock(const saved_state& state, std::size_t points) {
+result<batch_list> get_stock(const saved_state& state, std::size_t points) {
   const auto ids = state.get<std::uint32_t>("stock/ids");
   const auto weights = state.get<float>("stock/weights");
   const auto sizes = state.get<std::uint32_t>("stock/sizes");
@@ -35,7 +35,7 @@ result<std::deque<shared_batch>> get_stock(const saved_state& state, std::size_t
                               sizes.ok() ? nullptr : &sizes.error()})
     if (problem != nullptr)
       return *problem;
-  std::deque<shared_batch> stock;
+  batch_list stock;
   std::size_t at = 0;
   for (const auto size : *sizes) {
     if (at + size > ids->size() || ids->size() != weights->size())
@@ -68,7 +68,7 @@ saved_state run_controller::save() const {
                                 setup_->config.target.value});
   state.put_text("run/target_metric", setup_->config.target.metric);
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
-  put_stock(state, stock_);
+  put_stock(state, stock_->contents());
   if (period_)
     state.put_all("period", period_->save());
   return state;
@@ -128,7 +128,8 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
   target_stops_ = time_to_target_ && wanted.stop;
   evaluations_.passed(epochs(samples_dispatched_));
   checkpoints_.passed(epochs(samples_dispatched_));
-  stock_ = stock.take();
+  for (const auto& b : *stock)
+    stock_->put(b);
   return {};
 }
 

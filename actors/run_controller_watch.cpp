@@ -119,7 +119,7 @@ std::vector<wait_record> run_controller::waits() const {
       out.push_back({m.name, "the next order", "coordinator, which is not training", seconds});
     else if (!enough_members())
       out.push_back({m.name, "an order", "coordinator, which waits for workers", seconds});
-    else if (stock_.empty())
+    else if (stock_->samples() == 0)
       out.push_back({m.name, "a batch", "sampler", seconds});
     else
       out.push_back({m.name, "the end of the round", fmt::format("{}", fmt::join(computing, ", ")), seconds});
@@ -148,6 +148,7 @@ run_state run_controller::state() const {
                          m.busy_seconds / here, !m.idle()});
   }
   s.waits = waits();
+  s.holders = stock_->holders();
   return s;
 }
 

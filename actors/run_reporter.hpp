@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace triage {
 
@@ -16,6 +17,7 @@ struct sampling_status {
   sampling_figures figures;
   std::uint64_t samples_scored = 0;
   double scoring_seconds = 0.0;
+  std::vector<double> shard_mass = {}; ///< of each shard, of all priorities 1; only where it was asked for
 };
 
 /// Where and how a run tells about itself.

@@ -26,6 +26,13 @@ struct member_state {
   bool computing = false;
 };
 
+/// A node and the parts of the training points that it holds, where points are divided among nodes.
+struct shard_holder {
+  std::string node; ///< empty: the coordinator's own process
+  std::vector<std::size_t> shards;
+  std::size_t waiting = 0; ///< points that were drawn for it and are not ordered yet
+};
+
 /// Where a run stands at a moment.
 struct run_state {
   std::string phase; ///< "training", "evaluating", …
@@ -39,6 +46,7 @@ struct run_state {
   std::vector<std::string> lost_members;
   std::vector<member_state> members;
   std::vector<wait_record> waits;
+  std::vector<shard_holder> holders; ///< empty: every node may train every point
 };
 
 } // namespace triage

@@ -52,6 +52,27 @@ json_value to_json(const wait_record& w) {
   return out;
 }
 
+json_value to_json(const shard_holder& h) {
+  json_value::array shards;
+  for (const auto shard : h.shards)
+    shards.push_back(count(shard));
+  json_value out;
+  out.set("node", json_value(h.node));
+  out.set("shards", json_value(std::move(shards)));
+  out.set("waiting", count(h.waiting));
+  return out;
+}
+
+/// With the share of the priorities that they hold.
+json_value to_json(const shard_holder& h, const std::vector<double>& mass) {
+  json_value out = to_json(h);
+  double held = 0.0;
+  for (const auto shard : h.shards)
+    held += shard < mass.size() ? mass[shard] : 0.0;
+  out.set("mass", mass.empty() ? json_value() : number(held));
+  return out;
+}
+
 template <class T>
 json_value to_array(const std::vector<T>& items) {
   json_value::array out;
@@ -102,6 +123,12 @@ json_value status_json(const std::string& run_name, const run_state& state, cons
   out.set("priorities", std::move(priorities));
   out.set("members", to_array(state.members));
   out.set("nodes", to_array(nodes));
+  if (!state.holders.empty()) {
+    json_value::array holders;
+    for (const auto& h : state.holders)
+      holders.push_back(to_json(h, sampling.shard_mass));
+    out.set("shards", json_value(std::move(holders)));
+  }
   json_value::array lost;
   for (const auto& l : state.lost_members)
     lost.emplace_back(l);
@@ -116,6 +143,8 @@ json_value members_json(const run_state& state, const std::vector<remote_node::f
   out.set("train_seconds", number(state.train_seconds));
   out.set("members", to_array(state.members));
   out.set("nodes", to_array(nodes));
+  if (!state.holders.empty())
+    out.set("shards", to_array(state.holders));
   return out;
 }
 
@@ -145,6 +174,13 @@ std::string status_text(const json_value& s) {
                        text_of(n, "name"), number_of(n, "workers"), 1e-6 * number_of(n, "bytes_sent"),
                        1e-6 * number_of(n, "bytes_received"), number_of(n, "round_trip_ms"),
                        number_of(n, "silent_seconds"), number_of(n, "deadline_seconds"));
+  if (!list_of(s, "shards").empty())
+    out += fmt::format("\n{:<28} {:>7} {:>6} {:>8}\n", "shards of", "shards", "mass", "waiting");
+  for (const auto& h : list_of(s, "shards")) {
+    const auto node = text_of(h, "node");
+    out += fmt::format("{:<28} {:>7} {:>5.1f}% {:>8.0f}\n", node.empty() ? "this process" : node,
+                       list_of(h, "shards").size(), 100.0 * number_of(h, "mass"), number_of(h, "waiting"));
+  }
   if (!list_of(s, "waits").empty())
     out += "\nwho waits for what\n";
   for (const auto& w : list_of(s, "waits"))

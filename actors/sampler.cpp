@@ -154,9 +154,10 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         self->send(self->state.coordinator,
                    sampler_report{desk.save(), desk.samples_scored(), desk.account()});
       },
-      [self](const sampling_status_request&) {
+      [self](const sampling_status_request& m) {
         const auto& desk = *self->state.desk;
-        return sampling_status{desk.figures(), desk.samples_scored(), desk.scoring_seconds()};
+        return sampling_status{desk.figures(), desk.samples_scored(), desk.scoring_seconds(),
+                               m.with_shards ? desk.shard_mass() : std::vector<double>{}};
       },
   };
 }

@@ -1,5 +1,7 @@
 #include "actors/scoring_desk.hpp"
 
+#include "sampling/sharding.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -16,6 +18,7 @@ scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
               setup.seed(), {setup.data.train.labels, static_cast<std::size_t>(setup.data.train.classes)}),
       time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
+      shards_(static_cast<std::size_t>(setup.config.shards)),
       first_steps_(static_cast<std::uint64_t>(setup.config.batch_size * (setup.config.prefetch_batches + 2) *
                                               std::max<std::int64_t>(setup.config.workers, 1))),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
@@ -197,6 +200,22 @@ double scoring_desk::versions_per_epoch() const {
   if (version_ == 0 || epochs <= 0.0)
     return static_cast<double>(points_) / static_cast<double>(batch_size_);
   return static_cast<double>(version_) / epochs;
+}
+
+std::vector<double> scoring_desk::shard_mass() const {
+  if (shards_ == 0)
+    return {};
+  const sharding points(points_, shards_);
+  std::vector<double> mass(shards_);
+  double total = 0.0;
+  for (std::uint32_t id = 0; id < points_; ++id) {
+    const auto priority = static_cast<double>(source_.priorities().value(id));
+    mass[points.shard_of(id)] += priority;
+    total += priority;
+  }
+  for (auto& m : mass)
+    m /= total;
+  return mass;
 }
 
 prioritization_account scoring_desk::account() const {

@@ -55,6 +55,8 @@ public:
   [[nodiscard]] sampling_figures figures() const { return source_.figures(version_); }
   [[nodiscard]] std::uint64_t samples_scored() const { return samples_scored_; }
   [[nodiscard]] double scoring_seconds() const { return scoring_seconds_; }
+  /// The share of each shard in the sum of all priorities. Looks at every point.
+  [[nodiscard]] std::vector<double> shard_mass() const;
   /// What a person should know since the last call; mostly empty.
   [[nodiscard]] std::string take_remark();
   /// The closing account of the run so far.
@@ -78,6 +80,7 @@ private:
   const clock& time_;
   std::size_t points_;
   std::size_t batch_size_;
+  std::size_t shards_;
   std::uint64_t first_steps_; ///< samples drawn before every worker has finished its first step
   std::size_t order_size_;
   std::size_t expected_estimators_;

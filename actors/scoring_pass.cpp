@@ -80,8 +80,9 @@ void byte_scoring_pass::fill_input(std::span<const std::uint32_t> ids) {
   const auto width = static_cast<std::size_t>(set.shape.size());
   const auto input = net_->input();
   if (set.is_bytes()) {
+    const auto rows = set.byte_rows();
     for (std::size_t i = 0; i < ids.size(); ++i)
-      std::copy_n(set.bytes.data() + ids[i] * width, width, input.data() + i * width);
+      std::copy_n(rows[ids[i]], width, input.data() + i * width);
     return;
   }
   samples_.resize(capacity() * width);

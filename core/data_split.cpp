@@ -66,8 +66,12 @@ void move_out(std::vector<T>& from, std::vector<T>& to, const std::vector<std::u
 void add_to(sha256& hash, const dataset& set) {
   hash.add(fmt::format("{} {}x{}x{} {} {} {}\n", set.size, set.shape.channels, set.shape.height,
                        set.shape.width, set.is_bytes() ? "u8" : "f32", set.classes, set.outputs));
-  hash.add_values(std::span(set.bytes));
-  hash.add_values(std::span(set.floats));
+  for (std::size_t i = 0; i < set.size; ++i) {
+    if (set.is_bytes())
+      hash.add_values(set.byte_rows().sample(i));
+    else
+      hash.add_values(set.float_rows().sample(i));
+  }
   hash.add_values(std::span(set.labels));
   hash.add_values(std::span(set.targets));
 }
@@ -90,6 +94,13 @@ std::vector<std::uint32_t> choose_held_out(const dataset& set, double fraction, 
   return ids;
 }
 
+void number_rows(dataset& set) {
+  if (!set.rows.empty())
+    return;
+  set.rows.resize(set.size);
+  std::iota(set.rows.begin(), set.rows.end(), 0U);
+}
+
 dataset take_samples(dataset& set, const std::vector<std::uint32_t>& ids) {
   dataset out;
   out.shape = set.shape;
@@ -99,6 +110,11 @@ dataset take_samples(dataset& set, const std::vector<std::uint32_t>& ids) {
   const auto width = static_cast<std::size_t>(set.shape.size());
   move_out(set.bytes, out.bytes, ids, width, set.size);
   move_out(set.floats, out.floats, ids, width, set.size);
+  if (set.is_mapped() && !ids.empty()) {
+    out.mapped = set.mapped;
+    number_rows(set);
+    move_out(set.rows, out.rows, ids, 1, set.size);
+  }
   move_out(set.labels, out.labels, ids, 1, set.size);
   move_out(set.targets, out.targets, ids, static_cast<std::size_t>(set.outputs), set.size);
   set.size -= ids.size();

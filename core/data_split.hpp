@@ -9,6 +9,10 @@
 
 namespace triage {
 
+/// Gives the samples of a mapped set the numbers of their rows, where they have none: they are about to be
+/// rearranged.
+void number_rows(dataset& set);
+
 /// Which samples to hold out: about `fraction` of all, ascending, never all of a class and never all samples.
 /// Classification sets are stratified: each class gives its share (rounded by largest remainder), so that the
 /// sets keep the class frequencies. Equal arguments give equal ids.

@@ -32,8 +32,19 @@ std::string data_names::of_class(std::int32_t label) const {
 }
 
 std::size_t dataset::stored_bytes() const {
-  return bytes.size() + floats.size() * sizeof(float) + labels.size() * sizeof(std::int32_t) +
-         targets.size() * sizeof(float);
+  return bytes.size() + floats.size() * sizeof(float) + rows.size() * sizeof(std::uint32_t) +
+         labels.size() * sizeof(std::int32_t) + targets.size() * sizeof(float);
+}
+
+sample_rows<std::uint8_t> dataset::byte_rows() const {
+  return {is_mapped() ? mapped.file->bytes().data() + mapped.offset : bytes.data(),
+          static_cast<std::size_t>(shape.size()), rows};
+}
+
+sample_rows<float> dataset::float_rows() const {
+  return {is_mapped() ? reinterpret_cast<const float*>(mapped.file->bytes().data() + mapped.offset)
+                      : floats.data(),
+          static_cast<std::size_t>(shape.size()), rows};
 }
 
 namespace {
@@ -57,12 +68,14 @@ result<void> check_dataset(const dataset& set, const std::string& name) {
     return fail(fmt::format("has {} samples; more than 2^32 - 1 are not supported", set.size));
   if (set.shape.channels < 1 || set.shape.height < 1 || set.shape.width < 1)
     return fail(fmt::format("has samples of shape {}", to_string(set.shape)));
-  const std::size_t values = set.bytes.size() + set.floats.size();
   const auto per_sample = static_cast<std::size_t>(set.shape.size());
-  if ((!set.bytes.empty() && !set.floats.empty()) || values / set.size != per_sample ||
-      values % set.size != 0)
-    return fail(fmt::format("has {} values, which are not {} samples of shape {}", values, set.size,
-                            to_string(set.shape)));
+  if (!set.is_mapped()) { // a mapped file has been measured
+    const std::size_t values = set.bytes.size() + set.floats.size();
+    if ((!set.bytes.empty() && !set.floats.empty()) || values / set.size != per_sample ||
+        values % set.size != 0)
+      return fail(fmt::format("has {} values, which are not {} samples of shape {}", values, set.size,
+                              to_string(set.shape)));
+  }
   if (set.classes < 0 || set.outputs < 0 || (set.classes > 0) == (set.outputs > 0))
     return fail("has neither labels nor targets, or both");
   if (set.classes > 0 && set.labels.size() != set.size)
@@ -75,9 +88,11 @@ result<void> check_dataset(const dataset& set, const std::string& name) {
   if (outputs > 0 && (set.targets.size() / outputs != set.size || set.targets.size() % outputs != 0))
     return fail(
         fmt::format("has {} targets for {} samples with {} outputs", set.targets.size(), set.size, outputs));
-  if (const auto at = first_not_finite(set.floats); at != none)
-    return fail(fmt::format("has a value that is not finite at sample {}, position {}; clean the data first",
-                            at / per_sample, at % per_sample));
+  if (!set.is_bytes())
+    for (std::size_t i = 0; i < set.size; ++i)
+      if (const auto at = first_not_finite(set.float_rows().sample(i)); at != none)
+        return fail(fmt::format(
+            "has a value that is not finite at sample {}, position {}; clean the data first", i, at));
   if (const auto at = first_not_finite(set.targets); at != none)
     return fail(
         fmt::format("has a target that is not finite at sample {}; clean the data first", at / outputs));

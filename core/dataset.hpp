@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/mapped_file.hpp"
 #include "core/options.hpp"
 #include "core/registry.hpp"
 #include "core/result.hpp"
@@ -14,24 +15,51 @@
 
 namespace triage {
 
+/// Where the samples of a set lie: in memory one after the other, or at any rows of a mapped file.
+template <class T>
+struct sample_rows {
+  const T* values = nullptr;
+  std::size_t width = 0;               ///< values of a sample
+  std::span<const std::uint32_t> rows; ///< of each sample; empty: sample i is row i
+  [[nodiscard]] const T* operator[](std::size_t sample) const {
+    return values + (rows.empty() ? sample : rows[sample]) * width;
+  }
+  [[nodiscard]] std::span<const T> sample(std::size_t i) const { return {(*this)[i], width}; }
+};
+
+/// Samples that stay in their file.
+struct mapped_samples {
+  std::shared_ptr<const mapped_file> file; ///< null: there are none
+  std::size_t offset = 0;                  ///< of the first row
+  bool floats = false;                     ///< else bytes
+};
+
 /// Samples and their targets, as stored: bytes stay bytes (pixels are not inflated to float).
 /// A sample's position is its stable index: nothing reorders a data set after loading.
 /// Immutable once loaded; any thread may read it.
 struct dataset {
   sample_shape shape;
   std::size_t size = 0;
-  std::vector<std::uint8_t> bytes; ///< size * shape.size() when samples are u8, else empty
-  std::vector<float> floats;       ///< size * shape.size() when samples are f32, else empty
+  // In memory size * shape.size() values of one of the two types; none where samples are mapped.
+  std::vector<std::uint8_t> bytes;
+  std::vector<float> floats;
+  mapped_samples mapped;
+  std::vector<std::uint32_t> rows; ///< in the mapped file, of each sample; empty: 0, 1, …
 
   std::int64_t classes = 0;         ///< classification: number of classes; regression: 0
   std::vector<std::int32_t> labels; ///< classification: one per sample, in [0, classes)
   std::int64_t outputs = 0;         ///< regression: values per sample; classification: 0
   std::vector<float> targets;       ///< regression: size * outputs
 
-  [[nodiscard]] bool is_bytes() const { return !bytes.empty(); }
+  [[nodiscard]] bool is_mapped() const { return mapped.file != nullptr; }
+  [[nodiscard]] bool is_bytes() const { return is_mapped() ? !mapped.floats : !bytes.empty(); }
+  /// Precondition: is_bytes(), or not. Valid while the set is.
+  [[nodiscard]] sample_rows<std::uint8_t> byte_rows() const;
+  [[nodiscard]] sample_rows<float> float_rows() const;
   [[nodiscard]] bool is_classification() const { return classes > 0; }
   /// The width of the network's output: classes or outputs.
   [[nodiscard]] std::int64_t target_width() const { return is_classification() ? classes : outputs; }
+  /// In memory: without what stays in a file.
   [[nodiscard]] std::size_t stored_bytes() const;
 };
 

@@ -151,6 +151,9 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
     return with_context(applied.error(), place.source + ", " + place.pointer + "/regime");
   out.standard = measure_standardisation(out.train, d.common.standardize);
   out.fingerprint = fingerprint_of(out.train, out.validation, out.test);
+  for (const auto* set : {&out.train, &out.test})
+    if (set->is_mapped())
+      set->mapped.file->expect_random_access(); // everything has been looked at once
   return out;
 }
 

@@ -138,7 +138,10 @@ constexpr std::array<std::string_view, std::variant_size_v<npy_values>> written_
 
 } // namespace
 
-result<npy_array> decode_npy(std::string_view bytes, const std::string& file) {
+namespace {
+
+/// The header, with what it promises compared with what is there.
+result<std::pair<layout, const type_entry*>> read_layout(std::string_view bytes, const std::string& file) {
   auto header = read_header(bytes, file);
   if (!header.ok())
     return header.error();
@@ -149,15 +152,40 @@ result<npy_array> decode_npy(std::string_view bytes, const std::string& file) {
   if (type == types.end())
     return bad(file, fmt::format("its dtype \"{:.20}\" is not supported; save it as float32, uint8 or int64",
                                  dtype));
-  const auto data = bytes.substr(header->data_begin);
+  const auto present = bytes.size() - header->data_begin;
   const auto count = element_count(header->shape);
   if (!count)
     return bad(file, "its shape is impossibly large");
-  if (*count * type->bytes != data.size())
+  if (*count * type->bytes != present)
     return bad(file,
                fmt::format("its shape [{}] needs {} bytes of data, the file has {}; it may be truncated",
-                           fmt::join(header->shape, ", "), *count * type->bytes, data.size()));
-  return npy_array{header->dtype, header->shape, type->read(data)};
+                           fmt::join(header->shape, ", "), *count * type->bytes, present));
+  return std::pair(header.take(), &*type);
+}
+
+} // namespace
+
+result<npy_array> decode_npy(std::string_view bytes, const std::string& file) {
+  auto found = read_layout(bytes, file);
+  if (!found.ok())
+    return found.error();
+  const auto& [header, type] = *found;
+  return npy_array{header.dtype, header.shape, type->read(bytes.substr(header.data_begin))};
+}
+
+result<std::optional<mapped_npy>> map_npy(const std::string& path) {
+  auto file = mapped_file::open(path);
+  if (!file.ok())
+    return file.error();
+  const auto bytes = (*file)->bytes();
+  auto found = read_layout({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  if (!found.ok())
+    return found.error();
+  const auto& [header, type] = *found;
+  const bool floats = type->name == "f4";
+  if ((!floats && type->name != "u1") || (floats && header.data_begin % alignof(float) != 0))
+    return std::optional<mapped_npy>();
+  return std::optional(mapped_npy{header.shape, file.take(), header.data_begin, floats});
 }
 
 result<npy_array> read_npy(const std::string& path) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "core/mapped_file.hpp"
 #include "core/result.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +24,16 @@ struct npy_array {
 /// `file` names the source in errors (kind data). Trusts no number: memory grows with the bytes given only.
 [[nodiscard]] result<npy_array> decode_npy(std::string_view bytes, const std::string& file);
 [[nodiscard]] result<npy_array> read_npy(const std::string& path);
+
+/// A NumPy array that stays in its file: floats or bytes, as they are.
+struct mapped_npy {
+  std::vector<std::int64_t> shape;
+  std::shared_ptr<const mapped_file> file;
+  std::size_t offset = 0; ///< of the values
+  bool floats = false;    ///< dtype f4; else u1
+};
+/// Other types than f4 and u1 would have to be converted: nothing. Errors as those of `decode_npy`.
+[[nodiscard]] result<std::optional<mapped_npy>> map_npy(const std::string& path);
 
 /// Values to write, as dtype <f4, |u1 or <i8. A vector converts to it.
 using npy_values =

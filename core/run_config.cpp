@@ -111,6 +111,14 @@ void run_config::visit(option_visitor& v) {
          .doc = "of parameters and gradients between machines; the short ones halve the traffic and round",
          .choices = {"float32", "bfloat16", "float16"}},
         wire_format);
+    n.field(
+        {.name = "shards",
+         .doc = "training points are divided into so many parts, each of which only one node trains: with "
+                "files that can be mapped a node then needs memory for its parts only; several for each node "
+                "level out. 0: every node trains any point",
+         .min = 0,
+         .max = 65536},
+        shards);
     n.field({.name = "latency_ms", .doc = "emulated: added to every message", .min = 0}, network.latency_ms);
     n.field({.name = "bandwidth_mbps", .doc = "emulated: of each connection; 0: no bound", .min = 0},
             network.bandwidth_mbps);

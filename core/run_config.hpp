@@ -52,6 +52,7 @@ struct run_config {
 
   double heartbeat_seconds = 0.5;
   std::string wire_format = "float32";
+  std::int64_t shards = 0;
   emulated_network network;
 
   double evaluate_every_epochs = 1.0;

@@ -20,11 +20,13 @@ std::vector<moments> byte_moments(const dataset& set) {
   const auto channels = static_cast<std::size_t>(set.shape.channels);
   const std::size_t plane = static_cast<std::size_t>(set.shape.size()) / channels;
   std::vector<std::array<std::uint64_t, 256>> counts(channels);
-  const std::uint8_t* in = set.bytes.data();
-  for (std::size_t i = 0; i < set.size; ++i)
+  const auto rows = set.byte_rows();
+  for (std::size_t i = 0; i < set.size; ++i) {
+    const std::uint8_t* in = rows[i];
     for (auto& count : counts)
       for (std::size_t p = 0; p < plane; ++p)
         ++count[*in++];
+  }
   const double n = static_cast<double>(set.size) * static_cast<double>(plane);
   std::vector<moments> out(channels);
   for (std::size_t c = 0; c < channels; ++c) {
@@ -49,20 +51,23 @@ std::vector<moments> float_moments(const dataset& set) {
   const double n = static_cast<double>(set.size) * static_cast<double>(plane);
   std::vector<double> means(channels);
   std::vector<double> squares(channels);
-  const float* in = set.floats.data();
-  for (std::size_t i = 0; i < set.size; ++i)
+  const auto rows = set.float_rows();
+  for (std::size_t i = 0; i < set.size; ++i) {
+    const float* in = rows[i];
     for (std::size_t c = 0; c < channels; ++c)
       for (std::size_t p = 0; p < plane; ++p)
         means[c] += static_cast<double>(*in++);
+  }
   for (auto& mean : means)
     mean /= n;
-  in = set.floats.data();
-  for (std::size_t i = 0; i < set.size; ++i)
+  for (std::size_t i = 0; i < set.size; ++i) {
+    const float* in = rows[i];
     for (std::size_t c = 0; c < channels; ++c)
       for (std::size_t p = 0; p < plane; ++p) {
         const double d = static_cast<double>(*in++) - means[c];
         squares[c] += d * d;
       }
+  }
   std::vector<moments> out(channels);
   for (std::size_t c = 0; c < channels; ++c)
     out[c] = {means[c], std::sqrt(squares[c] / n)};
@@ -127,15 +132,15 @@ void prefetch(const void* start, std::size_t bytes) {
 }
 
 template <class T, class Standardise>
-void gather(const std::vector<T>& values, const dataset& set, const standardisation& s,
+void gather(const sample_rows<T>& samples, const dataset& set, const standardisation& s,
             std::span<const std::uint32_t> ids, std::span<float> out, Standardise standardise_one) {
   const auto size = static_cast<std::size_t>(set.shape.size());
   const auto channels = static_cast<std::size_t>(set.shape.channels);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i + 1 < ids.size())
-      prefetch(values.data() + ids[i + 1] * size, size * sizeof(T));
-    standardise_one(values.data() + ids[i] * size, out.data() + i * size, s.scale.data(), s.shift.data(),
-                    channels, size / channels);
+      prefetch(samples[ids[i + 1]], size * sizeof(T));
+    standardise_one(samples[ids[i]], out.data() + i * size, s.scale.data(), s.shift.data(), channels,
+                    size / channels);
   }
 }
 
@@ -144,9 +149,9 @@ void gather(const std::vector<T>& values, const dataset& set, const standardisat
 void gather_samples(const dataset& set, const standardisation& s, std::span<const std::uint32_t> ids,
                     std::span<float> out) {
   if (set.is_bytes())
-    gather(set.bytes, set, s, ids, out, standardise_bytes);
+    gather(set.byte_rows(), set, s, ids, out, standardise_bytes);
   else
-    gather(set.floats, set, s, ids, out, standardise_floats);
+    gather(set.float_rows(), set, s, ids, out, standardise_floats);
 }
 
 } // namespace triage

@@ -70,7 +70,7 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
   };
   self->monitor(coordinator);
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
-  self->send(coordinator, join_request{name});
+  self->send(coordinator, join_request{name, self->state.node->name()});
   return {
       [self](const welcome& m) {
         self->state.member = m.member;

@@ -31,9 +31,9 @@ std::vector<std::uint8_t> pixels_of(const dataset& set, std::size_t id) {
   const auto n = static_cast<std::size_t>(set.shape.size());
   std::vector<std::uint8_t> planes(n);
   if (set.is_bytes()) {
-    std::copy_n(set.bytes.begin() + static_cast<std::ptrdiff_t>(id * n), n, planes.begin());
+    std::copy_n(set.byte_rows()[id], n, planes.begin());
   } else {
-    const float* const x = set.floats.data() + id * n;
+    const float* const x = set.float_rows()[id];
     const auto [low, high] = std::minmax_element(x, x + n);
     const float range = *high > *low ? *high - *low : 1.0F;
     for (std::size_t i = 0; i < n; ++i)

@@ -80,8 +80,8 @@ std::string values_text(const dataset& train, std::size_t id) {
   const auto n = static_cast<std::size_t>(train.shape.size());
   std::string out;
   for (std::size_t k = 0; k < std::min(n, shown); ++k)
-    out += train.is_bytes() ? fmt::format("{} ", train.bytes[id * n + k])
-                            : fmt::format("{:.4g} ", train.floats[id * n + k]);
+    out += train.is_bytes() ? fmt::format("{} ", train.byte_rows()[id][k])
+                            : fmt::format("{:.4g} ", train.float_rows()[id][k]);
   return out + (n > shown ? "…" : "");
 }
 

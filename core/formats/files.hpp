@@ -22,6 +22,7 @@ public:
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::uint64_t position() const { return position_; }
+  [[nodiscard]] bool packed() const { return packed_; }
   /// The most bytes that can still follow: exact for a plain file; for gzip what deflate can expand to.
   [[nodiscard]] std::uint64_t most_remaining() const;
 

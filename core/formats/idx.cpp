@@ -54,18 +54,19 @@ public:
              .min = 0,
              .max = 256},
             classes_);
+    map_.visit(v);
   }
 
   [[nodiscard]] result<loaded_data> load(const data_source& source) const override {
     auto files = find_files(source);
     if (!files.ok())
       return files.error();
-    auto train = read_set(files->train_images, files->train_labels, classes_);
+    auto train = read_set(files->train_images, files->train_labels, classes_, map_);
     if (!train.ok())
       return train.error();
     loaded_data out{train.take(), std::nullopt, {}};
     if (!files->test_images.empty()) {
-      auto test = read_set(files->test_images, files->test_labels, out.train.classes);
+      auto test = read_set(files->test_images, files->test_labels, out.train.classes, map_);
       if (!test.ok())
         return test.error();
       out.test = test.take();
@@ -132,7 +133,7 @@ private:
   }
 
   static result<dataset> read_set(const std::string& images_path, const std::string& labels_path,
-                                  std::int64_t classes) {
+                                  std::int64_t classes, const mapping_option& map) {
     auto labels = read_idx(labels_path, "labels");
     if (!labels.ok())
       return labels.error();
@@ -140,7 +141,7 @@ private:
       return data_error(
           fmt::format("{}: labels have one dimension, this file has {}; were images and labels swapped?",
                       labels_path, labels->dimensions.size()));
-    auto images = read_idx(images_path, "images");
+    auto images = read_idx(images_path, "images", map);
     if (!images.ok())
       return images.error();
     dataset set;
@@ -151,6 +152,7 @@ private:
           fmt::format("{}: holds {} labels, but {} holds {} images; they do not belong together", labels_path,
                       labels->dimensions[0], images_path, set.size));
     set.bytes = std::move(images->values);
+    set.mapped = {std::move(images->file), images->offset, false};
     const int largest = *std::max_element(labels->values.begin(), labels->values.end());
     set.classes = classes > 0 ? classes : largest + 1;
     if (largest >= set.classes) {
@@ -168,6 +170,7 @@ private:
   std::string train_labels_;
   std::string test_labels_;
   std::int64_t classes_ = 0;
+  mapping_option map_;
 };
 
 } // namespace

@@ -7,7 +7,7 @@
 
 namespace triage {
 
-result<idx_array> read_idx(const std::string& path, std::string_view what) {
+result<idx_array> read_idx(const std::string& path, std::string_view what, const mapping_option& map) {
   auto opened = input_file::open(path);
   if (!opened.ok())
     return opened.error();
@@ -45,6 +45,19 @@ result<idx_array> read_idx(const std::string& path, std::string_view what) {
         fmt::format("the header promises {} bytes of {}, but at most {} can follow; the file is "
                     "truncated or damaged, fetch it again",
                     product, what, file.most_remaining()));
+  if (map.demanded() && file.packed())
+    return file.problem("is packed by gzip and cannot be mapped; unpack it, or set \"map\" to \"auto\"");
+  if (map.wanted(count) && !file.packed()) {
+    array.offset = file.position();
+    auto mapped = mapped_file::open(path);
+    if (!mapped.ok())
+      return mapped.error();
+    array.file = mapped.take();
+    if (array.file->bytes().size() != array.offset + count)
+      return file.problem(fmt::format("holds {} bytes instead of {}; the file is damaged, fetch it again",
+                                      array.file->bytes().size(), array.offset + count));
+    return array;
+  }
   auto values = file.read_block(count, what);
   if (!values.ok())
     return values.error();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/formats/mapping_option.hpp"
+#include "core/mapped_file.hpp"
 #include "core/result.hpp"
 
 #include <cstdint>
@@ -12,12 +14,15 @@ namespace triage {
 /// The contents of an IDX file.
 struct idx_array {
   std::vector<std::uint64_t> dimensions;
-  std::vector<std::uint8_t> values;
+  std::vector<std::uint8_t> values; ///< empty when they stay in the file
+  std::shared_ptr<const mapped_file> file = nullptr;
+  std::size_t offset = 0; ///< of the values in it
 };
 
 /// The IDX container of the MNIST page, plain or gzip: two zero bytes, type, number of dimensions, big-endian
 /// sizes, values. Only unsigned bytes (type 8) are read: that is what the published sets use. `what` says in
-/// messages what the file should hold.
-[[nodiscard]] result<idx_array> read_idx(const std::string& path, std::string_view what);
+/// messages what the file should hold. Only a plain file can be mapped.
+[[nodiscard]] result<idx_array> read_idx(const std::string& path, std::string_view what,
+                                         const mapping_option& map = {.mode = "never"});
 
 } // namespace triage

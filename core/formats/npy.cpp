@@ -1,11 +1,13 @@
 #include "core/excerpt.hpp"
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
+#include "core/formats/mapping_option.hpp"
 #include "core/formats/npy_samples.hpp"
 #include "core/npz.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
@@ -76,6 +78,7 @@ public:
             test_labels_);
     v.field({.name = "channels_last", .doc = "images are (n, h, w, c) instead of (n, c, h, w)"},
             channels_last_);
+    map_.visit(v);
     v.field({.name = "x_train", .doc = "array of training samples in an archive"}, x_train_);
     v.field({.name = "y_train", .doc = "array of training targets in an archive"}, y_train_);
     v.field({.name = "x_test", .doc = "array of test samples in an archive"}, x_test_);
@@ -126,16 +129,46 @@ private:
   }
 
   result<void> load_pair(const std::string& x_file, const std::string& y_file, dataset& set) const {
-    auto x = read_npy(x_file);
-    if (!x.ok())
-      return x.error();
+    auto mapped = map_samples(x_file, set);
+    if (!mapped.ok())
+      return mapped.error();
     auto y = read_npy(y_file);
     if (!y.ok())
       return y.error();
+    if (*mapped)
+      return assign_targets(y.take(), y_file, set);
+    auto x = read_npy(x_file);
+    if (!x.ok())
+      return x.error();
     return assign(x.take(), y.take(), x_file, y_file, set);
   }
 
+  /// False: they are to be read instead.
+  result<bool> map_samples(const std::string& file, dataset& set) const {
+    std::error_code unknown; // then reading says what is wrong
+    const auto size = std::filesystem::file_size(file, unknown);
+    if (unknown || !map_.wanted(size))
+      return false;
+    auto array = map_npy(file);
+    if (!array.ok())
+      return array.error();
+    const bool as_it_is = *array && !(channels_last_ && (*array)->shape.size() == 4);
+    if (!as_it_is && map_.demanded())
+      return problem(
+          file, "cannot be mapped: only float32 and uint8 can stay in a file, images with their channels "
+                "first; convert it, or set \"map\" to \"auto\"");
+    if (!as_it_is)
+      return false;
+    if (auto assigned = assign_mapped_samples(std::move(**array), file, set); !assigned.ok())
+      return assigned.error();
+    return true;
+  }
+
   result<loaded_data> load_archive(const std::string& path) const {
+    if (map_.demanded())
+      return problem(path,
+                     "is an archive and cannot be mapped; save the arrays as .npy files, or set \"map\" to "
+                     "\"auto\"");
     auto arrays = read_npz(path);
     if (!arrays.ok())
       return arrays.error();
@@ -182,6 +215,7 @@ private:
   std::string x_test_ = default_x_test;
   std::string y_test_ = default_y_test;
   bool channels_last_ = false;
+  mapping_option map_;
 };
 
 } // namespace

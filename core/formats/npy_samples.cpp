@@ -14,10 +14,8 @@ error problem(const std::string& file, const std::string& why) {
   return data_error(fmt::format("{}: {}", file, why));
 }
 
-} // namespace
-
-result<void> assign_npy_samples(npy_array array, bool channels_last, const std::string& file, dataset& set) {
-  auto& shape = array.shape;
+result<sample_shape> shape_of_samples(const std::vector<std::int64_t>& shape, bool channels_last,
+                                      const std::string& file) {
   if (shape.size() < 2 || shape.size() > 4)
     return problem(
         file,
@@ -25,8 +23,23 @@ result<void> assign_npy_samples(npy_array array, bool channels_last, const std::
                     fmt::join(shape, ", ")));
   if (std::find(shape.begin(), shape.end(), 0) != shape.end())
     return problem(file, fmt::format("holds no values: its shape is [{}]", fmt::join(shape, ", ")));
+  if (shape.size() == 4)
+    return channels_last ? sample_shape{shape[3], shape[1], shape[2]}
+                         : sample_shape{shape[1], shape[2], shape[3]};
+  if (shape.size() == 3)
+    return sample_shape{1, shape[1], shape[2]};
+  return sample_shape{shape[1], 1, 1};
+}
+
+} // namespace
+
+result<void> assign_npy_samples(npy_array array, bool channels_last, const std::string& file, dataset& set) {
+  const auto& shape = array.shape;
+  auto found = shape_of_samples(shape, channels_last, file);
+  if (!found.ok())
+    return found.error();
+  const sample_shape& s = set.shape = found.take();
   if (channels_last && shape.size() == 4) {
-    const sample_shape s{shape[3], shape[1], shape[2]};
     const auto transpose = [&](auto& values) {
       auto moved = values;
       const auto plane = static_cast<std::size_t>(s.height * s.width);
@@ -38,13 +51,6 @@ result<void> assign_npy_samples(npy_array array, bool channels_last, const std::
       values = std::move(moved);
     };
     std::visit(transpose, array.values);
-    set.shape = s;
-  } else if (shape.size() == 4) {
-    set.shape = {shape[1], shape[2], shape[3]};
-  } else if (shape.size() == 3) {
-    set.shape = {1, shape[1], shape[2]};
-  } else {
-    set.shape = {shape[1], 1, 1};
   }
   set.size = static_cast<std::size_t>(shape[0]);
   if (auto* bytes = std::get_if<std::vector<std::uint8_t>>(&array.values)) {
@@ -60,6 +66,16 @@ result<void> assign_npy_samples(npy_array array, bool channels_last, const std::
   if (at != set.floats.end())
     return problem(file, fmt::format("sample {} holds a value that is not finite",
                                      (at - set.floats.begin()) / set.shape.size()));
+  return {};
+}
+
+result<void> assign_mapped_samples(mapped_npy array, const std::string& file, dataset& set) {
+  auto shape = shape_of_samples(array.shape, false, file);
+  if (!shape.ok())
+    return shape.error();
+  set.shape = shape.take();
+  set.size = static_cast<std::size_t>(array.shape[0]);
+  set.mapped = {std::move(array.file), array.offset, array.floats};
   return {};
 }
 

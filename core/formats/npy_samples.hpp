@@ -12,5 +12,8 @@ namespace triage {
 /// error of kind data, which names `file`.
 [[nodiscard]] result<void> assign_npy_samples(npy_array array, bool channels_last, const std::string& file,
                                               dataset& set);
+/// The same of an array that stays in its file; images must have their channels first. Its values are not
+/// looked at yet.
+[[nodiscard]] result<void> assign_mapped_samples(mapped_npy array, const std::string& file, dataset& set);
 
 } // namespace triage

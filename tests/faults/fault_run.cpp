@@ -87,6 +87,8 @@ std::vector<std::string> scenario::overrides() const {
     set(fmt::format("runtime.exchange.staleness={}", staleness));
   if (policy.ends_with("local_sgd"))
     set(fmt::format("runtime.exchange.local_steps={}", local_steps));
+  if (shards > 0)
+    set(fmt::format("network.shards={}", shards));
   if (!compression.empty())
     set(fmt::format(R"(runtime.exchange.compression={{"up":"{0}","down":"{0}"}})", compression));
   set("evaluation.probe_size=1000");
@@ -284,6 +286,9 @@ void check_finished(fault_run& run, fault_tally& tally, std::optional<double> un
     CHECK(samples == planned);
     CHECK(steps * batch <= samples);
     CHECK(steps * batch * s.workers.size() * static_cast<std::size_t>(s.local_steps) >= samples);
+  } else if (s.shards > 0) { // what is left for each node at the end may be less than a batch
+    CHECK(samples == planned);
+    CHECK(steps * batch < samples + s.workers.size() * batch);
   } else {
     CHECK(samples == planned);
     CHECK(steps * batch == samples);

@@ -23,6 +23,7 @@ struct scenario {
   std::string compression; ///< both ways; empty: none
   std::vector<std::string> workers = {"a", "b"};
   std::vector<std::string> estimators;
+  int shards = 0; ///< each of which one node holds; 0: every node trains any point
   int min_workers = 1;
   double wait_seconds = 120.0;
   std::string sampling = "uniform";

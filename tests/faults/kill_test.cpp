@@ -59,6 +59,39 @@ TEST_CASE("faults: kill -9 of a worker's node") {
   }
 }
 
+TEST_CASE("faults: kill -9 of a node that holds shards, whose points others train, and its return") {
+  fault_tally tally("kill -9 of a holder of shards");
+  for (std::size_t point = 0; point < the_plan().points; ++point) {
+    auto random = tally.begin_point(point);
+    scenario s = random_policy(random);
+    s.shards = 16;
+    s.workers = {"a", "b", "c"};
+    s.min_workers = s.policy == "bsp" ? 3 : 1;
+    s.staleness = 1;
+    const double moment = 0.05 + 0.7 * random.uniform();
+    const std::string victim(1, static_cast<char>('a' + random.below(3)));
+    tally.say(fmt::format("{}, node {}, at {:.0f} % of the run", s.policy, victim, 100.0 * moment));
+    fault_run run(s);
+    run.begin();
+    REQUIRE_MESSAGE(run.wait_until(moment), run.log());
+    run.signal_node(victim, SIGKILL);
+    check_detected(run.wait_for_log(victim + "/worker-0 left the run", 1, 20.0), killed_seconds, tally);
+    if (const auto status = run.status()) { // each shard has one holder, who is alive
+      std::vector<double> held;
+      for (const auto& h : status->find("shards")->as_array()) {
+        CHECK(h.find("node")->as_string() != victim);
+        for (const auto& shard : h.find("shards")->as_array())
+          held.push_back(shard.as_number());
+      }
+      std::sort(held.begin(), held.end());
+      REQUIRE(held.size() == 16);
+      CHECK(std::adjacent_find(held.begin(), held.end()) == held.end());
+    }
+    run.start_node(victim);
+    check_finished(run, tally);
+  }
+}
+
 TEST_CASE("faults: kill -9 of a node in a round of local steps, and its return") {
   fault_tally tally("kill -9 in a round of local steps");
   for (std::size_t point = 0; point < std::max<std::size_t>(the_plan().points, 3); ++point) {

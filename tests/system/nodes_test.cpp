@@ -1,4 +1,4 @@
-#include "cluster_support.hpp"
+#include "cluster_folder.hpp"
 
 #include "../actors/run_support.hpp"
 #include "core/json.hpp"
@@ -6,20 +6,11 @@
 
 #include <cmath>
 #include <map>
-#include <sstream>
 
 using namespace triage;
 using namespace triage::test;
 
 namespace {
-
-const char* const description = R"({
-  "name": "cluster",
-  "data": {"format": "synthetic", "kind": "blobs", "train_size": 6400, "test_size": 500, "features": 64, "classes": 5},
-  "model": [{"type": "dense", "units": 64, "activation": "relu"}, {"type": "dense", "units": 5}],
-  "optimizer": {"type": "sgd", "learning_rate": 0.05, "momentum": 0.9},
-  "batch_size": 32, "duration": {"epochs": 1}, "evaluation": {"every_epochs": 0},
-  "sampling": {"type": "uniform"}})";
 
 std::vector<float> parameters(const std::string& run) {
   const auto tensors = decode_safetensors(file_text(run + "/model/model.safetensors"), run);
@@ -40,38 +31,6 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
     largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   return largest;
 }
-
-/// The records of a run's metrics.
-std::vector<json_value> metrics_of(const std::string& run) {
-  std::vector<json_value> records;
-  std::istringstream lines(file_text(run + "/metrics.jsonl"));
-  for (std::string line; std::getline(lines, line);) {
-    auto record = parse_json(line, "metrics");
-    REQUIRE_MESSAGE(record.ok(), line);
-    records.push_back(record.take());
-  }
-  return records;
-}
-
-struct cluster_folder {
-  temporary_folder folder;
-  std::string file = folder.path("run.json");
-  cluster_folder() { write_text(file, description); }
-
-  std::unique_ptr<process> start(std::vector<std::string> arguments, const std::string& log) const {
-    return std::make_unique<process>(std::move(arguments), folder.path(log));
-  }
-  /// A coordinator without workers of its own.
-  std::unique_ptr<process> coordinator(std::vector<std::string> more, const std::string& run) const {
-    std::vector<std::string> arguments = {"train",          file,       "--run-dir",
-                                          folder.path(run), "--set",    "runtime.workers=0",
-                                          "--quiet",        "--listen", "127.0.0.1:0"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return start(std::move(arguments), run + ".txt");
-  }
-  std::string address(const std::string& run) const { return listening_address(folder.path(run + ".txt")); }
-  std::string said(const std::string& run) const { return file_text(folder.path(run + ".txt")); }
-};
 
 } // namespace
 

@@ -1,0 +1,142 @@
+#include "actors/sharded_stock.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace triage {
+
+sharded_stock::sharded_stock(const sharding& points, std::size_t batch_size)
+    : map_(points), batch_size_(batch_size), queues_(1) {}
+
+std::vector<sharded_stock::drawn_point> sharded_stock::points_of(const drawn_batch& batch) {
+  std::vector<drawn_point> out(batch.ids.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i].id = batch.ids[i];
+    if (!batch.weights.empty())
+      out[i].weight = batch.weights[i];
+    if (!batch.frequencies.empty())
+      out[i].frequency = batch.frequencies[i];
+  }
+  return out;
+}
+
+sharded_stock::point_queue& sharded_stock::queue_of(std::uint32_t id) {
+  return queues_[map_.owner_of(id)];
+}
+
+void sharded_stock::put(const shared_batch& batch) {
+  for (const auto& p : points_of(*batch))
+    queue_of(p.id).push_back(p);
+  samples_ += batch->ids.size();
+  direction_ = batch->direction;
+}
+
+void sharded_stock::put_back(const batch_list& batches) {
+  for (auto b = batches.rbegin(); b != batches.rend(); ++b) {
+    const auto points = points_of(**b);
+    for (auto p = points.rbegin(); p != points.rend(); ++p)
+      queue_of(p->id).push_front(*p);
+    samples_ += points.size();
+  }
+}
+
+shared_batch sharded_stock::cut(point_queue& from) const {
+  const std::size_t size = std::min(batch_size_, from.size());
+  drawn_batch out;
+  out.ids.reserve(size);
+  out.weights.reserve(size);
+  out.frequencies.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto p = from.front();
+    from.pop_front();
+    out.ids.push_back(p.id);
+    out.weights.push_back(p.weight);
+    out.frequencies.push_back(p.frequency);
+  }
+  if (std::find(out.frequencies.begin(), out.frequencies.end(), unknown) != out.frequencies.end())
+    out.frequencies.clear(); // a batch knows its frequencies when it knows all of them
+  out.direction = direction_;
+  return std::make_shared<const drawn_batch>(std::move(out));
+}
+
+batch_list sharded_stock::take(const std::string& node, std::size_t count, bool last) {
+  const auto number = map_.find(node);
+  if (number >= map_.nodes().size())
+    return {};
+  auto& queue = queues_[number];
+  if (queue.size() < count * batch_size_ && !last)
+    return {};
+  batch_list out;
+  for (std::size_t i = 0; i < count && !queue.empty(); ++i) {
+    out.push_back(cut(queue));
+    samples_ -= out.back()->ids.size();
+  }
+  return out;
+}
+
+bool sharded_stock::relieve(const std::string& node) {
+  const auto taker = map_.find(node);
+  std::size_t giver = taker;
+  for (std::size_t n = 0; n < queues_.size(); ++n)
+    if (n != taker && (giver == taker || queues_[n].size() > queues_[giver].size()))
+      giver = n;
+  if (taker >= map_.nodes().size() || giver == taker || queues_[giver].empty())
+    return false;
+  std::vector<std::size_t> waiting(map_.points().shards());
+  for (const auto& p : queues_[giver])
+    ++waiting[map_.points().shard_of(p.id)];
+  // What is at home there comes first: chance that favours now one and now the other moves one shard to and
+  // fro.
+  const auto worth = [&](std::size_t shard) {
+    return std::pair(waiting[shard] > 0 && map_.home_of(shard) == taker, waiting[shard]);
+  };
+  const auto& held = map_.nodes()[giver].shards;
+  map_.lend(*std::max_element(held.begin(), held.end(), [&](auto a, auto b) { return worth(a) < worth(b); }),
+            taker);
+  redistribute();
+  return true;
+}
+
+void sharded_stock::worker_joined(const std::string& node) {
+  map_.worker_joined(node);
+  queues_.resize(map_.nodes().size());
+  redistribute();
+}
+
+void sharded_stock::worker_left(const std::string& node) {
+  map_.worker_left(node);
+  redistribute();
+}
+
+/// What waits for a node that no longer holds its shard goes to the end of the line of the one that does.
+void sharded_stock::redistribute() {
+  for (std::size_t n = 0; n < queues_.size(); ++n) {
+    auto& queue = queues_[n];
+    const auto moved = std::stable_partition(queue.begin(), queue.end(),
+                                             [&](const auto& p) { return map_.owner_of(p.id) == n; });
+    const std::vector<drawn_point> others(moved, queue.end());
+    queue.erase(moved, queue.end());
+    for (const auto& p : others)
+      queue_of(p.id).push_back(p);
+  }
+}
+
+batch_list sharded_stock::contents() const {
+  batch_list out;
+  for (auto queue : queues_)
+    while (!queue.empty())
+      out.push_back(cut(queue));
+  return out;
+}
+
+std::vector<shard_holder> sharded_stock::holders() const {
+  std::vector<shard_holder> out;
+  for (std::size_t n = 0; n < map_.nodes().size(); ++n) {
+    const auto& node = map_.nodes()[n];
+    if (!node.shards.empty() || node.workers > 0)
+      out.push_back({node.name, node.shards, queues_[n].size()});
+  }
+  return out;
+}
+
+} // namespace triage

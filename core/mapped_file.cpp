@@ -1,0 +1,59 @@
+#include "core/mapped_file.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace triage {
+
+namespace {
+
+struct descriptor {
+  int number;
+  ~descriptor() {
+    if (number >= 0)
+      ::close(number);
+  }
+};
+
+/// madvise takes no const memory, although the advice given here changes none.
+void advise(std::span<const std::uint8_t> bytes, int advice) {
+  (void)::madvise(const_cast<std::uint8_t*>(bytes.data()), bytes.size(), advice);
+}
+
+} // namespace
+
+result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::string& path) {
+  const auto refuse = [&](const std::string& why) { return data_error(fmt::format("{}: {}", path, why)); };
+  const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct ::stat about {};
+  if (file.number < 0 || ::fstat(file.number, &about) != 0)
+    return refuse(fmt::format("cannot be opened: {}", std::strerror(errno)));
+  if (!S_ISREG(about.st_mode))
+    return refuse("is not a file");
+  const auto size = static_cast<std::size_t>(about.st_size);
+  if (size == 0)
+    return refuse("is empty");
+  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number, 0);
+  if (memory == MAP_FAILED)
+    return refuse(
+        fmt::format("cannot be mapped into memory: {}; set \"map\" to \"never\"", std::strerror(errno)));
+  const std::span bytes(static_cast<const std::uint8_t*>(memory), size);
+  advise(bytes, MADV_SEQUENTIAL); // for the checks after loading
+  return std::shared_ptr<const mapped_file>(new mapped_file(bytes));
+}
+
+mapped_file::~mapped_file() {
+  ::munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+void mapped_file::expect_random_access() const {
+  advise(bytes_, MADV_RANDOM);
+  advise(bytes_, MADV_DONTNEED);
+}
+
+} // namespace triage
