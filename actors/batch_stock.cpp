@@ -42,7 +42,7 @@ std::unique_ptr<batch_stock> make_batch_stock(std::size_t points, std::size_t ba
                                               std::size_t shards) {
   if (shards == 0)
     return std::make_unique<common_stock>();
-  return std::make_unique<sharded_stock>(sharding(points, shards), batch_size);
+  return std::make_unique<sharded_stock>(points, shards, batch_size);
 }
 
 } // namespace triage

@@ -21,8 +21,9 @@ public:
   /// The next `count` batches for a worker of that node; none, if there are fewer for it. `last`: nothing
   /// will be drawn any more, so there may be fewer, and the last may be small.
   [[nodiscard]] virtual batch_list take(const std::string& node, std::size_t count, bool last) = 0;
-  /// Finds work for a node that has nothing to take while others have. False: there is none.
-  virtual bool relieve(const std::string&) { return false; }
+  /// Finds work for a node that has less than `count` batches to take, where another has more than its own
+  /// workers take next; `in_need`: where any other has something. False: there is none.
+  virtual bool relieve(const std::string&, std::size_t /*count*/, bool /*in_need*/) { return false; }
 
   virtual void worker_joined(const std::string&) {}
   virtual void worker_left(const std::string&) {}
@@ -32,6 +33,8 @@ public:
   [[nodiscard]] virtual std::size_t batches() const = 0;
   /// Whether batches differ in who may take them.
   [[nodiscard]] virtual bool sharded() const { return false; }
+  /// Batches to keep in stock beside what is ordered next, so that chance keeps nobody waiting.
+  [[nodiscard]] virtual std::size_t reserve() const { return 0; }
   /// All of it, for a checkpoint.
   [[nodiscard]] virtual batch_list contents() const = 0;
   [[nodiscard]] virtual std::vector<shard_holder> holders() const { return {}; }

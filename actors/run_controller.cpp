@@ -18,6 +18,17 @@ std::size_t merge_lanes(std::int64_t workers) {
   return workers == 0 ? cores : std::min(static_cast<std::size_t>(workers), cores);
 }
 
+/// The fewest samples that make the epochs of the run.
+std::optional<std::uint64_t> budget_of(const run_setup& setup) {
+  if (!setup.config.epochs)
+    return std::nullopt;
+  const auto size = static_cast<double>(setup.data.train.size);
+  auto samples = static_cast<std::uint64_t>(*setup.config.epochs * size);
+  while (static_cast<double>(samples) / size < *setup.config.epochs)
+    ++samples;
+  return samples;
+}
+
 } // namespace
 
 run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clock& source,
@@ -30,8 +41,9 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       sum_(setup_->merge_layout().trained_size()), training_time_(source), local_(setup_->exchange->local()),
       period_(setup_->exchange->new_period()), evaluations_(setup_->config.evaluate_every_epochs),
       checkpoints_(setup_->config.checkpoint_every_epochs),
-      stock_(make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size),
-                              static_cast<std::size_t>(setup_->config.shards))),
+      stock_(
+          make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size), 0)),
+      budget_(budget_of(*setup_)),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
   if (const auto* const down = setup_->exchange->compression_down()) {
@@ -60,6 +72,7 @@ void run_controller::start() {
 std::uint64_t run_controller::member_joined(std::string name, std::string node) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   stock_->worker_joined(node);
+  warn_of_few_shards();
   auto& m = ledger_.join(std::move(name), std::move(node));
   m.joined_at = m.idle_since = clock_.now();
   const auto id = m.id;
@@ -176,7 +189,7 @@ bool run_controller::must_pause() {
 void run_controller::dispatch() {
   if (members_awaited_ > 0 || !enough_members())
     return; // the first round is everybody's, however long their kernels take to build
-  if (setup_->config.prefetch_batches == 0 || stock_->sharded())
+  if (setup_->config.prefetch_batches == 0)
     request_batches();
   for (auto& m : ledger_.members())
     while (has_room(m))
@@ -231,13 +244,12 @@ std::size_t run_controller::steps_of_round(std::uint64_t round) {
     return 1;
   if (!plan_ || round > plan_->round)
     plan_ = {round, local_steps(), samples_dispatched_, static_cast<double>(ledger_.members().size())};
-  if (!setup_->config.epochs)
+  if (!budget_)
     return plan_->steps;
   // The budget of the run is met to the batch; the last round may be shorter.
-  const double left = *setup_->config.epochs * static_cast<double>(setup_->data.train.size) -
-                      static_cast<double>(samples_dispatched_);
-  const auto batches = std::ceil(left / static_cast<double>(setup_->config.batch_size));
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(batches, 1.0)), 1, plan_->steps);
+  const std::uint64_t left = *budget_ - std::min(*budget_, samples_dispatched_);
+  const auto size = static_cast<std::uint64_t>(setup_->config.batch_size);
+  return std::clamp<std::size_t>((left + size - 1) / size, 1, plan_->steps);
 }
 
 void run_controller::lose(std::uint64_t id, const std::string& reason) {
@@ -309,7 +321,7 @@ void run_controller::check_target() {
 
 bool run_controller::budget_spent() const {
   const auto& c = setup_->config;
-  return (c.epochs && epochs(samples_dispatched_) >= *c.epochs) ||
+  return (budget_ && samples_dispatched_ >= *budget_) ||
          (c.seconds && training_time_.seconds() >= *c.seconds);
 }
 

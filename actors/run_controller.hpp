@@ -42,7 +42,8 @@ public:
   /// So many workers are being started and will join or fail to: while some are, a run without workers waits.
   void expect_members(std::size_t count) { members_awaited_ = count; }
   /// Nodes may join at any time: a run with fewer than runtime.min_workers waits, and ends as `starved` after
-  /// runtime.wait_seconds; members that are very late are given up. Before `start`.
+  /// runtime.wait_seconds; members that are very late are given up. With network.shards each point is trained
+  /// by the node that holds its shard. Before `start`.
   void open_to_nodes();
   /// The controller has a thread of its own, so a worker in this process may wait for parameters that are
   /// still being merged: where each result is merged alone, the next order then leaves before the merge.
@@ -100,11 +101,15 @@ private:
   /// An order for one more round of that member, if it may start it and there are batches.
   bool order(member& m);
   [[nodiscard]] batch_list batches_for(const member& m, std::size_t steps);
+  void keep_shards();
+  void warn_of_few_shards();
   void request_batches();
+  void ask_for(std::size_t batches);
   /// How many batches shall be in stock or asked for.
   [[nodiscard]] std::size_t full_stock() const;
-  /// Samples of the run's budget that nobody has drawn yet, as far as it is known how many are coming.
-  [[nodiscard]] double samples_to_draw() const;
+  /// Samples of the run's budget that nobody has drawn yet, as far as it is known how many are coming; no
+  /// bound: the largest number there is.
+  [[nodiscard]] std::uint64_t samples_to_draw() const;
   [[nodiscard]] bool everything_drawn() const;
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
@@ -165,6 +170,7 @@ private:
   phase phase_ = phase::created;
 
   std::unique_ptr<batch_stock> stock_;
+  std::optional<std::uint64_t> budget_; ///< samples of the run, where it is measured in epochs
   std::size_t batches_requested_ = 0;
   struct postponed_draw {
     std::size_t batches = 0;
@@ -185,6 +191,7 @@ private:
   bool elastic_ = false;
   bool beside_workers_ = false;
   bool starved_ = false;
+  bool few_shards_ = false; ///< said already
   std::optional<double> starving_since_;
   double phase_since_ = 0.0;
   adaptive_deadline order_deadline_;

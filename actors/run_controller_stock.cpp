@@ -1,77 +1,99 @@
 #include "actors/run_controller.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 #include <limits>
+#include <utility>
 
 // How a run_controller keeps batches in stock, and which of them it hands to whom.
 
 namespace triage {
 
-namespace {
-/// Batches more in stock for each worker where they differ in who may take them. Half way through a pass over
-/// n points the number of those that were drawn for one of two nodes deviates by sqrt(n) / 2 from its mean;
-/// three times that, and nobody waits, or takes over a shard, only because of chance.
-std::size_t reserve_for_chance(std::size_t points, std::size_t batch_size) {
-  const double deviation = 0.5 * std::sqrt(static_cast<double>(points));
-  return 1 + static_cast<std::size_t>(3.0 * deviation / static_cast<double>(batch_size));
-}
-} // namespace
-
 batch_list run_controller::batches_for(const member& m, std::size_t steps) {
-  const bool last = stock_->sharded() && everything_drawn();
   batch_list out = stock_->take(m.node, steps, false);
-  // With as much in stock as there shall be, more draws would only let the others fall further behind.
-  while (out.empty() && batches_requested_ == 0 && (last || stock_->batches() >= full_stock()) &&
-         stock_->relieve(m.node))
+  if (!out.empty() || !stock_->sharded())
+    return out;
+  if (everything_drawn()) {
+    while (out.empty() && stock_->relieve(m.node, steps, true))
+      out = stock_->take(m.node, steps, false);
+    return out.empty() ? stock_->take(m.node, steps, true) : out;
+  }
+  // Points of other shards only: the node takes one over where another has too much, or waits for what is on
+  // its way. More is drawn for it as long as the others are not far behind.
+  const std::size_t full = full_stock();
+  const bool far_behind = stock_->batches() >= 2 * full;
+  while (out.empty() && stock_->batches() + batches_requested_ >= full &&
+         stock_->relieve(m.node, steps, far_behind && batches_requested_ == 0))
     out = stock_->take(m.node, steps, false);
-  return out.empty() && last ? stock_->take(m.node, steps, true) : out;
+  if (out.empty() && batches_requested_ == 0 && !far_behind)
+    ask_for(std::max<std::size_t>(full - std::min(full, stock_->batches()), 1));
+  return out;
+}
+
+void run_controller::keep_shards() {
+  const auto& c = setup_->config;
+  auto sharded = make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(c.batch_size),
+                                  static_cast<std::size_t>(c.shards));
+  for (const auto& batch : stock_->contents()) // of a run that is resumed
+    sharded->put(batch);
+  stock_ = std::move(sharded);
+}
+
+void run_controller::warn_of_few_shards() {
+  const auto holders = stock_->holders();
+  const bool few =
+      std::any_of(holders.begin(), holders.end(), [](const auto& h) { return h.shards.empty(); });
+  if (!few || std::exchange(few_shards_, true))
+    return;
+  effects_.warn(
+      fmt::format("there are more nodes than the {} shards, so that shards go from one to the other; set "
+                  "network.shards to several for each node",
+                  setup_->config.shards));
 }
 
 std::size_t run_controller::full_stock() const {
-  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a
-  // step, so that with one worker the sampler sees scores and draws in the same order whatever the timing.
   const auto per_worker = static_cast<std::size_t>(setup_->config.prefetch_batches);
   std::size_t full = per_worker * std::max<std::size_t>(ledger_.members().size(), 1);
   if (per_worker == 0) // only what somebody waits for
     full = static_cast<std::size_t>(std::count_if(ledger_.members().begin(), ledger_.members().end(),
                                                   [&](const auto& m) { return has_room(m); }));
-  if (stock_->sharded())
-    full += ledger_.members().size() *
-            reserve_for_chance(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size));
-  return full * std::max(local_steps(), plan_ ? plan_->steps : 1);
+  return full * std::max(local_steps(), plan_ ? plan_->steps : 1) + stock_->reserve();
 }
 
-double run_controller::samples_to_draw() const {
-  if (!setup_->config.epochs)
-    return std::numeric_limits<double>::infinity();
-  const auto coming = batches_requested_ * static_cast<std::size_t>(setup_->config.batch_size);
-  return *setup_->config.epochs * static_cast<double>(setup_->data.train.size) -
-         static_cast<double>(samples_dispatched_ + stock_->samples() + coming);
+std::uint64_t run_controller::samples_to_draw() const {
+  if (!budget_)
+    return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t known = samples_dispatched_ + stock_->samples() +
+                              batches_requested_ * static_cast<std::uint64_t>(setup_->config.batch_size);
+  return *budget_ - std::min(*budget_, known);
 }
 
 bool run_controller::everything_drawn() const {
-  return batches_requested_ == 0 && samples_to_draw() <= 0.0;
+  return batches_requested_ == 0 && samples_to_draw() == 0;
 }
 
 void run_controller::request_batches() {
   if (phase_ == phase::done || ending())
     return;
+  // What is in stock or asked for stays constant. It is topped up at each grant and at no other moment of a
+  // step, so that with one worker the sampler sees scores and draws in the same order whatever the timing.
   const std::size_t full = full_stock();
   const std::size_t have = stock_->batches() + batches_requested_;
-  if (have >= full)
-    return;
-  std::size_t wanted = full - have;
+  if (have < full)
+    ask_for(full - have);
+}
+
+void run_controller::ask_for(std::size_t batches) {
   if (stock_->sharded()) {
     // What is drawn for a node is trained by it, in the end to the last point; so no more is drawn than that.
-    const double left = std::ceil(samples_to_draw() / static_cast<double>(setup_->config.batch_size));
-    if (left < static_cast<double>(wanted))
-      wanted = static_cast<std::size_t>(std::max(left, 0.0));
-    if (wanted == 0)
-      return;
+    const auto size = static_cast<std::uint64_t>(setup_->config.batch_size);
+    const std::uint64_t left = samples_to_draw();
+    batches = std::min<std::size_t>(batches, left / size + (left % size > 0 ? 1 : 0));
   }
-  batches_requested_ += wanted;
-  draw(wanted, progress(samples_dispatched_).fraction());
+  if (batches == 0)
+    return;
+  batches_requested_ += batches;
+  draw(batches, progress(samples_dispatched_).fraction());
 }
 
 void run_controller::draw(std::size_t batches, double run_fraction) {

@@ -17,6 +17,8 @@ constexpr double shortest_lateness = 2.0;
 
 void run_controller::open_to_nodes() {
   elastic_ = true;
+  if (setup_->config.shards > 0)
+    keep_shards();
 }
 
 bool run_controller::enough_members() const {
@@ -82,6 +84,12 @@ std::vector<wait_record> run_controller::waits() const {
   std::vector<wait_record> out;
   const double now = clock_.now();
   const double phase_seconds = now - phase_since_;
+  const auto holders = stock_->holders();
+  const auto waiting_for = [&](const std::string& node) {
+    const auto at =
+        std::find_if(holders.begin(), holders.end(), [&](const auto& h) { return h.node == node; });
+    return at == holders.end() ? 0 : at->waiting;
+  };
   std::vector<std::string> computing;
   for (const auto& m : ledger_.members())
     if (!m.idle()) {
@@ -121,6 +129,8 @@ std::vector<wait_record> run_controller::waits() const {
       out.push_back({m.name, "an order", "coordinator, which waits for workers", seconds});
     else if (stock_->samples() == 0)
       out.push_back({m.name, "a batch", "sampler", seconds});
+    else if (stock_->sharded() && waiting_for(m.node) < static_cast<std::size_t>(setup_->config.batch_size))
+      out.push_back({m.name, "points of its shards", "sampler", seconds});
     else
       out.push_back({m.name, "the end of the round", fmt::format("{}", fmt::join(computing, ", ")), seconds});
   }

@@ -22,7 +22,8 @@ struct run_extensions {
   layer_table layers;
   score_table scores;
   /// Called with the data right after they were loaded: takes away, adds, replaces. The standardisation stays
-  /// what it was.
+  /// what it was. Samples of large files stay there (data.map): their set has no `bytes` or `floats` to
+  /// change.
   std::function<void(data_splits&)> change_data;
 };
 

@@ -53,19 +53,20 @@ json_value to_json(const wait_record& w) {
 }
 
 json_value to_json(const shard_holder& h) {
-  json_value::array shards;
-  for (const auto shard : h.shards)
-    shards.push_back(count(shard));
   json_value out;
   out.set("node", json_value(h.node));
-  out.set("shards", json_value(std::move(shards)));
+  out.set("shards", count(h.shards.size()));
   out.set("waiting", count(h.waiting));
   return out;
 }
 
-/// With the share of the priorities that they hold.
+/// With their numbers, and the share of the priorities that they hold.
 json_value to_json(const shard_holder& h, const std::vector<double>& mass) {
   json_value out = to_json(h);
+  json_value::array numbers;
+  for (const auto shard : h.shards)
+    numbers.push_back(count(shard));
+  out.set("numbers", json_value(std::move(numbers)));
   double held = 0.0;
   for (const auto shard : h.shards)
     held += shard < mass.size() ? mass[shard] : 0.0;
@@ -178,8 +179,11 @@ std::string status_text(const json_value& s) {
     out += fmt::format("\n{:<28} {:>7} {:>6} {:>8}\n", "shards of", "shards", "mass", "waiting");
   for (const auto& h : list_of(s, "shards")) {
     const auto node = text_of(h, "node");
-    out += fmt::format("{:<28} {:>7} {:>5.1f}% {:>8.0f}\n", node.empty() ? "this process" : node,
-                       list_of(h, "shards").size(), 100.0 * number_of(h, "mass"), number_of(h, "waiting"));
+    const auto* mass = h.find("mass");
+    out += fmt::format(
+        "{:<28} {:>7.0f} {:>6} {:>8.0f}\n", node.empty() ? "this process" : node, number_of(h, "shards"),
+        mass != nullptr && mass->is_number() ? fmt::format("{:.1f}%", 100.0 * mass->as_number()) : "-",
+        number_of(h, "waiting"));
   }
   if (!list_of(s, "waits").empty())
     out += "\nwho waits for what\n";

@@ -19,8 +19,9 @@ scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
       time_(time), points_(setup.data.train.size),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
       shards_(static_cast<std::size_t>(setup.config.shards)),
-      first_steps_(static_cast<std::uint64_t>(setup.config.batch_size * (setup.config.prefetch_batches + 2) *
-                                              std::max<std::int64_t>(setup.config.workers, 1))),
+      first_steps_(static_cast<std::uint64_t>(
+          setup.config.batch_size * (setup.config.prefetch_batches + 2) *
+          std::max({setup.config.workers, setup.config.min_workers, std::int64_t{1}}))),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
       expected_estimators_(setup.uses_estimators ? static_cast<std::size_t>(setup.config.estimators) : 0) {
   if (setup.config.ledger)

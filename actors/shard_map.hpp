@@ -23,6 +23,7 @@ public:
 
   [[nodiscard]] const sharding& points() const { return points_; }
   [[nodiscard]] node_number owner_of(std::uint32_t id) const { return owner_[points_.shard_of(id)]; }
+  [[nodiscard]] node_number holder_of(std::size_t shard) const { return owner_[shard]; }
   /// For a while: the shard stays at home where joins and losses have put it.
   void lend(std::size_t shard, node_number to);
   [[nodiscard]] node_number home_of(std::size_t shard) const { return home_[shard]; }

@@ -1,12 +1,14 @@
 #include "actors/sharded_stock.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <cmath>
+#include <optional>
+#include <tuple>
 
 namespace triage {
 
-sharded_stock::sharded_stock(const sharding& points, std::size_t batch_size)
-    : map_(points), batch_size_(batch_size), queues_(1) {}
+sharded_stock::sharded_stock(std::size_t points, std::size_t shards, std::size_t batch_size)
+    : points_(points), map_(sharding(points, shards)), batch_size_(batch_size), queues_(1) {}
 
 std::vector<sharded_stock::drawn_point> sharded_stock::points_of(const drawn_batch& batch) {
   std::vector<drawn_point> out(batch.ids.size());
@@ -74,51 +76,77 @@ batch_list sharded_stock::take(const std::string& node, std::size_t count, bool 
   return out;
 }
 
-bool sharded_stock::relieve(const std::string& node) {
+bool sharded_stock::relieve(const std::string& node, std::size_t count, bool in_need) {
   const auto taker = map_.find(node);
-  std::size_t giver = taker;
-  for (std::size_t n = 0; n < queues_.size(); ++n)
-    if (n != taker && (giver == taker || queues_[n].size() > queues_[giver].size()))
-      giver = n;
-  if (taker >= map_.nodes().size() || giver == taker || queues_[giver].empty())
+  if (taker >= map_.nodes().size())
     return false;
-  std::vector<std::size_t> waiting(map_.points().shards());
-  for (const auto& p : queues_[giver])
-    ++waiting[map_.points().shard_of(p.id)];
-  // What is at home there comes first: chance that favours now one and now the other moves one shard to and
-  // fro.
-  const auto worth = [&](std::size_t shard) {
-    return std::pair(waiting[shard] > 0 && map_.home_of(shard) == taker, waiting[shard]);
-  };
-  const auto& held = map_.nodes()[giver].shards;
-  map_.lend(*std::max_element(held.begin(), held.end(), [&](auto a, auto b) { return worth(a) < worth(b); }),
-            taker);
-  redistribute();
+  std::optional<std::size_t> best;
+  std::tuple<bool, std::size_t, std::size_t> most;
+  for (std::size_t giver = 0; giver < queues_.size(); ++giver) {
+    const auto& queue = queues_[giver];
+    const std::size_t kept = (map_.nodes()[giver].workers + 1) * count * batch_size_;
+    if (giver == taker || queue.empty() || (queue.size() < kept && !in_need))
+      continue;
+    std::vector<std::size_t> waiting(map_.points().shards());
+    for (const auto& p : queue)
+      ++waiting[map_.points().shard_of(p.id)];
+    for (const auto shard : map_.nodes()[giver].shards) {
+      if (waiting[shard] == 0)
+        continue;
+      // What is at home there comes first: chance, which favours now one and now the other, moves one shard
+      // to and fro; and a node gets back what it lent.
+      const std::tuple worth(map_.home_of(shard) == taker, queue.size(), waiting[shard]);
+      if (!best || worth > most) {
+        best = shard;
+        most = worth;
+      }
+    }
+  }
+  if (!best)
+    return false;
+  const auto giver = map_.holder_of(*best);
+  map_.lend(*best, taker);
+  redistribute(giver);
   return true;
 }
 
 void sharded_stock::worker_joined(const std::string& node) {
   map_.worker_joined(node);
   queues_.resize(map_.nodes().size());
-  redistribute();
+  redistribute_all();
 }
 
 void sharded_stock::worker_left(const std::string& node) {
   map_.worker_left(node);
-  redistribute();
+  redistribute_all();
 }
 
 /// What waits for a node that no longer holds its shard goes to the end of the line of the one that does.
-void sharded_stock::redistribute() {
-  for (std::size_t n = 0; n < queues_.size(); ++n) {
-    auto& queue = queues_[n];
-    const auto moved = std::stable_partition(queue.begin(), queue.end(),
-                                             [&](const auto& p) { return map_.owner_of(p.id) == n; });
-    const std::vector<drawn_point> others(moved, queue.end());
-    queue.erase(moved, queue.end());
-    for (const auto& p : others)
-      queue_of(p.id).push_back(p);
+void sharded_stock::redistribute(std::size_t node) {
+  auto& queue = queues_[node];
+  const auto moved = std::stable_partition(queue.begin(), queue.end(),
+                                           [&](const auto& p) { return map_.owner_of(p.id) == node; });
+  const std::vector<drawn_point> others(moved, queue.end());
+  queue.erase(moved, queue.end());
+  for (const auto& p : others)
+    queue_of(p.id).push_back(p);
+}
+
+void sharded_stock::redistribute_all() {
+  for (std::size_t n = 0; n < queues_.size(); ++n)
+    redistribute(n);
+}
+
+/// Half way through a pass over n points, how many were drawn for a node with the share p of them deviates by
+/// sqrt(n p (1 - p)) / 2 from what it should be. Three times that for each node, and chance alone hardly ever
+/// leaves one without a batch.
+std::size_t sharded_stock::reserve() const {
+  double deviations = 0.0;
+  for (const auto& n : map_.nodes()) {
+    const double share = static_cast<double>(n.shards.size()) / static_cast<double>(map_.points().shards());
+    deviations += 0.5 * std::sqrt(static_cast<double>(points_) * share * (1.0 - share));
   }
+  return static_cast<std::size_t>(std::ceil(3.0 * deviations / static_cast<double>(batch_size_)));
 }
 
 batch_list sharded_stock::contents() const {

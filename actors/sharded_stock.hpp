@@ -15,18 +15,19 @@ namespace triage {
 /// over a shard with what waits for it: shards end up where they are trained as fast as they are drawn from.
 class sharded_stock : public batch_stock {
 public:
-  sharded_stock(const sharding& points, std::size_t batch_size);
+  sharded_stock(std::size_t points, std::size_t shards, std::size_t batch_size);
 
   void put(const shared_batch& batch) override;
   void put_back(const batch_list& batches) override;
   [[nodiscard]] batch_list take(const std::string& node, std::size_t count, bool last) override;
-  bool relieve(const std::string& node) override;
+  bool relieve(const std::string& node, std::size_t count, bool in_need) override;
   void worker_joined(const std::string& node) override;
   void worker_left(const std::string& node) override;
 
   [[nodiscard]] std::size_t samples() const override { return samples_; }
   [[nodiscard]] std::size_t batches() const override { return samples_ / batch_size_; }
   [[nodiscard]] bool sharded() const override { return true; }
+  [[nodiscard]] std::size_t reserve() const override;
   [[nodiscard]] batch_list contents() const override;
   [[nodiscard]] std::vector<shard_holder> holders() const override;
 
@@ -42,8 +43,10 @@ private:
   [[nodiscard]] static std::vector<drawn_point> points_of(const drawn_batch& batch);
   [[nodiscard]] shared_batch cut(point_queue& from) const;
   [[nodiscard]] point_queue& queue_of(std::uint32_t id);
-  void redistribute();
+  void redistribute(std::size_t node);
+  void redistribute_all();
 
+  std::size_t points_;
   shard_map map_;
   std::size_t batch_size_;
   std::size_t samples_ = 0;

@@ -36,6 +36,10 @@ std::size_t dataset::stored_bytes() const {
          labels.size() * sizeof(std::int32_t) + targets.size() * sizeof(float);
 }
 
+std::size_t dataset::mapped_row_bytes() const {
+  return static_cast<std::size_t>(shape.size()) * (mapped.floats ? sizeof(float) : 1);
+}
+
 sample_rows<std::uint8_t> dataset::byte_rows() const {
   return {is_mapped() ? mapped.file->bytes().data() + mapped.offset : bytes.data(),
           static_cast<std::size_t>(shape.size()), rows};
@@ -69,7 +73,18 @@ result<void> check_dataset(const dataset& set, const std::string& name) {
   if (set.shape.channels < 1 || set.shape.height < 1 || set.shape.width < 1)
     return fail(fmt::format("has samples of shape {}", to_string(set.shape)));
   const auto per_sample = static_cast<std::size_t>(set.shape.size());
-  if (!set.is_mapped()) { // a mapped file has been measured
+  if (set.is_mapped()) {
+    if (!set.bytes.empty() || !set.floats.empty())
+      return fail("has samples in memory and in a mapped file");
+    const std::size_t present =
+        (set.mapped.file->bytes().size() - set.mapped.offset) / set.mapped_row_bytes();
+    const bool rows_fit =
+        set.rows.empty()
+            ? set.size <= present
+            : set.rows.size() == set.size && *std::max_element(set.rows.begin(), set.rows.end()) < present;
+    if (!rows_fit)
+      return fail("does not fit the mapped file of its samples");
+  } else {
     const std::size_t values = set.bytes.size() + set.floats.size();
     if ((!set.bytes.empty() && !set.floats.empty()) || values / set.size != per_sample ||
         values % set.size != 0)

@@ -59,6 +59,8 @@ struct dataset {
   [[nodiscard]] bool is_classification() const { return classes > 0; }
   /// The width of the network's output: classes or outputs.
   [[nodiscard]] std::int64_t target_width() const { return is_classification() ? classes : outputs; }
+  /// Of one sample in the mapped file.
+  [[nodiscard]] std::size_t mapped_row_bytes() const;
   /// In memory: without what stays in a file.
   [[nodiscard]] std::size_t stored_bytes() const;
 };

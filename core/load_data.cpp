@@ -153,7 +153,7 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
   out.fingerprint = fingerprint_of(out.train, out.validation, out.test);
   for (const auto* set : {&out.train, &out.test})
     if (set->is_mapped())
-      set->mapped.file->expect_random_access(); // everything has been looked at once
+      set->mapped.file->expect_random_access(set->mapped_row_bytes()); // everything has been looked at
   return out;
 }
 

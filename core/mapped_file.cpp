@@ -51,8 +51,11 @@ mapped_file::~mapped_file() {
   ::munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
 }
 
-void mapped_file::expect_random_access() const {
-  advise(bytes_, MADV_RANDOM);
+void mapped_file::expect_random_access(std::size_t bytes) const {
+  // Otherwise the system reads what lies around, 128 KiB at once: far too much for small samples, and for
+  // large ones what saves them from being read page by page.
+  constexpr std::size_t few_pages = 16384;
+  advise(bytes_, bytes <= few_pages ? MADV_RANDOM : MADV_NORMAL);
   advise(bytes_, MADV_DONTNEED);
 }
 

@@ -21,9 +21,9 @@ public:
   ~mapped_file();
 
   [[nodiscard]] std::span<const std::uint8_t> bytes() const { return bytes_; }
-  /// What was looked at need not stay in this process's memory, and what is looked at from here on is not
-  /// followed by what lies behind it.
-  void expect_random_access() const;
+  /// What was looked at need not stay in this process's memory, and what is looked at from here on comes at
+  /// random, so many bytes at a time.
+  void expect_random_access(std::size_t bytes) const;
 
 private:
   explicit mapped_file(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}

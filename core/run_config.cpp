@@ -80,7 +80,7 @@ void run_config::visit(option_visitor& v) {
     r.field({.name = "prefetch_batches",
              .doc =
                  "batches drawn ahead for each worker; 0: each batch is drawn when its worker is free, from "
-                 "priorities as new as can be",
+                 "priorities as new as can be; a few more with network.shards",
              .min = 0,
              .max = 1024},
             prefetch_batches);

@@ -154,9 +154,9 @@ private:
       return array.error();
     const bool as_it_is = *array && !(channels_last_ && (*array)->shape.size() == 4);
     if (!as_it_is && map_.demanded())
-      return problem(
-          file, "cannot be mapped: only float32 and uint8 can stay in a file, images with their channels "
-                "first; convert it, or set \"map\" to \"auto\"");
+      return problem(file, "cannot be mapped: only float32 (from a multiple of 4 bytes on) and uint8 can "
+                           "stay in a file, images with their channels "
+                           "first; convert it, or set \"map\" to \"auto\"");
     if (!as_it_is)
       return false;
     if (auto assigned = assign_mapped_samples(std::move(**array), file, set); !assigned.ok())

@@ -22,7 +22,7 @@ shared_batch batch_of(std::uint32_t first, std::uint32_t count, bool with_freque
 }
 
 sharded_stock two_nodes() {
-  sharded_stock stock(sharding(64, 4), 8);
+  sharded_stock stock(64, 4, 8);
   stock.worker_joined("a");
   stock.worker_joined("b");
   return stock;
@@ -95,13 +95,13 @@ TEST_CASE("sharded stock: a node without work takes over the shard for which mos
   b.weights.assign(b.ids.size(), 1.0F);
   stock.put(std::make_shared<const drawn_batch>(b));
   CHECK(stock.take("a", 1, false).empty());
-  CHECK(stock.relieve("a"));
+  CHECK(stock.relieve("a", 1, true));
   CHECK(stock.take("a", 1, false).size() == 1);
   CHECK(stock.holders()[0].shards.size() == 3);
   CHECK(stock.holders()[1].shards.size() == 1);
   CHECK(stock.take("a", 1, false).size() == 1);
-  CHECK_FALSE(stock.relieve("a")); // nobody has anything
-  CHECK_FALSE(stock.relieve("unknown"));
+  CHECK_FALSE(stock.relieve("a", 1, true)); // nobody has anything
+  CHECK_FALSE(stock.relieve("unknown", 1, true));
 }
 
 TEST_CASE("sharded stock: a shard that was taken over goes back before another is taken") {
@@ -118,13 +118,13 @@ TEST_CASE("sharded stock: a shard that was taken over goes back before another i
   const auto shards_of_a = stock.holders()[0].shards;
   const auto shards_of_b = stock.holders()[1].shards;
   put_all_of(shards_of_b[1]);
-  CHECK(stock.relieve("a")); // a has three now
+  CHECK(stock.relieve("a", 1, true)); // a has three now
   CHECK(stock.take("a", 2, false).size() == 2);
   for (const auto shard : shards_of_a)
     put_all_of(shard);
   put_all_of(shards_of_a[0]); // for which most is waiting
   put_all_of(shards_of_b[1]);
-  CHECK(stock.relieve("b"));
+  CHECK(stock.relieve("b", 1, true));
   CHECK(stock.holders()[1].shards == shards_of_b);
 }
 
@@ -145,7 +145,7 @@ TEST_CASE("sharded stock: what a lost node was to train is trained first by thos
 }
 
 TEST_CASE("sharded stock: contents hold everything, also before anybody has joined") {
-  sharded_stock stock(sharding(64, 4), 8);
+  sharded_stock stock(64, 4, 8);
   stock.put(batch_of(0, 8));
   stock.put(batch_of(8, 4));
   CHECK(stock.take("a", 1, true).empty());
@@ -160,7 +160,7 @@ TEST_CASE(
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     CAPTURE(seed);
     rng random(seed, 8);
-    sharded_stock stock(sharding(640, 1 + random.below(20)), 8);
+    sharded_stock stock(640, 1 + random.below(20), 8);
     std::map<std::uint32_t, int> trained;
     std::vector<std::string> live;
     std::vector<std::pair<std::string, batch_list>> out;
@@ -203,7 +203,7 @@ TEST_CASE(
     while (stock.samples() > 0)
       for (const auto& node : live) {
         auto batches = stock.take(node, 1, true);
-        while (batches.empty() && stock.relieve(node))
+        while (batches.empty() && stock.relieve(node, 1, true))
           batches = stock.take(node, 1, true);
         train(batches);
       }

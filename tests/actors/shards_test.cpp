@@ -19,7 +19,7 @@ std::vector<std::string> shard_options(const std::string& policy, std::vector<st
   const auto plain = parse_json("{\"policy\":\"" + policy + "\"}", "test");
   if ((*make_exchange(*plain, {"test", ""}))->local())
     more.push_back("runtime.exchange.local_steps=2");
-  more.push_back("network.shards=8");
+  more.insert(more.begin(), "network.shards=8");
   return more;
 }
 
@@ -156,6 +156,79 @@ TEST_CASE("shards: a slow node's shards go to one that has nothing to do") {
   CHECK(s.controller.stocked_batches() <= 2 * (2 + 3));
 }
 
+TEST_CASE("shards: a node without work gets some though more is always on its way") {
+  sharded_scene s(shard_options("asp", {"duration.epochs=20", "evaluation.every_epochs=0",
+                                        "checkpoint.every_epochs=0", "runtime.min_workers=3"}));
+  for (const char* node : {"a", "b", "c"})
+    s.controller.member_joined(std::string(node) + "/worker", node);
+  std::vector<std::uint32_t> held_by_a; // only its points are drawn
+  const auto first = s.controller.state().holders[0].shards;
+  for (std::uint32_t id = 0; id < points; ++id)
+    if (std::find(first.begin(), first.end(), s.shards.shard_of(id)) != first.end())
+      held_by_a.push_back(id);
+  std::size_t next = 0;
+  const auto deliver_all_but_one = [&] {
+    std::vector<shared_batch> batches;
+    for (; s.world.asked > 1; --s.world.asked) {
+      drawn_batch b;
+      for (int k = 0; k < 16; ++k)
+        b.ids.push_back(held_by_a[next++ % held_by_a.size()]);
+      b.weights.assign(16, 1.0F);
+      batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+    }
+    s.controller.batches_arrived(std::move(batches));
+  };
+  std::map<std::uint64_t, int> orders;
+  for (int i = 0; i < 200; ++i) {
+    deliver_all_but_one();
+    REQUIRE_FALSE(s.world.orders.empty());
+    const auto at =
+        std::min_element(s.world.orders.begin(), s.world.orders.end(),
+                         [&](const auto& x, const auto& y) { return orders[x.first] < orders[y.first]; });
+    const auto member = at->first;
+    const auto order = s.world.take(member);
+    ++orders[member];
+    train_result r;
+    r.member = member;
+    r.lease = order.lease;
+    r.base_version = order.base.version;
+    r.gradient = s.shared;
+    s.time.advance(0.01);
+    s.controller.results_arrived({&r, 1});
+  }
+  CHECK(orders[0] <= 80);
+  CHECK(orders[1] >= 50);
+  CHECK(orders[2] >= 50);
+}
+
+TEST_CASE("shards: a budget that is no whole number of samples is met") {
+  for (const char* epochs : {"3.3000000000000003", "0.7", "1.1", "2.2000000000000002"}) {
+    CAPTURE(epochs);
+    scene s(shard_options("bsp", {"data.train_size=400", std::string("duration.epochs=") + epochs}), true);
+    s.serve();
+    s.controller.member_joined("a/worker", "a");
+    s.controller.member_joined("b/worker", "b");
+    s.serve();
+    for (int i = 0; i < 2000 && !s.world.summary; ++i) {
+      REQUIRE_FALSE(s.world.orders.empty());
+      s.answer(s.world.orders.begin()->first);
+    }
+    REQUIRE(s.world.summary);
+    CHECK(s.world.summary->epochs >= std::stod(epochs));
+    CHECK(s.world.summary->epochs < std::stod(epochs) + 16.0 / 400.0);
+  }
+}
+
+TEST_CASE("shards: more nodes than shards is said once, and nobody starves") {
+  rng random(3, 3);
+  sharded_scene s(shard_options("bsp", {"duration.epochs=3", "network.shards=2"}));
+  for (const char* node : {"a", "b", "c", "d"})
+    s.join(node);
+  s.run_to_the_end(random);
+  CHECK(s.world.warnings.size() == 1);
+  CHECK(s.world.summary->samples_trained == 3 * points);
+}
+
 TEST_CASE("shards: a run that is saved goes on with what had been drawn for its nodes") {
   struct saving_world : fake_world {
     void save_checkpoint(const snapshot& at, saved_state state) override {
@@ -166,7 +239,7 @@ TEST_CASE("shards: a run that is saved goes on with what had been drawn for its 
     snapshot last;
     saved_state saved;
   };
-  basic_scene<saving_world> s(shard_options("bsp", {"duration.epochs=3"}));
+  basic_scene<saving_world> s(shard_options("bsp", {"duration.epochs=3"}), true);
   s.serve();
   s.controller.member_joined("a/worker", "a");
   s.controller.member_joined("b/worker", "b");
@@ -184,6 +257,7 @@ TEST_CASE("shards: a run that is saved goes on with what had been drawn for its 
   run_controller resumed(s.setup, s.time, other);
   REQUIRE(resumed.restore(s.world.last.parameters.view(), s.world.saved).ok());
   CHECK(resumed.stocked_batches() >= waiting - 2);
+  resumed.open_to_nodes();
   resumed.start();
   resumed.member_joined("c/worker", "c");
   REQUIRE(resumed.state().holders.size() == 1);

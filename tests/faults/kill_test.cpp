@@ -80,7 +80,7 @@ TEST_CASE("faults: kill -9 of a node that holds shards, whose points others trai
       std::vector<double> held;
       for (const auto& h : status->find("shards")->as_array()) {
         CHECK(h.find("node")->as_string() != victim);
-        for (const auto& shard : h.find("shards")->as_array())
+        for (const auto& shard : h.find("numbers")->as_array())
           held.push_back(shard.as_number());
       }
       std::sort(held.begin(), held.end());

@@ -3,6 +3,8 @@
 #include "core/npy.hpp"
 #include "core/rng.hpp"
 
+#include <filesystem>
+
 using namespace triage;
 using namespace triage::test;
 
@@ -48,7 +50,7 @@ TEST_CASE(
   std::size_t shards = 0;
   for (const auto& h : holders) {
     mass += h.find("mass")->as_number();
-    shards += h.find("shards")->as_array().size();
+    shards += h.find("numbers")->as_array().size();
   }
   CHECK(mass == doctest::Approx(1.0));
   CHECK(shards == 8);
@@ -64,4 +66,25 @@ TEST_CASE(
   for (const auto& record : metrics_of(f.folder.path("sharded")))
     told = told || (record.find("shards") != nullptr && record.find("shards")->as_array().size() == 2);
   CHECK(told);
+}
+
+TEST_CASE("mapped data: a file that becomes shorter while it is trained on ends the run with a sentence, and "
+          "code 3") {
+  const cluster_folder f;
+  const std::size_t points = 4000;
+  REQUIRE(write_npy(f.folder.path("x.npy"), {points, 64}, std::vector<std::uint8_t>(points * 64, 7)).ok());
+  std::vector<std::int64_t> labels(points);
+  for (std::size_t i = 0; i < points; ++i)
+    labels[i] = static_cast<std::int64_t>(i % 5);
+  REQUIRE(write_npy(f.folder.path("x_labels.npy"), {points}, labels).ok());
+  const auto run =
+      f.start({"train", f.file, "--run-dir", f.folder.path("run"), "--set",
+               R"(data={"format":"npy","train":")" + f.folder.path("x.npy") + R"(","map":"always"})", "--set",
+               "duration.epochs=100000"},
+              "run.txt");
+  REQUIRE(eventually(20.0, [&] { return f.said("run").find("epoch") != std::string::npos; }));
+  std::filesystem::resize_file(f.folder.path("x.npy"), 0);
+  CHECK(run->wait() == 3);
+  CHECK_MESSAGE(f.said("run").find("mapped into memory has become shorter") != std::string::npos,
+                f.said("run"));
 }
