@@ -72,9 +72,9 @@ void run_controller::start() {
 std::uint64_t run_controller::member_joined(std::string name, std::string node) {
   members_awaited_ -= std::min<std::size_t>(members_awaited_, 1);
   stock_->worker_joined(node);
-  warn_of_few_shards();
   auto& m = ledger_.join(std::move(name), std::move(node));
   m.joined_at = m.idle_since = clock_.now();
+  warn_of_few_shards();
   const auto id = m.id;
   request_batches();
   advance();

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
-#include <utility>
+#include <set>
+#include <string_view>
 
 // How a run_controller keeps batches in stock, and which of them it hands to whom.
 
@@ -26,7 +27,8 @@ batch_list run_controller::batches_for(const member& m, std::size_t steps) {
          stock_->relieve(m.node, steps, far_behind && batches_requested_ == 0))
     out = stock_->take(m.node, steps, false);
   if (out.empty() && batches_requested_ == 0 && !far_behind)
-    ask_for(std::max<std::size_t>(full - std::min(full, stock_->batches()), 1));
+    ask_for(
+        std::max(full - std::min(full, stock_->batches()), std::min(steps, 2 * full - stock_->batches())));
   return out;
 }
 
@@ -40,15 +42,17 @@ void run_controller::keep_shards() {
 }
 
 void run_controller::warn_of_few_shards() {
-  const auto holders = stock_->holders();
-  const bool few =
-      std::any_of(holders.begin(), holders.end(), [](const auto& h) { return h.shards.empty(); });
-  if (!few || std::exchange(few_shards_, true))
+  if (!stock_->sharded() || few_shards_)
     return;
-  effects_.warn(
-      fmt::format("there are more nodes than the {} shards, so that shards go from one to the other; set "
-                  "network.shards to several for each node",
-                  setup_->config.shards));
+  std::set<std::string_view> nodes;
+  for (const auto& m : ledger_.members())
+    nodes.insert(m.node);
+  few_shards_ = nodes.size() > static_cast<std::size_t>(setup_->config.shards);
+  if (few_shards_)
+    effects_.warn(
+        fmt::format("{} nodes share {} shards, which go from one to the other; set network.shards to several "
+                    "for each node",
+                    nodes.size(), setup_->config.shards));
 }
 
 std::size_t run_controller::full_stock() const {

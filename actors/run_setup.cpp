@@ -81,6 +81,16 @@ std::unique_ptr<optimizer> make_mean_rule(double momentum) {
   return certain(make_optimizer(description, {"exchange", ""}));
 }
 
+/// What an embedding program has made of the data is no more to be trusted than a file.
+result<void> check_changed(const data_splits& data) {
+  for (const auto& [set, name] :
+       {std::pair{&data.train, "training"}, {&data.validation, "validation"}, {&data.test, "test"}})
+    if (set->size > 0 || set == &data.train)
+      if (auto checked = check_dataset(*set, name); !checked.ok())
+        return checked;
+  return {};
+}
+
 /// A metric that is never measured would make a target that is never reached.
 result<void> check_target(const run_setup& s) {
   const auto& metric = s.config.target.metric;
@@ -147,8 +157,11 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (!data.ok())
     return data.error();
   setup->data = data.take();
-  if (extensions.change_data)
+  if (extensions.change_data) {
     extensions.change_data(setup->data);
+    if (auto checked = check_changed(setup->data); !checked.ok())
+      return with_context(checked.error(), source + ", /data, as the program has changed it");
+  }
   const dataset& train = setup->data.train;
   if (train.size == 0)
     return data_error(fmt::format("{}, /data: the training set is empty", source));

@@ -80,13 +80,25 @@ bool sharded_stock::relieve(const std::string& node, std::size_t count, bool in_
   const auto taker = map_.find(node);
   if (taker >= map_.nodes().size())
     return false;
+  const auto can_give = [&](std::size_t giver) {
+    const auto& queue = queues_[giver];
+    const std::size_t kept = (map_.nodes()[giver].workers + 1) * count * batch_size_;
+    return giver != taker && !queue.empty() && (queue.size() >= kept || in_need);
+  };
+  std::vector<bool> holds_home(queues_.size()); ///< shards that are at home with the taker
+  for (std::size_t shard = 0; shard < map_.points().shards(); ++shard)
+    if (map_.home_of(shard) == taker)
+      holds_home[map_.holder_of(shard)] = true;
+  std::size_t fullest = taker;
+  for (std::size_t giver = 0; giver < queues_.size(); ++giver)
+    if (can_give(giver) && (fullest == taker || queues_[giver].size() > queues_[fullest].size()))
+      fullest = giver;
   std::optional<std::size_t> best;
   std::tuple<bool, std::size_t, std::size_t> most;
   for (std::size_t giver = 0; giver < queues_.size(); ++giver) {
-    const auto& queue = queues_[giver];
-    const std::size_t kept = (map_.nodes()[giver].workers + 1) * count * batch_size_;
-    if (giver == taker || queue.empty() || (queue.size() < kept && !in_need))
+    if (!can_give(giver) || (giver != fullest && !holds_home[giver]))
       continue;
+    const auto& queue = queues_[giver];
     std::vector<std::size_t> waiting(map_.points().shards());
     for (const auto& p : queue)
       ++waiting[map_.points().shard_of(p.id)];

@@ -76,6 +76,8 @@ result<void> check_dataset(const dataset& set, const std::string& name) {
   if (set.is_mapped()) {
     if (!set.bytes.empty() || !set.floats.empty())
       return fail("has samples in memory and in a mapped file");
+    if (set.mapped.offset > set.mapped.file->bytes().size())
+      return fail("begins behind the end of the mapped file of its samples");
     const std::size_t present =
         (set.mapped.file->bytes().size() - set.mapped.offset) / set.mapped_row_bytes();
     const bool rows_fit =

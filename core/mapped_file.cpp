@@ -1,5 +1,8 @@
 #include "core/mapped_file.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -25,7 +28,36 @@ void advise(std::span<const std::uint8_t> bytes, int advice) {
   (void)::madvise(const_cast<std::uint8_t*>(bytes.data()), bytes.size(), advice);
 }
 
+/// What a signal handler can ask: lock-free, since the mapping it is asked about is alive while it is looked
+/// at.
+struct address_range {
+  std::atomic<std::uintptr_t> begin{0}; ///< 0: free
+  std::atomic<std::uintptr_t> end{0};
+};
+std::array<address_range, 64> mapped_ranges;
+
+std::uintptr_t address_of(const void* memory) {
+  return reinterpret_cast<std::uintptr_t>(memory);
+}
+
 } // namespace
+
+mapped_file::mapped_file(std::span<const std::uint8_t> bytes) : bytes_(bytes) {
+  for (auto& r : mapped_ranges) {
+    std::uintptr_t free = 0;
+    if (!r.begin.compare_exchange_strong(free, address_of(bytes_.data())))
+      continue;
+    r.end = address_of(bytes_.data()) + bytes_.size();
+    return;
+  }
+}
+
+bool mapped_file::any_holds(const void* address) {
+  const auto at = address_of(address);
+  return std::any_of(mapped_ranges.begin(), mapped_ranges.end(), [&](const address_range& r) {
+    return r.begin.load() != 0 && r.begin.load() <= at && at < r.end.load();
+  });
+}
 
 result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::string& path) {
   const auto refuse = [&](const std::string& why) { return data_error(fmt::format("{}: {}", path, why)); };
@@ -48,6 +80,11 @@ result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::string& 
 }
 
 mapped_file::~mapped_file() {
+  for (auto& r : mapped_ranges)
+    if (r.begin.load() == address_of(bytes_.data())) {
+      r.end = 0;
+      r.begin = 0;
+    }
   ::munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
 }
 

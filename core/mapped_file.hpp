@@ -25,8 +25,12 @@ public:
   /// random, so many bytes at a time.
   void expect_random_access(std::size_t bytes) const;
 
+  /// Whether an address lies in one of the files that are mapped now (of the first 64). Safe in a signal
+  /// handler.
+  [[nodiscard]] static bool any_holds(const void* address);
+
 private:
-  explicit mapped_file(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+  explicit mapped_file(std::span<const std::uint8_t> bytes);
   std::span<const std::uint8_t> bytes_;
 };
 

@@ -248,15 +248,6 @@ TEST_CASE("controller random: no member is ahead of another by more than its pol
 TEST_CASE("controller random: a run that is saved anywhere and restored goes on where it was") {
   // The state that a checkpoint holds is taken from the world's last save; the restored controller trains
   // what is left, no more and no less.
-  struct saving_world : fake_world {
-    void save_checkpoint(const snapshot& at, saved_state state) override {
-      fake_world::save_checkpoint(at, state);
-      last = at;
-      saved = std::move(state);
-    }
-    snapshot last;
-    saved_state saved;
-  };
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     CAPTURE(seed);
     rng random(seed, 9);
@@ -328,14 +319,6 @@ TEST_CASE("controller random: a run that is saved anywhere and restored goes on 
 }
 
 TEST_CASE("controller random: a saved state that lacks anything, or holds another type, is refused by name") {
-  struct saving_world : fake_world {
-    void save_checkpoint(const snapshot& at, saved_state state) override {
-      last = at;
-      saved = std::move(state);
-    }
-    snapshot last;
-    saved_state saved;
-  };
   const auto setup = small_run({});
   manual_clock time;
   saving_world world;

@@ -70,6 +70,17 @@ public:
   std::optional<run_summary> summary;
 };
 
+/// Keeps what a checkpoint would hold.
+struct saving_world : fake_world {
+  void save_checkpoint(const snapshot& at, saved_state state) override {
+    fake_world::save_checkpoint(at, state);
+    last = at;
+    saved = std::move(state);
+  }
+  snapshot last;
+  saved_state saved;
+};
+
 /// A controller and its world.
 template <class World>
 struct basic_scene {

@@ -229,16 +229,55 @@ TEST_CASE("shards: more nodes than shards is said once, and nobody starves") {
   CHECK(s.world.summary->samples_trained == 3 * points);
 }
 
-TEST_CASE("shards: a run that is saved goes on with what had been drawn for its nodes") {
-  struct saving_world : fake_world {
-    void save_checkpoint(const snapshot& at, saved_state state) override {
-      fake_world::save_checkpoint(at, state);
-      last = at;
-      saved = std::move(state);
+TEST_CASE("shards: workers that join one by one at few nodes are no reason for a warning") {
+  sharded_scene s(shard_options("bsp", {"duration.epochs=1", "runtime.min_workers=24"}));
+  for (const char* node : {"a", "b"})
+    for (int i = 0; i < 12; ++i)
+      s.join(node);
+  CHECK(s.world.warnings.empty());
+  REQUIRE(s.controller.state().holders.size() == 2);
+  CHECK(s.controller.state().holders[0].shards.size() == 4);
+}
+
+TEST_CASE("shards: what a node lacks for a round of local steps is asked for at once") {
+  scene s({"network.shards=8", R"(runtime.exchange={"policy":"local_sgd","local_steps":8})",
+           "runtime.prefetch_batches=0", "duration.epochs=20", "evaluation.every_epochs=0",
+           "checkpoint.every_epochs=0"},
+          true);
+  s.serve();
+  s.controller.member_joined("a/worker", "a");
+  s.controller.member_joined("b/worker", "b");
+  int times_served = 0;
+  int rounds = 0;
+  while (rounds < 20) {
+    if (s.world.orders.size() == 2) {
+      ++rounds;
+      for (const std::uint64_t member : {0, 1}) {
+        const auto order = s.world.take(member);
+        train_result r;
+        r.member = member;
+        r.lease = order.lease;
+        r.base_version = order.base.version;
+        r.gradient = s.shared;
+        s.controller.results_arrived({&r, 1});
+      }
     }
-    snapshot last;
-    saved_state saved;
-  };
+    REQUIRE(s.world.asked > 0);
+    std::vector<shared_batch> batches;
+    for (; s.world.asked > 0; --s.world.asked) {
+      drawn_batch b;
+      for (std::uint32_t k = 0; k < 16; ++k)
+        b.ids.push_back((s.next_point++) % 512);
+      b.weights.assign(16, 1.0F);
+      batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
+    }
+    s.controller.batches_arrived(std::move(batches));
+    REQUIRE(++times_served < 200);
+  }
+  CHECK(times_served <= 60); // and not eight times for a round
+}
+
+TEST_CASE("shards: a run that is saved goes on with what had been drawn for its nodes") {
   basic_scene<saving_world> s(shard_options("bsp", {"duration.epochs=3"}), true);
   s.serve();
   s.controller.member_joined("a/worker", "a");

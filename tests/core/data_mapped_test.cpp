@@ -170,4 +170,13 @@ TEST_CASE("mapped file: what is no file is refused by name") {
   (*there)->expect_random_access(100);
   (*there)->expect_random_access(100000);
   CHECK((*there)->bytes()[2] == 'c');
+  CHECK(mapped_file::any_holds((*there)->bytes().data() + 2));
+  CHECK_FALSE(mapped_file::any_holds(&there));
+  const auto* const gone = (*there)->bytes().data();
+  {
+    auto other = mapped_file::open(folder.path("a"));
+    REQUIRE(other.ok());
+    CHECK(mapped_file::any_holds((*other)->bytes().data()));
+  }
+  CHECK(mapped_file::any_holds(gone));
 }
