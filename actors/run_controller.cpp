@@ -97,7 +97,7 @@ void run_controller::member_lost(std::uint64_t member, const std::string& reason
   advance();
 }
 
-void run_controller::batches_arrived(std::vector<shared_batch> batches) {
+void run_controller::batches_arrived(const std::vector<shared_batch>& batches) {
   batches_requested_ -= std::min(batches_requested_, batches.size());
   for (const auto& b : batches)
     stock_->put(b);

@@ -63,7 +63,7 @@ public:
   /// memory.
   void parts_arrived(std::span<const gradient_part> parts);
   void results_arrived(std::span<const train_result> results);
-  void batches_arrived(std::vector<shared_batch> batches);
+  void batches_arrived(const std::vector<shared_batch>& batches);
   void evaluation_arrived(const evaluation_figures& figures);
   void sampler_state_arrived(sampler_report report);
   /// `problem` is empty when the checkpoint was written to `path`.

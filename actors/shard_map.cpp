@@ -58,13 +58,15 @@ void shard_map::fill(node_number newcomer) {
   std::size_t workers = 0;
   for (const auto& n : nodes_)
     workers += n.workers;
-  const std::size_t share = points_.shards() * nodes_[newcomer].workers / workers;
+  const std::size_t share = points_.shards() * nodes_[newcomer].workers / std::max<std::size_t>(workers, 1);
   while (nodes_[newcomer].shards.size() < share) {
     const node* richest = nullptr;
     for (const auto& n : nodes_)
       if (&n != &nodes_[newcomer] && !n.shards.empty() &&
           (richest == nullptr || has_more_for_each_worker(n, *richest)))
         richest = &n;
+    if (richest == nullptr)
+      return;
     give(richest->shards.back(), newcomer);
   }
 }

@@ -18,8 +18,8 @@ public:
   explicit shard_map(const sharding& points);
 
   /// The node has one worker more; known by its name when it comes back.
-  node_number worker_joined(const std::string& node);
-  void worker_left(const std::string& node);
+  node_number worker_joined(const std::string& name);
+  void worker_left(const std::string& name);
 
   [[nodiscard]] const sharding& points() const { return points_; }
   [[nodiscard]] node_number owner_of(std::uint32_t id) const { return owner_[points_.shard_of(id)]; }

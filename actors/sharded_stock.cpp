@@ -34,10 +34,10 @@ void sharded_stock::put(const shared_batch& batch) {
 }
 
 void sharded_stock::put_back(const batch_list& batches) {
-  for (auto b = batches.rbegin(); b != batches.rend(); ++b) {
-    const auto points = points_of(**b);
-    for (auto p = points.rbegin(); p != points.rend(); ++p)
-      queue_of(p->id).push_front(*p);
+  for (std::size_t b = batches.size(); b-- > 0;) {
+    const auto points = points_of(*batches[b]);
+    for (std::size_t p = points.size(); p-- > 0;)
+      queue_of(points[p].id).push_front(points[p]);
     samples_ += points.size();
   }
 }

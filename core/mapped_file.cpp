@@ -28,8 +28,8 @@ void advise(std::span<const std::uint8_t> bytes, int advice) {
   (void)::madvise(const_cast<std::uint8_t*>(bytes.data()), bytes.size(), advice);
 }
 
-/// What a signal handler can ask: lock-free, since the mapping it is asked about is alive while it is looked
-/// at.
+/// What a signal handler can ask, which has nothing but what is global: lock-free, since the mapping it is
+/// asked about is alive while it is looked at.
 struct address_range {
   std::atomic<std::uintptr_t> begin{0}; ///< 0: free
   std::atomic<std::uintptr_t> end{0};

@@ -271,7 +271,7 @@ TEST_CASE("controller random: a run that is saved anywhere and restored goes on 
           batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
         }
         if (!batches.empty())
-          controller.batches_arrived(std::move(batches));
+          controller.batches_arrived(batches);
         if (world.collections > collections && ++collections > 0)
           controller.sampler_state_arrived({});
         if (world.checkpoints > checkpoints && ++checkpoints > 0)

@@ -106,7 +106,7 @@ struct basic_scene {
           b.weights.assign(16, 1.0F);
           batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
         }
-        controller.batches_arrived(std::move(batches));
+        controller.batches_arrived(batches);
       }
       if (world.collections > answered_collections) {
         ++answered_collections;

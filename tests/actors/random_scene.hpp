@@ -79,7 +79,7 @@ public:
         --world.asked;
       }
       drawn.insert(batches.begin(), batches.end());
-      controller.batches_arrived(std::move(batches));
+      controller.batches_arrived(batches);
     }
     if (world.collections > collections_ && (everything || random.below(2) == 0)) {
       ++collections_;

@@ -176,7 +176,7 @@ TEST_CASE("shards: a node without work gets some though more is always on its wa
       b.weights.assign(16, 1.0F);
       batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
     }
-    s.controller.batches_arrived(std::move(batches));
+    s.controller.batches_arrived(batches);
   };
   std::map<std::uint64_t, int> orders;
   for (int i = 0; i < 200; ++i) {
@@ -272,7 +272,7 @@ TEST_CASE("shards: what a node lacks for a round of local steps is asked for at 
       b.weights.assign(16, 1.0F);
       batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
     }
-    s.controller.batches_arrived(std::move(batches));
+    s.controller.batches_arrived(batches);
     REQUIRE(++times_served < 200);
   }
   CAPTURE(times_served);
