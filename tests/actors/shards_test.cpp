@@ -18,7 +18,7 @@ std::vector<std::string> shard_options(const std::string& policy, std::vector<st
   more.push_back("runtime.exchange={\"policy\":\"" + policy + "\"}");
   const auto plain = parse_json("{\"policy\":\"" + policy + "\"}", "test");
   if ((*make_exchange(*plain, {"test", ""}))->local())
-    more.push_back("runtime.exchange.local_steps=2");
+    more.emplace_back("runtime.exchange.local_steps=2");
   more.insert(more.begin(), "network.shards=8");
   return more;
 }
