@@ -66,12 +66,16 @@ void move_out(std::vector<T>& from, std::vector<T>& to, const std::vector<std::u
 void add_to(sha256& hash, const dataset& set) {
   hash.add(fmt::format("{} {}x{}x{} {} {} {}\n", set.size, set.shape.channels, set.shape.height,
                        set.shape.width, set.is_bytes() ? "u8" : "f32", set.classes, set.outputs));
-  for (std::size_t i = 0; i < set.size; ++i) {
-    if (set.is_bytes())
-      hash.add_values(set.byte_rows().sample(i));
-    else
-      hash.add_values(set.float_rows().sample(i));
-  }
+  const auto add_samples = [&](const auto& samples) {
+    if (samples.rows.empty()) // one after the other
+      return hash.add_values(std::span(samples.values, set.size * samples.width));
+    for (std::size_t i = 0; i < set.size; ++i)
+      hash.add_values(samples.sample(i));
+  };
+  if (set.is_bytes())
+    add_samples(set.byte_rows());
+  else
+    add_samples(set.float_rows());
   hash.add_values(std::span(set.labels));
   hash.add_values(std::span(set.targets));
 }
