@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <future>
+
 namespace triage {
 
 namespace {
@@ -13,7 +15,16 @@ std::string exchange(const char* policy) {
   return fmt::format(R"(runtime.exchange={{"policy":"{}"}})", policy);
 }
 
-/// Two workers against one, both on all cores.
+/// Two runs that know nothing of each other, at the same time: together what the machine's cores are worth
+/// for this model, which no number of workers in one run can exceed. Caches, memory and clock are shared
+/// between cores, so it is less than twice one.
+double side_by_side_rate(const std::shared_ptr<const run_setup>& setup) {
+  auto other = std::async(std::launch::async, [&] { return run_rate(setup); });
+  const double rate = run_rate(setup);
+  return rate + other.get();
+}
+
+/// Two workers against one, and against two runs with one each, all on all cores.
 void compare_workers(const bench_options& options, bench_report& report) {
   struct subject {
     const char* model;
@@ -27,13 +38,17 @@ void compare_workers(const bench_options& options, bench_report& report) {
         fmt::format("duration.epochs={:.3f}", s.epochs_per_second * options.run_seconds());
     const auto one = make_bench_setup(s.model, 64, {length, exchange(s.policy)});
     const auto two = make_bench_setup(s.model, 64, {length, exchange(s.policy), "runtime.workers=2"});
-    const std::vector<contender> contenders = {{"1 worker", [&] { return run_rate(one); }},
-                                               {"2 workers", [&] { return run_rate(two); }}};
+    const std::vector<contender> contenders = {
+        {"1 worker", [&] { return run_rate(one); }},
+        {"2 workers", [&] { return run_rate(two); }},
+        {"2 runs side by side", [&] { return side_by_side_rate(one); }}};
     const auto figures = alternate(contenders, options.rounds);
     const std::string name = fmt::format("{}, {}: ", s.model, s.policy);
     for (std::size_t i = 0; i < contenders.size(); ++i)
       report.add({name + contenders[i].name, "samples/s", figures[i]});
     report.add({name + "2 workers / 1", "", ratio(figures[1], figures[0]), s.wanted});
+    report.add({name + "2 runs side by side / 1", "", ratio(figures[2], figures[0])});
+    report.add({name + "2 workers / 2 runs", "", ratio(figures[1], figures[2])});
   }
 }
 
