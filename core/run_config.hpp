@@ -14,7 +14,7 @@ namespace triage {
 /// A goal that ends the run, or only marks the moment when it was reached.
 struct target_config {
   std::string metric; ///< empty: no target
-  double value = 0.0;
+  std::optional<double> value;
   bool stop = true;
 };
 
@@ -52,6 +52,7 @@ struct run_config {
 
   double heartbeat_seconds = 0.5;
   std::string wire_format = "float32";
+  std::string local_transport = "unix";
   std::int64_t shards = 0;
   emulated_network network;
 

@@ -2,6 +2,7 @@
 
 #include "actors/net/tls.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -12,15 +13,21 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-void close_socket(tcp::socket& socket) {
+/// TCP and the Unix domain, behind one type.
+using stream_socket = boost::asio::generic::stream_protocol::socket;
+
+/// What the kernel holds between two processes of a machine: fewer changes between them for a large frame.
+constexpr int local_buffer_bytes = 4 << 20;
+
+void close_socket(stream_socket& socket) {
   boost::system::error_code ignored;
-  socket.shutdown(tcp::socket::shutdown_both, ignored);
+  socket.shutdown(stream_socket::shutdown_both, ignored);
   socket.close(ignored);
 }
 
 class plain_stream final : public byte_stream {
 public:
-  explicit plain_stream(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit plain_stream(stream_socket socket) : socket_(std::move(socket)) {}
   void handshake(bool, handler done) override {
     boost::asio::post(socket_.get_executor(), [done = std::move(done)] { done({}, 0); });
   }
@@ -34,12 +41,12 @@ public:
   std::string peer_name() override { return {}; }
 
 private:
-  tcp::socket socket_;
+  stream_socket socket_;
 };
 
 class tls_stream final : public byte_stream {
 public:
-  tls_stream(tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls)
+  tls_stream(stream_socket socket, std::shared_ptr<boost::asio::ssl::context> tls)
       : tls_(std::move(tls)), stream_(std::move(socket), *tls_) {}
   void handshake(bool as_server, handler done) override {
     const auto side =
@@ -59,8 +66,15 @@ public:
 
 private:
   std::shared_ptr<boost::asio::ssl::context> tls_; // must outlive the stream
-  boost::asio::ssl::stream<tcp::socket> stream_;
+  boost::asio::ssl::stream<stream_socket> stream_;
 };
+
+std::unique_ptr<byte_stream> make_stream(stream_socket socket,
+                                         const std::shared_ptr<boost::asio::ssl::context>& tls) {
+  if (tls)
+    return std::make_unique<tls_stream>(std::move(socket), tls);
+  return std::make_unique<plain_stream>(std::move(socket));
+}
 
 } // namespace
 
@@ -68,9 +82,16 @@ std::unique_ptr<byte_stream> make_byte_stream(tcp::socket socket,
                                               const std::shared_ptr<boost::asio::ssl::context>& tls) {
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  if (tls)
-    return std::make_unique<tls_stream>(std::move(socket), tls);
-  return std::make_unique<plain_stream>(std::move(socket));
+  return make_stream(std::move(socket), tls);
+}
+
+std::unique_ptr<byte_stream> make_byte_stream(local_protocol::socket socket,
+                                              const std::shared_ptr<boost::asio::ssl::context>& tls) {
+  // Root may have more than the system's limit.
+  const int bytes = local_buffer_bytes;
+  if (setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
+    (void)setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  return make_stream(std::move(socket), tls);
 }
 
 } // namespace triage

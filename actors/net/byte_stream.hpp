@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/net/local_socket.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -10,8 +12,9 @@
 
 namespace triage {
 
-/// A TCP connection, encrypted or not. At most one read and one write may be under way. Lives on the thread
-/// of its io_context; handlers run there and are called exactly once, also after `close`.
+/// A connection over TCP or within the machine, encrypted or not. At most one read and one write may be under
+/// way. Lives on the thread of its io_context; handlers run there and are called exactly once, also after
+/// `close`.
 class byte_stream {
 public:
   using handler = std::function<void(const boost::system::error_code&, std::size_t)>;
@@ -27,8 +30,10 @@ public:
   [[nodiscard]] virtual std::string peer_name() = 0;
 };
 
-/// `tls`: null for plain TCP. Sets TCP_NODELAY.
+/// `tls`: null for plain bytes. Sets TCP_NODELAY.
 [[nodiscard]] std::unique_ptr<byte_stream>
 make_byte_stream(boost::asio::ip::tcp::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
+[[nodiscard]] std::unique_ptr<byte_stream>
+make_byte_stream(local_protocol::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
 
 } // namespace triage

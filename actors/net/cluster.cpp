@@ -81,6 +81,7 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
   l.links.heartbeat_seconds = config.heartbeat_seconds;
   l.links.network = config.network;
   l.links.seed = setup->seed();
+  l.local = config.local_transport == "unix";
   auto bound = listener::bind(io, options.address, l);
   if (!bound.ok())
     return bound.error();

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <utility>
+#include <vector>
 
 namespace triage {
 
@@ -16,7 +17,7 @@ constexpr const char* coordinator_name = "coordinator"; ///< in the certificate 
 struct attempt : std::enable_shared_from_this<attempt> {
   attempt(boost::asio::io_context& c, const net_address& t, std::shared_ptr<boost::asio::ssl::context> s,
           std::function<void(result<std::unique_ptr<byte_stream>>)> d)
-      : context(c), to(t), tls(std::move(s)), done(std::move(d)), resolver(c), socket(c), timer(c) {}
+      : context(c), to(t), tls(std::move(s)), done(std::move(d)), resolver(c), near(c), socket(c), timer(c) {}
 
   void begin(double seconds) {
     timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -29,8 +30,22 @@ struct attempt : std::enable_shared_from_this<attempt> {
                            [self = shared_from_this()](const auto& ec, const auto& found) {
                              if (ec)
                                return self->fail(ec.message());
-                             self->connect(found);
+                             self->connect_here(found);
                            });
+  }
+  /// Within this machine, if somebody listens there; a name that nobody has is refused at once.
+  void connect_here(const tcp::resolver::results_type& found) {
+    std::vector<local_protocol::endpoint> names;
+    for (const auto& at : found)
+      for (const auto& name : local_endpoints_for(at.endpoint()))
+        names.push_back(name);
+    boost::asio::async_connect(near, names, [self = shared_from_this(), found](const auto& ec, const auto&) {
+      if (!self->done)
+        return;
+      if (ec || !is_same_user(self->near))
+        return self->connect(found);
+      self->introduce(make_byte_stream(std::move(self->near), self->tls));
+    });
   }
   void connect(const tcp::resolver::results_type& found) {
     boost::asio::async_connect(socket, found, [self = shared_from_this()](const auto& ec, const auto&) {
@@ -38,19 +53,21 @@ struct attempt : std::enable_shared_from_this<attempt> {
         return self->fail(ec.message());
       if (!self->done)
         return;
-      self->stream = make_byte_stream(std::move(self->socket), self->tls);
-      self->stream->handshake(false, [self](const auto& failed, std::size_t) {
-        if (failed)
-          return self->fail(
-              fmt::format("the two sides do not accept each other's certificates, or only one of "
-                          "them uses any ({})",
-                          failed.message()));
-        // Every node's certificate is good for both ends; only one name may coordinate.
-        if (const auto name = self->stream->peer_name(); self->tls && name != coordinator_name)
-          return self->fail(
-              fmt::format("the certificate there is that of \"{}\", not of \"{}\"", name, coordinator_name));
-        self->end(std::move(self->stream));
-      });
+      self->introduce(make_byte_stream(std::move(self->socket), self->tls));
+    });
+  }
+  void introduce(std::unique_ptr<byte_stream> connected) {
+    stream = std::move(connected);
+    stream->handshake(false, [self = shared_from_this()](const auto& failed, std::size_t) {
+      if (failed)
+        return self->fail(fmt::format("the two sides do not accept each other's certificates, or only one of "
+                                      "them uses any ({})",
+                                      failed.message()));
+      // Every node's certificate is good for both ends; only one name may coordinate.
+      if (const auto name = self->stream->peer_name(); self->tls && name != coordinator_name)
+        return self->fail(
+            fmt::format("the certificate there is that of \"{}\", not of \"{}\"", name, coordinator_name));
+      self->end(std::move(self->stream));
     });
   }
   void fail(const std::string& why) {
@@ -62,6 +79,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
     if (stream)
       stream->close();
     boost::system::error_code ignored;
+    near.close(ignored);
     socket.close(ignored);
     if (auto call = std::exchange(done, nullptr))
       call(std::move(outcome));
@@ -72,6 +90,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
   std::shared_ptr<boost::asio::ssl::context> tls;
   std::function<void(result<std::unique_ptr<byte_stream>>)> done;
   tcp::resolver resolver;
+  local_protocol::socket near;
   tcp::socket socket;
   boost::asio::steady_timer timer;
   std::unique_ptr<byte_stream> stream;

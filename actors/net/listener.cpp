@@ -11,6 +11,7 @@ using boost::asio::ip::tcp;
 namespace {
 constexpr std::size_t most_complaints = 256;
 constexpr double farewell_seconds = 1.0;
+constexpr const char* this_machine = "localhost"; ///< the address of those who come within it
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 } // namespace
 
@@ -75,7 +76,7 @@ struct listener::greeting : link_handler, std::enable_shared_from_this<greeting>
 };
 
 listener::listener(boost::asio::io_context& context, listener_options options)
-    : context_(context), acceptor_(context), pause_(context), options_(std::move(options)) {}
+    : context_(context), tcp_(context), local_(context), options_(std::move(options)) {}
 
 result<std::shared_ptr<listener>> listener::bind(boost::asio::io_context& context, const net_address& at,
                                                  listener_options options) {
@@ -89,57 +90,92 @@ result<std::shared_ptr<listener>> listener::bind(boost::asio::io_context& contex
   if (ec)
     return fail(ec);
   const tcp::endpoint endpoint = *found.begin();
-  out->acceptor_.open(endpoint.protocol(), ec);
+  out->tcp_.acceptor.open(endpoint.protocol(), ec);
   if (!ec)
-    out->acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+    out->tcp_.acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec)
-    out->acceptor_.bind(endpoint, ec);
+    out->tcp_.acceptor.bind(endpoint, ec);
   if (!ec)
-    out->acceptor_.listen(boost::asio::socket_base::max_listen_connections, ec);
+    out->tcp_.acceptor.listen(boost::asio::socket_base::max_listen_connections, ec);
   if (ec)
     return fail(ec);
+  if (out->options_.local)
+    out->open_local();
   return out;
+}
+
+/// Where the name is taken, or the system has no such names, everybody comes by TCP.
+void listener::open_local() {
+  boost::system::error_code ec;
+  const auto beside = tcp_.acceptor.local_endpoint(ec);
+  if (!ec)
+    local_.acceptor.open(local_protocol(), ec);
+  if (!ec)
+    local_.acceptor.bind(local_endpoint_of(beside), ec);
+  if (!ec)
+    local_.acceptor.listen(boost::asio::socket_base::max_listen_connections, ec);
+  if (ec)
+    local_.close();
 }
 
 net_address listener::address() const {
   boost::system::error_code ignored;
-  const auto local = acceptor_.local_endpoint(ignored);
+  const auto local = tcp_.acceptor.local_endpoint(ignored);
   return {local.address().to_string(), local.port()};
 }
 
 void listener::start(events e) {
   events_ = std::move(e);
-  accept();
+  accept(tcp_);
+  if (local_.acceptor.is_open())
+    accept(local_);
 }
 
 void listener::stop() {
+  tcp_.close();
+  local_.close();
+}
+
+template <class Protocol>
+void listener::door<Protocol>::close() {
   boost::system::error_code ignored;
-  acceptor_.close(ignored);
-  pause_.cancel();
+  acceptor.close(ignored);
+  pause.cancel();
 }
 
-void listener::accept() {
-  acceptor_.async_accept(
-      [self = shared_from_this()](const boost::system::error_code& ec, tcp::socket socket) {
-        if (!self->acceptor_.is_open())
-          return;
-        if (!ec) {
-          self->greet(std::move(socket));
-          return self->accept();
-        }
-        // Out of descriptors, most likely: the connections that are there matter more.
-        self->pause_.expires_after(pause_without_descriptors);
-        self->pause_.async_wait([self](const boost::system::error_code& stopped) {
-          if (!stopped)
-            self->accept();
-        });
-      });
+template <class Protocol>
+void listener::accept(door<Protocol>& at) {
+  at.acceptor.async_accept([self = shared_from_this(), &at](const boost::system::error_code& ec,
+                                                            typename Protocol::socket socket) {
+    if (!at.acceptor.is_open())
+      return;
+    if (!ec) {
+      self->arrived(std::move(socket));
+      return self->accept(at);
+    }
+    // Out of descriptors, most likely: the connections that are there matter more.
+    at.pause.expires_after(pause_without_descriptors);
+    at.pause.async_wait([self, &at](const boost::system::error_code& stopped) {
+      if (!stopped)
+        self->accept(at);
+    });
+  });
 }
 
-void listener::greet(tcp::socket socket) {
+void listener::arrived(tcp::socket socket) {
   boost::system::error_code ec;
   const auto peer = socket.remote_endpoint(ec);
-  const std::string address = ec ? "an unknown address" : peer.address().to_string();
+  greet(make_byte_stream(std::move(socket), options_.tls),
+        ec ? "an unknown address" : peer.address().to_string());
+}
+
+void listener::arrived(local_protocol::socket socket) {
+  if (!is_same_user(socket))
+    return refuse(this_machine, "it belongs to another user, who has to come by TCP");
+  greet(make_byte_stream(std::move(socket), options_.tls), this_machine);
+}
+
+void listener::greet(std::unique_ptr<byte_stream> stream, const std::string& address) {
   std::erase_if(greetings_, [](const auto& known) { return known.expired(); });
   // The one that has taken longest goes: a crowd of silent ones must not keep out who introduces himself.
   if (greetings_.size() >= options_.most_handshakes) {
@@ -150,7 +186,7 @@ void listener::greet(tcp::socket socket) {
   auto g = std::make_shared<greeting>(shared_from_this(), context_, address);
   greetings_.push_back(g);
   g->limit_time();
-  g->raw = make_byte_stream(std::move(socket), options_.tls);
+  g->raw = std::move(stream);
   // The handler holds the greeting, and the greeting the stream, which is not moved before the handshake
   // ends.
   g->raw->handshake(true, [g](const boost::system::error_code& failed, std::size_t) {

@@ -19,6 +19,7 @@ struct listener_options {
   double handshake_seconds = 5.0;      ///< from the connection to the first frame
   std::size_t most_handshakes = 64;    ///< at once; of more, the oldest is closed
   std::size_t most_connections = 4096; ///< that have introduced themselves
+  bool local = true;                   ///< also within the machine, for the same user; see local_socket.hpp
 };
 
 /// Accepts connections, lets them prove who they are and introduce themselves within a time limit, and
@@ -48,12 +49,24 @@ public:
 private:
   struct greeting;
   listener(boost::asio::io_context& context, listener_options options);
-  void accept();
-  void greet(boost::asio::ip::tcp::socket socket);
+  /// One way in.
+  template <class Protocol>
+  struct door {
+    explicit door(boost::asio::io_context& context) : acceptor(context), pause(context) {}
+    void close();
+    typename Protocol::acceptor acceptor;
+    boost::asio::steady_timer pause;
+  };
+  void open_local();
+  template <class Protocol>
+  void accept(door<Protocol>& at);
+  void arrived(boost::asio::ip::tcp::socket socket);
+  void arrived(local_protocol::socket socket);
+  void greet(std::unique_ptr<byte_stream> stream, const std::string& address);
 
   boost::asio::io_context& context_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  door<boost::asio::ip::tcp> tcp_;
+  door<local_protocol> local_; ///< closed where there is none
   listener_options options_;
   events events_;
   std::deque<std::weak_ptr<greeting>> greetings_; ///< oldest first

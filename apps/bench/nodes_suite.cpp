@@ -15,7 +15,11 @@ namespace {
 /// Nodes whose step takes a fixed time, with half a million parameters: what network and coordinator cost.
 void emulate_nodes(const bench_options& options, bench_report& report) {
   constexpr double step_ms = 20.0;
-  for (const char* format : {"float32", "bfloat16"})
+  struct subject {
+    const char* format;
+    const char* transport;
+  };
+  for (const auto& s : {subject{"float32", "unix"}, subject{"bfloat16", "unix"}, subject{"float32", "tcp"}})
     for (const int nodes : {1, 2, 4, 8, 16}) {
       const double ideal =
           nodes * 1e3 / step_ms; // at one sample a batch: samples that the layers hand on cost time
@@ -23,11 +27,13 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
           "mlp", 1,
           {fmt::format("duration={{\"epochs\":null,\"seconds\":{}}}", options.run_seconds()),
            "runtime.workers=0", fmt::format("runtime.min_workers={}", nodes), "evaluation.every_epochs=0",
-           emulated_model(step_ms, 8), fmt::format("network.wire_format={}", format)});
+           emulated_model(step_ms, 8), fmt::format("network.wire_format={}", s.format),
+           fmt::format("network.local_transport={}", s.transport)});
       series share;
       for (int round = 0; round < options.rounds; ++round)
         share.values.push_back(run_with_nodes(setup, nodes).samples_per_second / ideal);
-      report.add({fmt::format("bsp, {} nodes, 20 ms, {}: share of ideal", nodes, format), "", share, 0.9});
+      report.add({fmt::format("bsp, {} nodes, 20 ms, {}, {}: share of ideal", nodes, s.format, s.transport),
+                  "", share, 0.9});
     }
 }
 
