@@ -67,6 +67,10 @@ public:
   /// unknown.
   [[nodiscard]] std::optional<lease> settle(std::uint64_t member_id, std::uint64_t lease_id,
                                             double now = 0.0);
+  /// The number of the next lease. Random streams of training depend on it, so a run that is resumed goes on
+  /// counting.
+  [[nodiscard]] std::uint64_t next_lease() const { return next_lease_; }
+  void continue_leases(std::uint64_t next) { next_lease_ = next; }
   /// After a pause everybody starts the same round.
   void align_clocks();
 

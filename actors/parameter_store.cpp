@@ -211,7 +211,8 @@ void parameter_store::merge(std::span<const contribution> contributions, double 
 void parameter_store::merge(std::span<const contribution> contributions, const local_merge& how,
                             const summed_ahead& ahead, merge_observer* observer) {
   merge_mean(contributions,
-             {.positions = how.positions,
+             {.local = true,
+              .positions = how.positions,
               .scale = static_cast<float>(how.scale),
               .learning_rate = how.learning_rate},
              ahead, observer);
@@ -287,7 +288,11 @@ void parameter_store::move_statistics(const update_figures& figures) {
       const auto observed = mean_slice(lanes_[0], p.offset, p.size);
       for (std::size_t i = 0; i < p.size; ++i) {
         const float old = figures.parameters[p.offset + i];
-        figures.next[p.offset + i] = old + static_cast<float>(p.averaging) * (observed[i] - old);
+        float& next = figures.next[p.offset + i];
+        if (!figures.local)
+          next = old + static_cast<float>(p.averaging) * (observed[i] - old);
+        else // momentum would carry a variance below zero
+          next = figures.positions ? observed[i] : old - observed[i];
       }
     }
 }

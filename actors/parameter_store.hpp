@@ -74,8 +74,8 @@ public:
   void merge(std::span<const contribution> contributions, double learning_rate,
              const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
 
-  /// The same where each contribution is where a worker is, or how far it has moved, and the gradient is
-  /// scale * (parameters - mean), or scale * mean.
+  /// The same where each contribution is where a worker is, or how far it has moved back from these, and the
+  /// gradient is scale * (parameters - mean), or scale * mean. Statistics become the workers' mean.
   struct local_merge {
     bool positions = false;
     double scale = 1.0;
@@ -99,6 +99,7 @@ private:
   struct update_figures {
     std::span<const float> parameters = {};
     std::span<float> next = {};
+    bool local = false;     ///< contributions come of local steps
     bool positions = false; ///< see local_merge
     float scale = 1.0F;
     double learning_rate = 0.0;

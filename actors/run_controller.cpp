@@ -46,7 +46,7 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       budget_(budget_of(*setup_)),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
-  if (const auto* const down = setup_->exchange->compression_down()) {
+  if (const auto* const down = setup_->compression_down.get()) {
     published_.emplace(*down, setup_->net->parameters().size());
     published_->restart(current());
   }
@@ -109,6 +109,8 @@ void run_controller::evaluation_arrived(const evaluation_figures& figures) {
     return;
   figures_ = figures;
   effects_.report_evaluation(present_progress(false), figures);
+  if (ending() && !std::isfinite(figures.train_loss))
+    diverge(fmt::format("the train loss at the end is {}", figures.train_loss));
   check_target();
   collect_or_continue();
 }
@@ -310,12 +312,12 @@ void run_controller::finish() {
 void run_controller::check_target() {
   const auto& target = setup_->config.target;
   const auto value = figures_->find(target.metric);
-  if (!value || time_to_target_)
+  if (!value || !target.value || time_to_target_)
     return;
   const bool rising = target.metric.ends_with("accuracy");
-  if (rising ? *value < target.value : !(*value <= target.value))
+  if (rising ? *value < *target.value : !(*value <= *target.value))
     return;
-  time_to_target_ = target_time{target.metric, target.value, training_time_.seconds(), meter_.samples()};
+  time_to_target_ = target_time{target.metric, *target.value, training_time_.seconds(), meter_.samples()};
   target_stops_ = target.stop;
 }
 

@@ -127,6 +127,8 @@ private:
   [[nodiscard]] std::size_t steps_of_round(std::uint64_t round);
   [[nodiscard]] std::size_t local_steps() const;
   void reject(const train_result& result, const lease& done);
+  /// The run fails, and what has become of the parameters is not saved.
+  void diverge(const std::string& how);
   void lose(std::uint64_t id, const std::string& reason);
   void drained();
   void collect_or_continue();

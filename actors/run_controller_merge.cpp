@@ -12,12 +12,14 @@ namespace triage {
 
 namespace {
 constexpr int bad_results_tolerated = 3;
+/// What a step at a lower learning rate changes is nothing, and its inverse may be no float.
+constexpr double smallest_rate = 1e-30;
 
 /// Momentum is kept in units of the learning rate, so that it survives a change of that without a jump.
 parameter_store::local_merge merge_of(const local_round& round, double rate) {
   if (round.momentum == 0.0)
     return {round.sends_position, 1.0, round.merged_share()};
-  return {round.sends_position, rate > 0.0 ? round.merged_share() / rate : 0.0, rate};
+  return {round.sends_position, rate > smallest_rate ? round.merged_share() / rate : 0.0, rate};
 }
 } // namespace
 
@@ -203,6 +205,14 @@ void run_controller::merge_in_turn(merge_observer* observer) {
   samples_merged_ = samples;
 }
 
+void run_controller::diverge(const std::string& how) {
+  diverged_ = true;
+  problem_ =
+      fmt::format("training diverged at step {}: {}; a lower optimizer.learning_rate, gradient_clipping "
+                  "or a longer warm-up usually helps",
+                  store_.version(), how);
+}
+
 void run_controller::reject(const train_result& result, const lease& done) {
   meter_.count_dropped();
   member& m = *ledger_.find(result.member);
@@ -213,13 +223,9 @@ void run_controller::reject(const train_result& result, const lease& done) {
   if (++m.bad_results < bad_results_tolerated)
     return;
   const bool last = ledger_.members().size() == 1;
-  if (last) {
-    diverged_ = true;
-    problem_ = fmt::format(
-        "training diverged at step {}: {} returned {} results in a row that are not finite; a lower "
-        "optimizer.learning_rate, gradient_clipping or a longer warm-up usually helps",
-        store_.version(), m.name, bad_results_tolerated);
-  }
+  if (last)
+    diverge(
+        fmt::format("{} returned {} results in a row that are not finite", m.name, bad_results_tolerated));
   effects_.quarantine(m.id);
   lose(m.id, fmt::format("{} results in a row were not finite", bad_results_tolerated));
 }

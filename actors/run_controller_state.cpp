@@ -61,11 +61,12 @@ saved_state run_controller::save() const {
   state.put_all("meter", meter_.save());
   state.put("run/samples",
             std::vector<std::uint64_t>{samples_dispatched_, samples_merged_, samples_scored_, epoch_});
+  state.put("run/next_lease", std::vector<std::uint64_t>{ledger_.next_lease()});
   state.put("run/seconds", std::vector<double>{training_time_.seconds()});
   state.put("run/target",
             std::vector<double>{time_to_target_ ? time_to_target_->seconds : absent,
                                 time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent,
-                                setup_->config.target.value});
+                                setup_->config.target.value.value_or(absent)});
   state.put_text("run/target_metric", setup_->config.target.metric);
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
   put_stock(state, stock_->contents());
@@ -91,17 +92,18 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
   if (auto same = check_data(*setup_, state); !same.ok())
     return same;
   const auto samples = state.get<std::uint64_t>("run/samples");
+  const auto next_lease = state.get<std::uint64_t>("run/next_lease");
   const auto seconds = state.get<double>("run/seconds");
   const auto target = state.get<double>("run/target");
   const auto metric = state.get_text("run/target_metric");
   auto stock = get_stock(state, setup_->data.train.size);
   for (const auto* problem :
-       {samples.ok() ? nullptr : &samples.error(), seconds.ok() ? nullptr : &seconds.error(),
-        target.ok() ? nullptr : &target.error(), metric.ok() ? nullptr : &metric.error(),
-        stock.ok() ? nullptr : &stock.error()})
+       {samples.ok() ? nullptr : &samples.error(), next_lease.ok() ? nullptr : &next_lease.error(),
+        seconds.ok() ? nullptr : &seconds.error(), target.ok() ? nullptr : &target.error(),
+        metric.ok() ? nullptr : &metric.error(), stock.ok() ? nullptr : &stock.error()})
     if (problem != nullptr)
       return *problem;
-  if (samples->size() != 4 || seconds->size() != 1 || target->size() != 3)
+  if (samples->size() != 4 || next_lease->size() != 1 || seconds->size() != 1 || target->size() != 3)
     return data_error("the saved run position has an unexpected length");
   const auto begins = store_.load(parameters, state.below("optimizer"));
   if (!begins.ok())
@@ -119,12 +121,13 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
   samples_merged_ = (*samples)[1];
   samples_scored_ = (*samples)[2];
   epoch_ = (*samples)[3];
+  ledger_.continue_leases((*next_lease)[0]);
   training_time_ = stopwatch(clock_, (*seconds)[0]);
   // The time to another target says nothing about the present one.
   const auto& wanted = setup_->config.target;
-  if (!std::isnan((*target)[0]) && (*target)[2] == wanted.value && *metric == wanted.metric)
+  if (!std::isnan((*target)[0]) && (*target)[2] == wanted.value.value_or(absent) && *metric == wanted.metric)
     time_to_target_ =
-        target_time{wanted.metric, wanted.value, (*target)[0], static_cast<std::uint64_t>((*target)[1])};
+        target_time{wanted.metric, *wanted.value, (*target)[0], static_cast<std::uint64_t>((*target)[1])};
   target_stops_ = time_to_target_ && wanted.stop;
   evaluations_.passed(epochs(samples_dispatched_));
   checkpoints_.passed(epochs(samples_dispatched_));

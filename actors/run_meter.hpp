@@ -2,6 +2,9 @@
 
 #include "actors/run_records.hpp"
 
+#include <cmath>
+#include <limits>
+
 namespace triage {
 
 /// Running figures between reports: smoothed loss and accuracy, throughput, lag, busy time.
@@ -42,8 +45,13 @@ public:
   [[nodiscard]] bool due(double epochs) const { return every_ > 0.0 && epochs >= next_; }
   /// Moves to the next moment after `epochs`.
   void passed(double epochs) {
-    while (due(epochs))
+    if (!due(epochs))
+      return;
+    next_ += std::floor((epochs - next_) / every_) * every_;
+    if (due(epochs))
       next_ += every_;
+    if (due(epochs)) // a period finer than these numbers are
+      next_ = std::nextafter(epochs, std::numeric_limits<double>::infinity());
   }
   [[nodiscard]] double next() const { return next_; }
 

@@ -61,6 +61,13 @@ void run_reporter::write(const json_value& record) {
     warning("monitor", written.error().message);
 }
 
+void run_reporter::resumed(std::int64_t step) {
+  json_value record;
+  record.set("event", json_value("resumed"));
+  record.set("step", json_value(step));
+  write(record);
+}
+
 void run_reporter::end_progress_line() {
   if (line_open_)
     std::fputc('\n', stderr);

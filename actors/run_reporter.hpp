@@ -39,6 +39,9 @@ public:
   /// compute_seconds (busy time of workers and of scoring).
   void evaluation(const progress_report& report, const evaluation_figures& figures,
                   const sampling_status& sampling);
+  /// {"event": "resumed", "step": …}: records before it of a later step are of what was lost, and trained
+  /// again.
+  void resumed(std::int64_t step);
   /// A record about members and nodes; its "event" is "members".
   void members(json_value record);
   void warning(const std::string& source, const std::string& text);

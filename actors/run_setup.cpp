@@ -1,5 +1,6 @@
 #include "actors/run_setup.hpp"
 
+#include "core/exact_tail.hpp"
 #include "core/rng.hpp"
 #include "nn/quantised_network.hpp"
 #include "sampling/presets.hpp"
@@ -94,20 +95,34 @@ result<void> check_changed(const data_splits& data) {
 /// A metric that is never measured would make a target that is never reached.
 result<void> check_target(const run_setup& s) {
   const auto& metric = s.config.target.metric;
-  const auto refuse = [&](const char* why) {
+  if (metric.empty() == s.config.target.value.has_value())
+    return configuration_error(fmt::format("{}, /duration/target: {} without {}; give both", s.source,
+                                           metric.empty() ? "a value" : "a metric",
+                                           metric.empty() ? "a metric" : "a value to reach"));
+  if (metric.empty())
+    return {};
+  if (metric.ends_with("accuracy") && *s.config.target.value > 1.0)
+    return configuration_error(
+        fmt::format("{}, /duration/target/value: an accuracy is at most 1, {} is never "
+                    "reached; give a share, like 0.9",
+                    s.source, *s.config.target.value));
+  if (const auto why = s.why_unmeasured(metric); !why.empty())
     return configuration_error(
         fmt::format("{}, /duration/target: \"{}\" is never measured: {}", s.source, metric, why));
-  };
-  if (metric.starts_with("test") && s.data.test.size == 0)
-    return refuse("the data has no test set; give data.test or data.test_fraction");
-  if (metric.starts_with("validation") && s.data.validation.size == 0)
-    return refuse("there is no validation set; give data.validation_fraction");
-  if (metric.ends_with("accuracy") && !s.loss->has_accuracy())
-    return refuse("this loss has no accuracy");
   return {};
 }
 
 } // namespace
+
+std::string run_setup::why_unmeasured(std::string_view metric) const {
+  if (metric.starts_with("test") && data.test.size == 0)
+    return "the data has no test set; give data.test or data.test_fraction";
+  if (metric.starts_with("validation") && data.validation.size == 0)
+    return "there is no validation set; give data.validation_fraction";
+  if (metric.ends_with("accuracy") && !loss->has_accuracy())
+    return "this loss has no accuracy; choose a loss, like train_loss";
+  return {};
+}
 
 sampling_description run_setup::new_sampling() const {
   return certain(make_sampling(config.sampling, place("/sampling"), extensions.scores));
@@ -170,11 +185,20 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   const auto width = setup->loss->output_width(train.classes, train.outputs);
   if (auto fits = setup->loss->check(train.classes, train.outputs, width); !fits.ok())
     return with_context(fits.error(), source + ", /loss");
+  for (const dataset* set :
+       std::initializer_list<const dataset*>{&train, &setup->data.validation, &setup->data.test})
+    if (auto fits = setup->loss->check_values(set->targets); !fits.ok())
+      return with_context(fits.error(), source + ", /loss");
   auto net =
       network::build(c.model, setup->place("/model"), train.shape, width, extensions.layers, c.batch_size);
   if (!net.ok())
     return net.error();
   setup->net = net.take();
+  if (const auto& tensors = setup->net->parameters().tensors();
+      c.batch_size == 1 && !train.shape.is_image() &&
+      std::any_of(tensors.begin(), tensors.end(), [](const auto& t) { return !t.trained; }))
+    return configuration_error(source + ", /batch_size: batch_norm compares the samples of a batch, and one "
+                                        "alone tells it nothing; use at least 2, or layer_norm");
   if (c.training_precision == "bf16" && !has_bfloat16())
     return configuration_error(source +
                                ", /runtime/training_precision: this processor has no bfloat16 arithmetic "
@@ -195,8 +219,13 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();
   setup->exchange = exchange.take();
-  const bool compresses =
-      setup->exchange->compression_up() != nullptr || setup->exchange->compression_down() != nullptr;
+  const auto& parameters = setup->net->parameters();
+  const std::size_t statistics = parameters.size() - parameters.trained_size();
+  if (const auto* const up = setup->exchange->compression_up())
+    setup->compression_up = std::make_unique<exact_tail>(*up, statistics);
+  if (const auto* const down = setup->exchange->compression_down())
+    setup->compression_down = std::make_unique<exact_tail>(*down, statistics);
+  const bool compresses = setup->compression_up || setup->compression_down;
   if (compresses && c.wire_format != "float32")
     return configuration_error(source +
                                ", /network/wire_format: with runtime.exchange.compression it must be "
@@ -204,7 +233,7 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
                                "rounding leaves out is not");
   if (const auto round = setup->exchange->local()) {
     setup->mean_rule = make_mean_rule(round->momentum);
-    setup->mean_layout = setup->net->parameters().all_alike();
+    setup->mean_layout = setup->net->parameters().without_decay();
   }
   setup->uses_estimators = sampling->selector->uses_priorities() && sampling->refresh->uses_estimators();
   setup->wants_losses = c.ledger || sampling->options.guard.enabled();

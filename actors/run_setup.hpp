@@ -41,8 +41,12 @@ struct run_setup {
   std::unique_ptr<const optimizer> rule;
   std::unique_ptr<const schedule> learning_schedule;
   std::unique_ptr<const exchange_policy> exchange;
+  /// How messages are compressed, all but the statistics, of which a wrong one cannot be made good later;
+  /// null: not at all.
+  std::unique_ptr<const compressor> compression_up;
+  std::unique_ptr<const compressor> compression_down;
   /// How the coordinator merges what workers send: with the optimizer of the run, or, after local steps, with
-  /// one that makes no difference between weights, biases and statistics.
+  /// one that makes no difference between weights and biases.
   std::unique_ptr<const optimizer> mean_rule; ///< null: gradients arrive, `rule` merges them
   parameter_layout mean_layout;
   std::unique_ptr<const score> point_score; ///< null when the sampling needs no scores
@@ -59,6 +63,8 @@ struct run_setup {
   /// Fresh instances with state of their own. The description was checked: they cannot fail.
   [[nodiscard]] sampling_description new_sampling() const;
   [[nodiscard]] std::vector<std::unique_ptr<augmentation>> new_augmentations() const;
+  /// Why a figure ("test_accuracy") is not measured in this run, and what to do; empty: it is.
+  [[nodiscard]] std::string why_unmeasured(std::string_view metric) const;
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(config.seed); }
 };
 

@@ -83,6 +83,9 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
       report_options{options.run_directory, options.progress, options.terminal},
       options.log != nullptr ? *options.log : silent);
 
+  if (options.resume)
+    reporter->resumed(options.resume->step);
+
   system_config config(setup->config.workers);
   caf::actor_system system(config);
   caf::scoped_actor self(system);

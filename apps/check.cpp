@@ -77,7 +77,7 @@ double blocks_of_worker(const run_setup& setup) {
   if (!setup.exchange->local())
     return 2.0;
   return 4.0 + static_cast<double>(setup.rule->moments().size()) +
-         (setup.exchange->compression_up() != nullptr ? 1.0 : 0.0);
+         (setup.compression_up.get() != nullptr ? 1.0 : 0.0);
 }
 
 void print_estimate(const run_setup& setup, const check_figures& f) {

@@ -19,6 +19,15 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
   if (other != overrides.end())
     return configuration_error(
         fmt::format("--set {}: evaluate takes changes of \"data\" only, for another test set", *other));
+  // These decide which points were trained and what the network was fed: changed, they would make training
+  // points a test set, or feed it something else.
+  for (const char* key : {"test_fraction", "validation_fraction", "standardize", "regime", "split_seed"})
+    for (const auto& o : overrides)
+      if (o.starts_with(fmt::format("data.{}", key)))
+        return configuration_error(
+            fmt::format("--set {}: evaluate measures on another test set; what was held "
+                        "out and how data is fed stays. Give data.test=FILE",
+                        o));
   const auto file = run.directory.config_file();
   const auto changed = read_description(file, overrides);
   const auto original = read_description(file, {});
@@ -29,6 +38,14 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
   const auto source = prepare_run(*changed, file);
   if (!source.ok())
     return source.error();
+  const json_value* const fraction = (*source)->resolved.find("data")->find("test_fraction");
+  const bool other_file = std::any_of(overrides.begin(), overrides.end(),
+                                      [](const auto& o) { return o.starts_with("data.path="); });
+  if (other_file && (*source)->config.data.find("test") == nullptr && fraction != nullptr &&
+      fraction->is_number() && fraction->as_number() > 0.0)
+    return configuration_error(
+        "--set data.path: of another file only the part that would be held out would be "
+        "measured; give the whole file as data.test=FILE");
   const auto& test = (*source)->data.test;
   if (test.size == 0)
     return data_error("the changed data has no test set to measure on; give data.test or data.test_fraction");

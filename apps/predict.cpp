@@ -99,6 +99,8 @@ command_action add_predict_command(CLI::App& program) {
                    run->setup->data.names.features, run->setup->data.names.first_index});
     if (!input.ok())
       return complain(input.error());
+    if (auto alike = check_same_kind(run->setup->data.train, input->samples, o->input); !alike.ok())
+      return complain(alike.error());
     if (!input->ignored_columns.empty())
       std::fprintf(stderr, "triage: %s: ignores what the model was not trained on: %s\n", o->input.c_str(),
                    join_names(input->ignored_columns).c_str());

@@ -42,6 +42,9 @@ result<opened_run> open_run(const std::string& path, const std::vector<std::stri
     return loaded.error();
   for (const auto& reason : loaded->rejected)
     std::fprintf(stderr, "triage: passed over a damaged checkpoint: %s\n", reason.c_str());
+  if (loaded->content.step == 0)
+    std::fprintf(stderr, "triage: %s is from before the first step: nothing has been trained in it\n",
+                 loaded->path.c_str());
   const auto& layout = (*setup)->net->parameters();
   mutable_blob block(layout.size());
   if (auto written = write_model(layout, loaded->content.model, block.values()); !written.ok())

@@ -20,6 +20,18 @@ std::string words_of(std::string metric) {
   return metric;
 }
 
+/// "60000 training points of 28x28x1, 10 classes; 10000 to test on, none to validate on"
+std::string describe_data(const data_splits& data) {
+  const auto& train = data.train;
+  const auto held_out = [](const dataset& set) {
+    return set.size == 0 ? std::string("none") : std::to_string(set.size);
+  };
+  return fmt::format("{} training points of {}, {} {}; {} to test on, {} to validate on", train.size,
+                     to_string(train.shape), train.target_width(),
+                     train.is_classification() ? "classes" : "values to predict", held_out(data.test),
+                     held_out(data.validation));
+}
+
 void print_summary(const run_summary& s, const run_directory& directory) {
   std::string line = fmt::format("{}: {} after {:.2f} epochs, {:.1f} s, {:.0f} samples/s", directory.path(),
                                  to_string(s.status), s.epochs, s.train_seconds, s.samples_per_second);
@@ -59,6 +71,7 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
       return complain(writable.error());
   const signal_watch signals;
   logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet && !choices.listen);
+  log.info("data", describe_data(setup->data));
   train_options options;
   options.run_directory = directory.path();
   options.trace_file = choices.trace_file;

@@ -23,8 +23,9 @@ void number_rows(dataset& set);
 [[nodiscard]] dataset take_samples(dataset& set, const std::vector<std::uint32_t>& ids);
 
 /// SHA-256, hex, over shapes, sizes and contents of the three sets: two runs with equal fingerprints train,
-/// validate and test on the same samples under the same indices.
-[[nodiscard]] std::string fingerprint_of(const dataset& train, const dataset& validation,
-                                         const dataset& test);
+/// validate and test on the same samples under the same indices. `standardised`: as the data says; a network
+/// is fed something else otherwise.
+[[nodiscard]] std::string fingerprint_of(const dataset& train, const dataset& validation, const dataset& test,
+                                         bool standardised = true);
 
 } // namespace triage

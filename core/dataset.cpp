@@ -62,6 +62,37 @@ std::size_t first_not_finite(std::span<const float> values) {
 
 } // namespace
 
+namespace {
+
+/// Of some of the samples: enough to tell 0 to 1 from 0 to 255.
+struct value_range {
+  float smallest = 0.0F;
+  float largest = 0.0F;
+};
+value_range range_of_floats(const dataset& set) {
+  constexpr std::size_t most_samples = 4096;
+  const auto rows = set.float_rows();
+  value_range out{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+  for (std::size_t i = 0; i < std::min(set.size, most_samples); ++i)
+    for (const float v : rows.sample(i))
+      out = {std::min(out.smallest, v), std::max(out.largest, v)};
+  return out;
+}
+
+} // namespace
+
+result<void> check_same_kind(const dataset& trained, const dataset& other, const std::string& name) {
+  if (trained.size == 0 || other.size == 0 || trained.is_bytes() == other.is_bytes())
+    return {};
+  const auto range = range_of_floats(trained.is_bytes() ? other : trained);
+  if (range.smallest >= 0.0F && range.largest <= 255.0F && range.largest > 1.0F)
+    return {};
+  const char* const bytes = "bytes from 0 to 255";
+  const auto floats = fmt::format("numbers from {:g} to {:g}", range.smallest, range.largest);
+  return data_error(fmt::format("{} holds {}, and the training set {}: give both in the same form", name,
+                                trained.is_bytes() ? floats : bytes, trained.is_bytes() ? bytes : floats));
+}
+
 result<void> check_dataset(const dataset& set, const std::string& name) {
   const auto fail = [&](const std::string& text) {
     return data_error(fmt::format("the {} set {}", name, text));

@@ -125,6 +125,12 @@ using dataset_format_factory = std::unique_ptr<dataset_format> (*)();
 /// `name` says which set for the message, an error of kind `data`.
 [[nodiscard]] result<void> check_dataset(const dataset& set, const std::string& name);
 
+/// Whether a model that is trained on the one can be fed the other. Bytes and floats mix only where the
+/// floats are from 0 to 255, as bytes are, and not from 0 to 1. `name` says which the other is, for the
+/// message.
+[[nodiscard]] result<void> check_same_kind(const dataset& trained, const dataset& other,
+                                           const std::string& name);
+
 /// The options of the "data" object that every format has.
 struct common_data_options : configurable {
   std::string format;

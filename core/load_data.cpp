@@ -106,6 +106,8 @@ result<void> check_loaded(const loaded_data& loaded) {
   if (loaded.test->shape != loaded.train.shape)
     return data_error(fmt::format("test samples have shape {} and training samples {}; they must agree",
                                   to_string(loaded.test->shape), to_string(loaded.train.shape)));
+  if (auto alike = check_same_kind(loaded.train, *loaded.test, "the test set"); !alike.ok())
+    return alike;
   if (loaded.test->classes != loaded.train.classes || loaded.test->outputs != loaded.train.outputs)
     return data_error(fmt::format("the test set has {} classes and {} outputs, the training set {} and {}",
                                   loaded.test->classes, loaded.test->outputs, loaded.train.classes,
@@ -150,7 +152,7 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
   if (auto applied = apply_regimes(out.train, d.regimes, d.regimes.seed(seed)); !applied.ok())
     return with_context(applied.error(), place.source + ", " + place.pointer + "/regime");
   out.standard = measure_standardisation(out.train, d.common.standardize);
-  out.fingerprint = fingerprint_of(out.train, out.validation, out.test);
+  out.fingerprint = fingerprint_of(out.train, out.validation, out.test, d.common.standardize);
   for (const auto* set : {&out.train, &out.test})
     if (set->is_mapped())
       set->mapped.file->expect_random_access(set->mapped_row_bytes()); // everything has been looked at

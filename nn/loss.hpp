@@ -36,6 +36,8 @@ public:
   /// Why this loss cannot be used with such targets, or success. `width` is the network's output width.
   [[nodiscard]] virtual result<void> check(std::int64_t classes, std::int64_t outputs,
                                            std::int64_t width) const = 0;
+  /// Why it cannot learn these values of a regression, or success.
+  [[nodiscard]] virtual result<void> check_values(std::span<const float>) const { return {}; }
   /// The network output width this loss wants for a data set (binary_cross_entropy on two classes: 1).
   [[nodiscard]] virtual std::int64_t output_width(std::int64_t classes, std::int64_t outputs) const = 0;
 };

@@ -106,13 +106,10 @@ void parameter_layout::initialise(std::span<float> block, std::uint64_t seed) co
   clear_gaps(block);
 }
 
-parameter_layout parameter_layout::all_alike() const {
+parameter_layout parameter_layout::without_decay() const {
   parameter_layout out = *this;
-  for (auto& t : out.tensors_) {
-    t.trained = true;
+  for (auto& t : out.tensors_)
     t.decayed = false;
-  }
-  out.trained_size_ = size_;
   return out;
 }
 

@@ -68,8 +68,8 @@ public:
   };
   [[nodiscard]] std::vector<decay_range> decay_ranges() const;
 
-  /// The same block as one in which all is trained and nothing decays: for whoever moves it as a whole.
-  [[nodiscard]] parameter_layout all_alike() const;
+  /// The same block as one in which nothing decays: for whoever moves it towards another.
+  [[nodiscard]] parameter_layout without_decay() const;
 
   /// Writes zeros between the tensors.
   void clear_gaps(std::span<float> block) const;

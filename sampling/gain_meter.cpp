@@ -87,15 +87,16 @@ std::optional<estimate> gain_meter::gain() const {
   for (std::size_t i = 0; i < used_; ++i) {
     sums rest = all;
     rest -= parts_[i];
-    without[i] = rest.gain();
+    without[i] = std::log(rest.gain());
     mean += without[i] / n;
   }
   double spread = 0.0;
   for (std::size_t i = 0; i < used_; ++i)
     spread += (without[i] - mean) * (without[i] - mean);
+  // Of a factor: on a logarithmic scale, where no bound falls below zero.
   const double half = t_quantile * std::sqrt((n - 1.0) / n * spread);
   const double value = all.gain();
-  return estimate{value, value - half, value + half};
+  return estimate{value, value * std::exp(-half), value * std::exp(half)};
 }
 
 saved_state gain_meter::save() const {

@@ -137,7 +137,7 @@ void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
   boost::asio::post(context_, [self = shared_from_this(), setup = std::move(setup)] {
     self->setup_ = setup;
     const std::size_t floats = setup->net->parameters().size();
-    self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->exchange->compression_down());
+    self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->compression_down.get());
     self->directions_ = std::make_unique<blob_pool>(floats);
   });
 }

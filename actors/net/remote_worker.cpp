@@ -45,7 +45,7 @@ struct remote_worker_state : remote_state {
     if (!decoded)
       decoded.emplace(setup->net->parameters().size());
     mutable_blob block = decoded->acquire();
-    r.finite = setup->exchange->compression_up()->decode(*bytes, block.values()).ok() && r.finite;
+    r.finite = setup->compression_up->decode(*bytes, block.values()).ok() && r.finite;
     r.gradient = std::move(block).freeze();
   }
 };

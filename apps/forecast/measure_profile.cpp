@@ -168,9 +168,9 @@ result<step_profile> measure_profile(const json_value& description,
   out.exchange = *setup.resolved.find("runtime")->find("exchange");
   out.samples = static_cast<std::size_t>(setup.config.batch_size * (local ? local->steps : 1));
   out.floats = setup.net->parameters().size();
-  out.bytes_down = message_bytes(setup, setup.exchange->compression_down());
-  out.bytes_up = message_bytes(setup, setup.exchange->compression_up());
-  out.merges_ahead = setup.exchange->compression_down() == nullptr;
+  out.bytes_down = message_bytes(setup, setup.compression_down.get());
+  out.bytes_up = message_bytes(setup, setup.compression_up.get());
+  out.merges_ahead = setup.compression_down.get() == nullptr;
   out.step_seconds = recorded->step_seconds();
   out.processor_seconds = recorded->processor_seconds;
   out.steps = std::move(recorded->steps);

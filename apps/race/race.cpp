@@ -69,6 +69,21 @@ std::vector<tuning_outcome> read_tuning(const race_spec& spec, const std::string
   return out;
 }
 
+/// A race, or the choice of an arm's options, by a figure that its runs do not have.
+result<void> check_metrics(const race_spec& spec, const race_arm& arm, const run_setup& setup) {
+  const auto refuse = [&](const std::string& where, const std::string& metric, const std::string& why) {
+    return configuration_error(fmt::format("{}, {}: arm \"{}\" never measures \"{}\": {}", spec.source, where,
+                                           arm.name, metric, why));
+  };
+  if (!arm.grid.empty())
+    if (const auto why = setup.why_unmeasured(spec.tuning_metric); !why.empty())
+      return refuse("/tuning/metric", spec.tuning_metric, why);
+  for (std::size_t i = 0; i < spec.targets.size(); ++i)
+    if (const auto why = setup.why_unmeasured(spec.targets[i].metric); !why.empty())
+      return refuse(fmt::format("/targets/{}/metric", i), spec.targets[i].metric, why);
+  return {};
+}
+
 } // namespace
 
 result<void> check_race(const race_spec& spec, const std::string& directory) {
@@ -90,14 +105,21 @@ result<void> check_race(const race_spec& spec, const std::string& directory) {
       arms.push_back(i);
     }
   // Loading the data for every description takes its time: a race that goes on has done this already.
-  const std::string file = directory + "/checked.json";
-  const std::string text = dump_json(json_value(descriptions), 1) + "\n";
+  const std::string file = directory + "/checked.txt";
+  std::string text = dump_json(json_value(descriptions), 1) + "\n" + spec.tuning_metric + "\n";
+  for (const auto& t : spec.targets)
+    text += t.metric + "\n";
   if (const auto before = read_file(file, text.size()); before.ok() && *before == text)
     return {};
   std::fprintf(stderr, "%s", remarks.c_str());
-  for (std::size_t i = 0; i < descriptions.size(); ++i)
-    if (const auto setup = prepare_run(descriptions[i], spec.base_source); !setup.ok())
-      return with_context(setup.error(), fmt::format("arm \"{}\"", spec.arms[arms[i]].name));
+  for (std::size_t i = 0; i < descriptions.size(); ++i) {
+    const auto& arm = spec.arms[arms[i]];
+    const auto setup = prepare_run(descriptions[i], spec.base_source);
+    if (!setup.ok())
+      return with_context(setup.error(), fmt::format("arm \"{}\"", arm.name));
+    if (auto fine = check_metrics(spec, arm, **setup); !fine.ok())
+      return fine;
+  }
   return write_file_atomic(file, text);
 }
 

@@ -62,6 +62,11 @@ public:
       if (auto read = read_libsvm(names->test, test); !read.ok())
         return read.error();
 
+    if (zero_based_ == "auto" && has_test && begin_differently(train, test))
+      return data_error(
+          fmt::format("{} and {} seem to count features differently, one from 0 and one from 1; say "
+                      "\"zero_based\": \"yes\" or \"no\", and change the other",
+                      names->train, names->test));
     const bool zero = zero_based_ == "yes" || (zero_based_ == "auto" && (has_zero(train) || has_zero(test)));
     const std::uint64_t start = zero ? 0 : 1;
     const std::uint64_t largest = std::max(train.found.largest_index, test.found.largest_index);
@@ -85,6 +90,15 @@ public:
 private:
   static bool has_zero(const libsvm_file& file) {
     return file.found.any_feature && file.found.smallest_index == 0;
+  }
+
+  /// A file that counts from 0 and one that counts from 1, of the same features.
+  static bool begin_differently(const libsvm_file& a, const libsvm_file& b) {
+    if (has_zero(a) == has_zero(b) || !a.found.any_feature || !b.found.any_feature)
+      return false;
+    const auto& from_zero = has_zero(a) ? a.found : b.found;
+    const auto& other = has_zero(a) ? b.found : a.found;
+    return other.smallest_index == 1 && other.largest_index == from_zero.largest_index + 1;
   }
 
   static result<void> fill(const libsvm_file& file, std::uint64_t start, std::uint64_t features,

@@ -71,6 +71,16 @@ public:
     return {};
   }
 
+  [[nodiscard]] result<void> check_values(std::span<const float> values) const override {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!(values[i] >= 0.0F && values[i] <= 1.0F))
+        return data_error(
+            fmt::format("binary_cross_entropy needs targets in [0, 1], and value {} of the data's "
+                        "is {}: use \"mean_squared_error\", or scale them",
+                        i, values[i]));
+    return {};
+  }
+
   [[nodiscard]] std::int64_t output_width(std::int64_t classes, std::int64_t outputs) const override {
     return classes > 0 ? 1 : outputs;
   }

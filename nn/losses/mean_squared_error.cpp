@@ -37,7 +37,8 @@ public:
     if (classes > 0)
       return configuration_error(
           "mean_squared_error needs numbers as targets, and the data has class labels: use "
-          "\"softmax_cross_entropy\"");
+          "\"softmax_cross_entropy\", or, where they are numbers to predict, say \"task\": \"regression\" in "
+          "the data (CSV)");
     if (width != outputs)
       return configuration_error(
           fmt::format("mean_squared_error on {} target values needs a network with {} outputs, "

@@ -16,7 +16,8 @@ class softmax_cross_entropy : public loss_function {
 public:
   void visit(option_visitor& v) override {
     v.field({.name = "label_smoothing",
-             .doc = "share of the target that is spread evenly over all classes",
+             .doc = "share of the target that is spread evenly over all classes, also in the losses that are "
+                    "reported",
              .min = 0.0,
              .max = 1.0},
             smoothing_);

@@ -21,7 +21,8 @@ void fail_as_told(const pass& p, float& value) {
   const fault f = present_fault.load();
   if (p.training && ((f == fault::throws_once && n == 20) || f == fault::throws_always))
     throw std::runtime_error("the faulty layer broke");
-  if ((p.training && f == fault::nan_once && n == 20) || (!p.training && f == fault::nan_in_scoring))
+  if ((p.training && f == fault::nan_once && n == 20) ||
+      (!p.training && f == fault::nan_in_scoring && n < 200)) // the last evaluation is none
     value = std::numeric_limits<float>::quiet_NaN();
 }
 

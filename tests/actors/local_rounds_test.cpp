@@ -230,6 +230,44 @@ TEST_CASE("local rounds: statistics are averaged like weights, and train as in o
   }
 }
 
+TEST_CASE("local rounds: neither momentum nor compression makes a variance negative") {
+  const std::string model = R"(model=[{"type":"dense","units":16},{"type":"batch_norm"},
+                                      {"type":"relu"},{"type":"dense","units":4}])";
+  for (
+      const char* policy :
+      {R"({"policy":"overlap_local_sgd","local_steps":20})",
+       R"({"policy":"local_sgd","local_steps":8,"block_momentum":0.9})",
+       R"({"policy":"local_sgd","local_steps":8,"compression":{"down":"sign"}})",
+       R"({"policy":"local_sgd","local_steps":8,"compression":{"up":{"type":"random_k","ratio":0.1}}})",
+       R"({"policy":"local_sgd","local_steps":8,"compression":{"up":"int8","down":{"type":"top_k","ratio":0.01}}})"}) {
+    CAPTURE(policy);
+    const auto setup = small_run({model, exchange(policy), "runtime.workers=3", "duration.epochs=30"});
+    const auto outcome = run(setup);
+    CHECK(outcome.summary.status == run_status::finished);
+    CHECK(*outcome.summary.figures->test_accuracy > 0.7);
+    const auto& layout = setup->net->parameters();
+    for (std::size_t t = 0; t < layout.tensors().size(); ++t)
+      if (layout[t].name.find("running_var") != std::string::npos)
+        for (const float variance : layout.read(outcome.parameters.view(), t))
+          CHECK(variance > 0.0F);
+  }
+}
+
+TEST_CASE("a learning rate that falls below the smallest floats ends in small steps, not in NaN") {
+  for (const char* optimizer :
+       {R"({"type":"trsgd","learning_rate":0.02})", R"({"type":"tradam"})", R"({"type":"sgd"})"})
+    for (const char* policy : {R"({"policy":"bsp"})", R"({"policy":"overlap_local_sgd","local_steps":2})",
+                               R"({"policy":"local_sgd","local_steps":2,"block_momentum":0.5})"}) {
+      CAPTURE(optimizer);
+      CAPTURE(policy);
+      const auto outcome =
+          run(small_run({std::string("optimizer=") + optimizer, exchange(policy), "duration.epochs=50",
+                         R"(schedule={"type":"step","every_epochs":0.7})", "evaluation.every_epochs=0"}));
+      CHECK(outcome.summary.status == run_status::finished);
+      CHECK(std::isfinite(outcome.summary.figures->train_loss));
+    }
+}
+
 TEST_CASE("adacomm: the run shortens its rounds as the loss falls, for all members at once, and says so") {
   struct remarking_world : fake_world {
     void remark(const std::string& text) override { remarks.push_back(text); }

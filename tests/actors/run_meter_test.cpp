@@ -132,6 +132,14 @@ TEST_CASE("cadence: due once a period, however far the run has come in between; 
       CHECK(std::abs(std::remainder(c.next(), every)) < 1e-6); // on the grid
     }
   }
+  cadence finest(1e-300); // finer than the numbers it is added to
+  finest.passed(1.0);
+  CHECK_FALSE(finest.due(1.0));
+  CHECK(finest.due(1.0 + 1e-9));
+  cadence fine(1e-9);
+  fine.passed(1e6); // at once
+  CHECK(fine.next() > 1e6);
+  CHECK(fine.next() < 1e6 + 1e-6);
   cadence never(0.0);
   CHECK_FALSE(never.due(1e12));
   never.passed(1e12); // comes back

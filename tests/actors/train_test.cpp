@@ -66,10 +66,16 @@ TEST_CASE("estimators score while workers train, and training learns as well") {
 }
 
 TEST_CASE("a run stopped anywhere and resumed ends with the bits of the uninterrupted run") {
-  const std::vector<std::string> options = {
-      R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})", "duration.epochs=6",
-      "checkpoint.every_epochs=0.7", "checkpoint.keep=100",
-      "optimizer={\"type\":\"adam\",\"learning_rate\":0.01}"};
+  std::vector<std::string> options = {"duration.epochs=6", "checkpoint.every_epochs=0.7",
+                                      "checkpoint.keep=100"};
+  SUBCASE("with priorities and moments") {
+    options.insert(options.end(), {R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})",
+                                   R"(optimizer={"type":"adam","learning_rate":0.01})"});
+  }
+  SUBCASE("with random numbers in every step") {
+    options.insert(options.end(), {R"(model=[{"type":"dense","units":16,"activation":"relu"},
+                                            {"type":"dropout","rate":0.3},{"type":"dense","units":4}])"});
+  }
   const temporary_folder folder;
   train_options whole;
   whole.run_directory = folder.path();
@@ -145,6 +151,26 @@ TEST_CASE(
   for (const auto& t : latest->content.model)
     for (const float v : t.values)
       CHECK(std::isfinite(v));
+}
+
+TEST_CASE(
+    "a run that diverges within its last steps has failed as well, and does not save what became of it") {
+  const temporary_folder folder;
+  train_options options;
+  options.run_directory = folder.path();
+  const auto outcome = run(
+      small_run(
+          {R"(data={"format":"synthetic","kind":"regression","train_size":200,"test_size":100,"features":8})",
+           R"(model=[{"type":"dense","units":16,"activation":"relu"},{"type":"dense","units":1}])",
+           "loss=mean_squared_error", R"(optimizer={"type":"sgd","learning_rate":50})",
+           "duration.epochs=0.3"}),
+      options);
+  CHECK(outcome.summary.status == run_status::failed);
+  CHECK(outcome.summary.problem.find("diverged") != std::string::npos);
+  CHECK(outcome.summary.problem.find("learning_rate") != std::string::npos);
+  const auto latest = read_latest_checkpoint(folder.path("checkpoints"));
+  REQUIRE(latest.ok());
+  CHECK(latest->content.step == 0);
 }
 
 TEST_CASE("the trace shows a lane for every actor, with work in it") {

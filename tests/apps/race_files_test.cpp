@@ -170,7 +170,7 @@ TEST_CASE("race: each arm's description is checked with its name; what was check
   const scratch_folder folder;
   const auto fine = small_spec();
   REQUIRE(check_race(fine, folder.path()).ok());
-  CHECK(std::filesystem::exists(folder.path("checked.json")));
+  CHECK(std::filesystem::exists(folder.path("checked.txt")));
   const auto wrong =
       small_spec("", R"([{"name": "a"}, {"name": "b", "set": {"optimizer.learning_rat": 1}}])");
   const auto refused = check_race(wrong, folder.path());
@@ -179,6 +179,26 @@ TEST_CASE("race: each arm's description is checked with its name; what was check
   CHECK(refused.error().message.find("did you mean \"learning_rate\"") != std::string::npos);
   // A base that can no longer be loaded does not matter to a race that has been checked.
   CHECK(check_race(fine, folder.path()).ok());
+}
+
+TEST_CASE("race: a figure that an arm never measures is refused before anything runs") {
+  const scratch_folder folder;
+  auto spec = small_spec();
+  REQUIRE(check_race(spec, folder.path()).ok());
+  spec.targets.front().metric = "validation_loss";
+  const auto target = check_race(spec, folder.path());
+  REQUIRE(!target.ok());
+  CHECK(target.error().message.find("/targets/0/metric") != std::string::npos);
+  CHECK(target.error().message.find("data.validation_fraction") != std::string::npos);
+  spec = small_spec();
+  spec.tuning_metric = "validation_accuracy";
+  for (auto& arm : spec.arms)
+    arm.grid.clear();
+  CHECK(check_race(spec, folder.path()).ok()); // nothing is tuned
+  spec.arms.front().grid = {{"optimizer.learning_rate", {json_value(0.1), json_value(0.2)}}};
+  const auto tuning = check_race(spec, folder.path());
+  REQUIRE(!tuning.ok());
+  CHECK(tuning.error().message.find("/tuning/metric") != std::string::npos);
 }
 
 TEST_CASE("race: the machine is described by what can be looked up") {

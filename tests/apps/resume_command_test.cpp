@@ -22,6 +22,35 @@ TEST_CASE("resume: an epoch more; a setting that does not fit the checkpoint is 
   CHECK(text_of(run.directory + "/config.json") == config); // or nothing could resume it any more
 }
 
+TEST_CASE("resume: a run that ended before its first checkpoint starts from its beginning") {
+  const own_copy run;
+  const auto whole = json_of(text_of(run.directory + "/summary.json"));
+  std::filesystem::remove_all(run.directory + "/checkpoints");
+  const auto resumed = run_command({"resume", run.directory, "--quiet"});
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
+  CHECK(resumed.err.find("starts from its beginning") != std::string::npos);
+  const auto again = json_of(text_of(run.directory + "/summary.json"));
+  CHECK(again.find("train_loss")->as_number() == whole.find("train_loss")->as_number());
+  check_refused(run_command({"predict", run.directory + "/none", "--input", "x.npy", "--output", "y.csv"}), 2,
+                {"not a run directory"});
+}
+
+TEST_CASE("resume: the metrics say from which step on they are told again") {
+  const own_copy run;
+  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"}).code == 0);
+  const auto text = text_of(run.directory + "/metrics.jsonl");
+  const auto at = text.find(R"("event":"resumed")");
+  REQUIRE(at != std::string::npos);
+  CHECK(text.find(R"("event":"finished")") < at);
+  CHECK(text.find(R"("event":"finished")", at) != std::string::npos);
+}
+
+TEST_CASE("resume: what the network is fed may not change") {
+  const own_copy run;
+  check_refused(run_command({"resume", run.directory, "--quiet", "--set", "data.standardize=false"}), 3,
+                {"fingerprint", "options of \"data\""});
+}
+
 TEST_CASE("resume: what was set stays set for the next time") {
   const own_copy run;
   REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"}).code == 0);

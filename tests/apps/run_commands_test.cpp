@@ -180,6 +180,10 @@ TEST_CASE("evaluate: --set measures on other data, without changing the run") {
   CHECK(text_of(run.directory() + "/config.json") == before);
   check_refused(run_command({"evaluate", run.directory(), "--set", "seed=5"}), 2, {"seed=5", "data"});
   check_refused(run_command({"evaluate", run.directory(), "--set", "data.features=5"}), 3, {"does not fit"});
+  for (const char* change :
+       {"data.test_fraction=0.9", "data.standardize=false", "data.validation_fraction=0.1",
+        "data.regime.subset=0.5"}) // would measure on what was trained, or feed it otherwise
+    check_refused(run_command({"evaluate", run.directory(), "--set", change}), 2, {change, "data.test=FILE"});
   check_refused(run_command({"evaluate", run.directory(), "--set", "data.nose=3"}), 2,
                 {"did you mean \"noise\""});
 }

@@ -135,3 +135,22 @@ TEST_CASE("libsvm: samples that the model does not take are refused with their l
   CHECK(contains(problem("1:nan\n", 1), "line 1: feature 1"));
   CHECK(contains(problem("1:1\n1:2\n", 1, 50'000'000), "times the file"));
 }
+
+TEST_CASE("libsvm: a file that counts from 0 beside one that counts from 1 is refused") {
+  const temp_folder folder;
+  const auto problem = [&](const std::string& train, const std::string& test, const char* base) {
+    json_value data;
+    data.set("format", json_value("libsvm"));
+    data.set("train", json_value(folder.write("a.svm", train)));
+    data.set("test", json_value(folder.write("b.svm", test)));
+    data.set("zero_based", json_value(base));
+    const auto loaded = load_data(data, {"test", "/data"}, 1, nullptr);
+    return loaded.ok() ? std::string() : loaded.error().message;
+  };
+  const std::string from_zero = "0 0:1 2:3\n1 1:2\n";
+  const std::string from_one = "0 1:1 3:3\n1 2:2\n";
+  CHECK(contains(problem(from_one, from_zero, "auto"), "differently"));
+  CHECK(contains(problem(from_zero, from_one, "auto"), "zero_based"));
+  CHECK(problem(from_zero, from_zero, "auto").empty());
+  CHECK(problem(from_zero, "0 1:1 2:3\n1 1:2\n", "auto").empty()); // the first feature is just not there
+}

@@ -164,6 +164,7 @@ TEST_CASE("gain meter: any number of batches gives the ratio of all of them, tho
     REQUIRE(meter.samples() == static_cast<std::uint64_t>(count));
     if (const auto gain = meter.gain()) {
       REQUIRE(gain->value == doctest::Approx(weight / count * weighted / squared));
+      REQUIRE(gain->low > 0.0); // of a factor
       REQUIRE(gain->low <= gain->value);
       REQUIRE(gain->value <= gain->high);
     } else {
