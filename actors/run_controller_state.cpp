@@ -1,4 +1,5 @@
 #include "actors/run_controller.hpp"
+#include "core/data_facts.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -69,6 +70,7 @@ saved_state run_controller::save() const {
                                 setup_->config.target.value.value_or(absent)});
   state.put_text("run/target_metric", setup_->config.target.metric);
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
+  state.put_all("data", save_data_facts(setup_->data));
   put_stock(state, stock_->contents());
   if (period_)
     state.put_all("period", period_->save());
@@ -91,6 +93,8 @@ result<void> run_controller::check_data(const run_setup& setup, const saved_stat
 result<void> run_controller::restore(std::span<const float> parameters, const saved_state& state) {
   if (auto same = check_data(*setup_, state); !same.ok())
     return same;
+  if (auto facts = load_data_facts(state.below("data")); !facts.ok())
+    return facts.error(); // nobody could use the model without the data
   const auto samples = state.get<std::uint64_t>("run/samples");
   const auto next_lease = state.get<std::uint64_t>("run/next_lease");
   const auto seconds = state.get<double>("run/seconds");

@@ -132,6 +132,30 @@ std::vector<std::unique_ptr<augmentation>> run_setup::new_augmentations() const 
   return certain(make_augmentations(config.augmentation, place("/augmentation")));
 }
 
+result<std::shared_ptr<const run_setup>> prepare_model(const json_value& document, const std::string& source,
+                                                       data_splits data) {
+  auto setup = std::make_shared<run_setup>();
+  setup->source = source;
+  setup->resolved = document;
+  auto config = read_run_config(document, source);
+  if (!config.ok())
+    return config.error();
+  setup->config = config.take();
+  const auto& c = setup->config;
+  auto loss = make_loss(c.loss, setup->place("/loss"));
+  if (!loss.ok())
+    return loss.error();
+  setup->loss = loss.take();
+  setup->data = std::move(data);
+  const auto& train = setup->data.train;
+  auto net = network::build(c.model, setup->place("/model"), train.shape,
+                            setup->loss->output_width(train.classes, train.outputs), {}, c.batch_size);
+  if (!net.ok())
+    return net.error();
+  setup->net = net.take();
+  return std::shared_ptr<const run_setup>(std::move(setup));
+}
+
 result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document, const std::string& source,
                                                      const run_extensions& extensions) {
   auto setup = std::make_shared<run_setup>();

@@ -68,6 +68,11 @@ struct run_setup {
   [[nodiscard]] std::uint64_t seed() const { return static_cast<std::uint64_t>(config.seed); }
 };
 
+/// What uses a model without its training data: config, resolved, data, net and loss of a setup. `data` says
+/// what the training data was (core/data_facts.hpp).
+[[nodiscard]] result<std::shared_ptr<const run_setup>>
+prepare_model(const json_value& document, const std::string& source, data_splits data);
+
 /// Reads a description and builds what it describes, loading the data. Every error names the place.
 [[nodiscard]] result<std::shared_ptr<const run_setup>>
 prepare_run(const json_value& document, const std::string& source, const run_extensions& extensions = {});

@@ -47,7 +47,7 @@ command_action add_export_command(CLI::App& program) {
     const auto entry = find_entry(exporters(), "export format", o->format);
     if (!entry.ok())
       return complain(entry.error());
-    auto run = open_run(o->directory);
+    auto run = open_model(o->directory);
     if (!run.ok())
       return complain(run.error());
     const auto model = read_model(run->setup->net->parameters(), run->parameters.view());

@@ -18,6 +18,13 @@ json_value numbers(const std::vector<float>& values) {
   return json_value(std::move(out));
 }
 
+json_value texts(const std::vector<std::string>& values) {
+  json_value::array out;
+  for (const auto& v : values)
+    out.emplace_back(v);
+  return json_value(std::move(out));
+}
+
 json_value describe_model(const run_setup& setup) {
   const auto& shape = setup.net->input_shape();
   json_value out;
@@ -27,6 +34,11 @@ json_value describe_model(const run_setup& setup) {
   standard.set("scale", numbers(setup.data.standard.scale));
   standard.set("shift", numbers(setup.data.standard.shift));
   out.set("standardisation", std::move(standard));
+  json_value names;
+  names.set("features", texts(setup.data.names.features));
+  names.set("classes", texts(setup.data.names.classes));
+  names.set("outputs", texts(setup.data.names.outputs));
+  out.set("names", std::move(names));
   out.set("loss", *setup.resolved.find("loss"));
   out.set("model", setup.net->describe());
   return out;

@@ -86,11 +86,9 @@ command_action add_predict_command(CLI::App& program) {
     if (!as_npy && !o->output.ends_with(".csv"))
       return complain(
           configuration_error(fmt::format("{}: predictions are written as .csv or .npy", o->output)));
-    auto run = open_run(o->directory);
+    auto run = open_model(o->directory);
     if (!run.ok())
       return complain(run.error());
-    if (auto same = check_data(*run); !same.ok())
-      return complain(same.error());
     const json_value* last = run->setup->resolved.find("data")->find("channels_last");
     const json_value* delimiter = run->setup->resolved.find("data")->find("delimiter");
     const auto input = read_prediction_input(
@@ -99,7 +97,7 @@ command_action add_predict_command(CLI::App& program) {
                    run->setup->data.names.features, run->setup->data.names.first_index});
     if (!input.ok())
       return complain(input.error());
-    if (auto alike = check_same_kind(run->setup->data.train, input->samples, o->input); !alike.ok())
+    if (auto alike = check_same_kind(run->setup->data.kind, input->samples, o->input); !alike.ok())
       return complain(alike.error());
     if (!input->ignored_columns.empty())
       std::fprintf(stderr, "triage: %s: ignores what the model was not trained on: %s\n", o->input.c_str(),

@@ -1,6 +1,7 @@
 #include "apps/support.hpp"
 
 #include "actors/run_controller.hpp"
+#include "core/data_facts.hpp"
 #include "core/overrides.hpp"
 #include "nn/model_tensors.hpp"
 
@@ -27,6 +28,32 @@ result<json_value> read_description(const std::string& file, const std::vector<s
   return document;
 }
 
+namespace {
+
+result<loaded_checkpoint> newest_checkpoint(const run_directory& directory) {
+  auto loaded = read_latest_checkpoint(directory.checkpoints());
+  if (!loaded.ok())
+    return loaded;
+  for (const auto& reason : loaded->rejected)
+    std::fprintf(stderr, "triage: passed over a damaged checkpoint: %s\n", reason.c_str());
+  if (loaded->content.step == 0)
+    std::fprintf(stderr, "triage: %s is from before the first step: nothing has been trained in it\n",
+                 loaded->path.c_str());
+  return loaded;
+}
+
+result<opened_run> with_parameters(run_directory directory, std::shared_ptr<const run_setup> setup,
+                                   loaded_checkpoint loaded) {
+  const auto& layout = setup->net->parameters();
+  mutable_blob block(layout.size());
+  if (auto written = write_model(layout, loaded.content.model, block.values()); !written.ok())
+    return with_context(written.error(), loaded.path);
+  return opened_run{std::move(directory), std::move(setup), std::move(loaded.content),
+                    std::move(block).freeze()};
+}
+
+} // namespace
+
 result<opened_run> open_run(const std::string& path, const std::vector<std::string>& overrides) {
   auto directory = run_directory::open(path);
   if (!directory.ok())
@@ -37,19 +64,30 @@ result<opened_run> open_run(const std::string& path, const std::vector<std::stri
   auto setup = prepare_run(*document, directory->config_file());
   if (!setup.ok())
     return setup.error();
-  auto loaded = read_latest_checkpoint(directory->checkpoints());
+  auto loaded = newest_checkpoint(*directory);
   if (!loaded.ok())
     return loaded.error();
-  for (const auto& reason : loaded->rejected)
-    std::fprintf(stderr, "triage: passed over a damaged checkpoint: %s\n", reason.c_str());
-  if (loaded->content.step == 0)
-    std::fprintf(stderr, "triage: %s is from before the first step: nothing has been trained in it\n",
-                 loaded->path.c_str());
-  const auto& layout = (*setup)->net->parameters();
-  mutable_blob block(layout.size());
-  if (auto written = write_model(layout, loaded->content.model, block.values()); !written.ok())
-    return with_context(written.error(), loaded->path);
-  return opened_run{directory.take(), setup.take(), std::move(loaded->content), std::move(block).freeze()};
+  return with_parameters(directory.take(), setup.take(), loaded.take());
+}
+
+result<opened_run> open_model(const std::string& path) {
+  auto directory = run_directory::open(path);
+  if (!directory.ok())
+    return directory.error();
+  auto loaded = newest_checkpoint(*directory);
+  if (!loaded.ok())
+    return loaded.error();
+  const auto file = directory->config_file();
+  auto document = read_description(file, {});
+  if (!document.ok())
+    return document.error();
+  auto facts = load_data_facts(loaded->content.state.below("data"));
+  if (!facts.ok())
+    return with_context(facts.error(), loaded->path);
+  auto setup = prepare_model(*document, file, facts.take());
+  if (!setup.ok())
+    return setup.error();
+  return with_parameters(directory.take(), setup.take(), loaded.take());
 }
 
 result<void> check_data(const opened_run& run) {

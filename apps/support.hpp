@@ -32,6 +32,10 @@ struct opened_run {
 [[nodiscard]] result<opened_run> open_run(const std::string& path,
                                           const std::vector<std::string>& overrides = {});
 
+/// The same for whoever only feeds the model: of the setup there are config, resolved, data (without its
+/// samples), net and loss. Needs nothing but the run directory.
+[[nodiscard]] result<opened_run> open_model(const std::string& path);
+
 /// Whether the data is what the checkpoint was trained on; an error of kind data says what to do.
 [[nodiscard]] result<void> check_data(const opened_run& run);
 

@@ -62,35 +62,31 @@ std::size_t first_not_finite(std::span<const float> values) {
 
 } // namespace
 
-namespace {
-
-/// Of some of the samples: enough to tell 0 to 1 from 0 to 255.
-struct value_range {
-  float smallest = 0.0F;
-  float largest = 0.0F;
-};
-value_range range_of_floats(const dataset& set) {
-  constexpr std::size_t most_samples = 4096;
+value_kind kind_of(const dataset& set) {
+  constexpr std::size_t most_samples = 4096; // enough to tell 0 to 1 from 0 to 255
+  if (set.size == 0 || set.is_bytes())
+    return {set.size > 0, 0.0F, set.size > 0 ? 255.0F : 0.0F};
   const auto rows = set.float_rows();
-  value_range out{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+  value_kind out{false, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
   for (std::size_t i = 0; i < std::min(set.size, most_samples); ++i)
-    for (const float v : rows.sample(i))
-      out = {std::min(out.smallest, v), std::max(out.largest, v)};
+    for (const float v : rows.sample(i)) {
+      out.smallest = std::min(out.smallest, v);
+      out.largest = std::max(out.largest, v);
+    }
   return out;
 }
 
-} // namespace
-
-result<void> check_same_kind(const dataset& trained, const dataset& other, const std::string& name) {
-  if (trained.size == 0 || other.size == 0 || trained.is_bytes() == other.is_bytes())
+result<void> check_same_kind(const value_kind& trained, const dataset& other, const std::string& name) {
+  if (other.size == 0 || trained.bytes == other.is_bytes())
     return {};
-  const auto range = range_of_floats(trained.is_bytes() ? other : trained);
-  if (range.smallest >= 0.0F && range.largest <= 255.0F && range.largest > 1.0F)
+  const auto floats = trained.bytes ? kind_of(other) : trained;
+  if (floats.smallest >= 0.0F && floats.largest <= 255.0F && floats.largest > 1.0F)
     return {};
-  const char* const bytes = "bytes from 0 to 255";
-  const auto floats = fmt::format("numbers from {:g} to {:g}", range.smallest, range.largest);
+  const std::string bytes_text = "bytes from 0 to 255";
+  const auto floats_text = fmt::format("numbers from {:g} to {:g}", floats.smallest, floats.largest);
   return data_error(fmt::format("{} holds {}, and the training set {}: give both in the same form", name,
-                                trained.is_bytes() ? floats : bytes, trained.is_bytes() ? bytes : floats));
+                                trained.bytes ? floats_text : bytes_text,
+                                trained.bytes ? bytes_text : floats_text));
 }
 
 result<void> check_dataset(const dataset& set, const std::string& name) {

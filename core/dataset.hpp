@@ -125,10 +125,18 @@ using dataset_format_factory = std::unique_ptr<dataset_format> (*)();
 /// `name` says which set for the message, an error of kind `data`.
 [[nodiscard]] result<void> check_dataset(const dataset& set, const std::string& name);
 
+/// What the values of samples are.
+struct value_kind {
+  bool bytes = false;
+  float smallest = 0.0F; ///< of floats
+  float largest = 0.0F;
+};
+/// Looks at some thousand samples; of an empty set: floats that are all 0.
+[[nodiscard]] value_kind kind_of(const dataset& set);
 /// Whether a model that is trained on the one can be fed the other. Bytes and floats mix only where the
 /// floats are from 0 to 255, as bytes are, and not from 0 to 1. `name` says which the other is, for the
 /// message.
-[[nodiscard]] result<void> check_same_kind(const dataset& trained, const dataset& other,
+[[nodiscard]] result<void> check_same_kind(const value_kind& trained, const dataset& other,
                                            const std::string& name);
 
 /// The options of the "data" object that every format has.
@@ -152,6 +160,7 @@ struct data_splits {
   dataset test;
   standardisation standard;
   data_names names;
+  value_kind kind; ///< of the training samples
   std::string fingerprint;
 };
 

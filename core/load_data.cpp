@@ -106,7 +106,7 @@ result<void> check_loaded(const loaded_data& loaded) {
   if (loaded.test->shape != loaded.train.shape)
     return data_error(fmt::format("test samples have shape {} and training samples {}; they must agree",
                                   to_string(loaded.test->shape), to_string(loaded.train.shape)));
-  if (auto alike = check_same_kind(loaded.train, *loaded.test, "the test set"); !alike.ok())
+  if (auto alike = check_same_kind(kind_of(loaded.train), *loaded.test, "the test set"); !alike.ok())
     return alike;
   if (loaded.test->classes != loaded.train.classes || loaded.test->outputs != loaded.train.outputs)
     return data_error(fmt::format("the test set has {} classes and {} outputs, the training set {} and {}",
@@ -151,6 +151,7 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
                                               {seed, rng_purpose::split, 1}));
   if (auto applied = apply_regimes(out.train, d.regimes, d.regimes.seed(seed)); !applied.ok())
     return with_context(applied.error(), place.source + ", " + place.pointer + "/regime");
+  out.kind = kind_of(out.train);
   out.standard = measure_standardisation(out.train, d.common.standardize);
   out.fingerprint = fingerprint_of(out.train, out.validation, out.test, d.common.standardize);
   for (const auto* set : {&out.train, &out.test})

@@ -6,7 +6,9 @@
 #include "core/formats/text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
+#include <limits>
 
 namespace triage {
 
@@ -19,9 +21,22 @@ struct csv_table {
   csv_table(const csv_table&) = delete;
   csv_table& operator=(const csv_table&) = delete;
 
+  /// What becomes of a feature in single precision.
+  struct rounding {
+    double smallest = std::numeric_limits<double>::infinity();
+    double largest = -std::numeric_limits<double>::infinity();
+    double error = 0.0; ///< the largest
+    void add(double value) {
+      smallest = std::min(smallest, value);
+      largest = std::max(largest, value);
+      error = std::max(error, std::abs(value - static_cast<double>(static_cast<float>(value))));
+    }
+  };
+
   std::string text;
   column_plan plan;
   std::vector<float> features;
+  std::vector<rounding> roundings; ///< of each feature
   target_cells targets;
 };
 
@@ -65,6 +80,8 @@ public:
     csv_table train;
     if (auto read = read_table(files->train, train); !read.ok())
       return read.error();
+    if (auto precise = check_precision(train); !precise.ok())
+      return precise.error();
     move_features(train, data.train);
     csv_table test;
     if (!files->test.empty()) {
@@ -158,17 +175,39 @@ private:
       return data_error(
           fmt::format("{}, line {}: has {} cells where {} are expected; is the delimiter right?", path, line,
                       cells.size(), table.plan.count));
-    for (const auto column : table.plan.features) {
-      const auto value = parse_finite(cells[column]);
+    table.roundings.resize(table.plan.features.size());
+    for (std::size_t i = 0; i < table.plan.features.size(); ++i) {
+      const auto column = table.plan.features[i];
+      const auto value = parse_single(cells[column]);
       if (!value)
         return data_error(
             fmt::format("{}, line {}, {}: {}. Clean it, or leave the column out with \"ignore_columns\"",
                         path, line, table.plan.describe(column), number_problem(cells[column])));
-      table.features.push_back(*value);
+      table.features.push_back(static_cast<float>(*value));
+      table.roundings[i].add(*value);
     }
     for (const auto column : table.plan.targets)
       table.targets.cells.push_back(cells[column]);
     table.targets.lines.push_back(line);
+    return {};
+  }
+
+  /// A time in seconds since 1970 and the like: floats would hold its steps of minutes only.
+  static result<void> check_precision(const csv_table& table) {
+    constexpr double largest_share = 1.0 / 256;
+    constexpr double noise = 1e-9; // relative: what arithmetic left of a constant
+    for (std::size_t i = 0; i < table.roundings.size(); ++i) {
+      const auto& r = table.roundings[i];
+      const double range = r.largest - r.smallest;
+      if (range > noise * std::max(std::abs(r.smallest), std::abs(r.largest)) &&
+          r.error > largest_share * range)
+        return data_error(
+            fmt::format("{}, {}: its values lie between {} and {}, which floats hold to {:.2g} only; "
+                        "subtract {} from all of them, or leave the column out with "
+                        "\"ignore_columns\"",
+                        table.targets.path, table.plan.describe(table.plan.features[i]), r.smallest,
+                        r.largest, r.error, r.smallest));
+    }
     return {};
   }
 

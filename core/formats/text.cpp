@@ -48,12 +48,17 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
-std::optional<float> parse_finite(std::string_view text) {
+std::optional<double> parse_single(std::string_view text) {
   const auto value = parse_number(text);
   if (!value || !std::isfinite(*value) ||
       std::abs(*value) > static_cast<double>(std::numeric_limits<float>::max()))
     return std::nullopt;
-  return static_cast<float>(*value);
+  return value;
+}
+
+std::optional<float> parse_finite(std::string_view text) {
+  const auto value = parse_single(text);
+  return value ? std::optional(static_cast<float>(*value)) : std::nullopt;
 }
 
 std::string number_problem(std::string_view text) {

@@ -20,6 +20,8 @@ namespace triage {
 
 /// The value as float where `text` is a number that is finite in single precision.
 [[nodiscard]] std::optional<float> parse_finite(std::string_view text);
+/// The same before it is rounded.
+[[nodiscard]] std::optional<double> parse_single(std::string_view text);
 
 /// Why `parse_finite` refuses `text`, for messages: `"abc" is not a number`.
 [[nodiscard]] std::string number_problem(std::string_view text);

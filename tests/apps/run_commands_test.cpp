@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <sstream>
 
 // The subcommands that look at a finished run, in this process: what they print, what they write, what they
@@ -186,6 +187,33 @@ TEST_CASE("evaluate: --set measures on other data, without changing the run") {
     check_refused(run_command({"evaluate", run.directory(), "--set", change}), 2, {change, "data.test=FILE"});
   check_refused(run_command({"evaluate", run.directory(), "--set", "data.nose=3"}), 2,
                 {"did you mean \"noise\""});
+}
+
+TEST_CASE("predict and export need neither the training data nor what it was called") {
+  const scratch_folder folder;
+  std::string rows = "size,weight,kind\n";
+  rng random(3, 1);
+  for (int i = 0; i < 120; ++i) {
+    const bool large = i % 2 == 0;
+    rows += fmt::format("{},{},{}\n", (large ? 2.0 : 0.0) + random.uniform(), random.normal(),
+                        large ? "big" : "small");
+  }
+  const auto data = folder.file("data.csv", rows);
+  const auto description = folder.file("run.json", R"({"data": {"format": "csv", "path": ")" + data + R"("},
+    "model": [{"type": "dense", "units": 2}], "optimizer": {"type": "sgd", "learning_rate": 0.1},
+    "batch_size": 8, "duration": {"epochs": 5}})");
+  const auto run = folder.path("run");
+  REQUIRE(run_command({"train", description, "--run-dir", run, "--quiet"}).code == 0);
+  const auto input = folder.file("new.csv", "weight,size\n0,0.5\n0,2.5\n");
+  REQUIRE(run_command({"predict", run, "--input", input, "--output", folder.path("with.csv")}).code == 0);
+  std::filesystem::remove(data);
+  const auto s = run_command({"predict", run, "--input", input, "--output", folder.path("without.csv")});
+  REQUIRE_MESSAGE(s.code == 0, s.err);
+  CHECK(text_of(folder.path("without.csv")) == text_of(folder.path("with.csv")));
+  CHECK(text_of(folder.path("with.csv")).starts_with("big,small\n"));
+  CHECK(run_command({"export", run, "--output", folder.path("m.npz")}).code == 0);
+  CHECK(text_of(run + "/model/model.json").find("weight") != std::string::npos);
+  check_refused(run_command({"evaluate", run}), 3, {"data.csv"});
 }
 
 TEST_CASE("predict: probabilities are those of the model computed by hand, in CSV and in npy alike") {

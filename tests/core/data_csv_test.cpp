@@ -141,6 +141,26 @@ TEST_CASE("csv: one label for all rows is refused with what may be meant") {
   CHECK(load_csv("1,7\n2,7\n3,7\n", "'task': 'regression'").ok());
 }
 
+TEST_CASE("csv: a column whose steps single precision cannot hold is refused, one that is constant not") {
+  const auto rows_of = [](const std::vector<std::string>& values) {
+    std::string text = "time,label\n";
+    for (std::size_t i = 0; i < values.size(); ++i)
+      text += values[i] + (i % 2 == 0 ? ",0\n" : ",1\n");
+    return text;
+  };
+  const auto problem = problem_of(rows_of({"1700000000", "1700000010", "1700000020", "1700000900"}));
+  CHECK(problem.find("time") != std::string::npos);
+  CHECK(problem.find("subtract 1700000000") != std::string::npos);
+  CHECK(problem.find("ignore_columns") != std::string::npos);
+  for (const auto& fine : {std::vector<std::string>{"0.1", "0.1", "0.1"},
+                           {"0.1", "0.10000000000000001", "0.1"},
+                           {"16777216", "16777218", "16777220"},
+                           {"1000000", "1000001", "1000002"},
+                           {"1600000000", "1700000010", "1650000000"},
+                           {"1e-30", "2e-30", "0"}})
+    CHECK_MESSAGE(load_csv(rows_of(fine)).ok(), fine[1]);
+}
+
 TEST_CASE("csv: a test file shares columns and classes") {
   const auto data = load_csv("a,y\n1,red\n2,blue\n", "", "a,y\n5,red\n");
   REQUIRE_MESSAGE(data.ok(), data.error().message);
