@@ -114,7 +114,14 @@ private:
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
   void settle(const train_result& result);
-  void record_byproducts(const train_result& result, const batch_list& batches);
+  /// What training some batches has told about their points; empty where nobody wants it.
+  struct byproducts_of {
+    batch_list batches;
+    std::vector<float> scores;
+    std::vector<float> losses;
+    std::uint64_t version = 0;
+  };
+  void record(const byproducts_of& trained);
   void merge_arrived();
   [[nodiscard]] std::uint64_t oldest_round() const;
   /// Tells the optimizer when a pass over the data begins.
@@ -184,6 +191,7 @@ private:
     std::uint64_t round = 0;
     contribution gradient;
     double weighted_loss = 0.0;
+    byproducts_of told;
   };
   std::vector<arrival> arrived_;
   std::vector<contribution> merging_;

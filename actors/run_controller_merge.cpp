@@ -75,14 +75,20 @@ void run_controller::settle(const train_result& result) {
     return reject(result, *done);
   from.bad_results = 0;
   meter_.add(result, samples, store_.version(), setup_->loss->has_accuracy());
-  arrived_.push_back(
-      {result.member, from.clock - 1, {result.gradient, static_cast<double>(samples)}, result.weighted_loss});
-  // Before anything that may ask for the sampler's state: it must include these scores.
-  if (!result.scores.empty() || !result.losses.empty())
-    record_byproducts(result, done->batches);
+  arrived_.push_back({result.member,
+                      from.clock - 1,
+                      {result.gradient, static_cast<double>(samples)},
+                      result.weighted_loss,
+                      {done->batches, result.scores, result.losses, result.base_version}});
+  // Of rounds when they are merged, in the order of the members: what the sampler knows at a draw must not
+  // depend on who was faster.
+  if (!setup_->exchange->merges_rounds())
+    record(std::exchange(arrived_.back().told, {}));
 }
 
-void run_controller::record_byproducts(const train_result& result, const batch_list& batches) {
+void run_controller::record(const byproducts_of& trained) {
+  if (trained.scores.empty() && trained.losses.empty())
+    return;
   std::size_t at = 0;
   const auto part = [&](const std::vector<float>& all, std::size_t size) {
     if (all.size() < at + size)
@@ -90,9 +96,9 @@ void run_controller::record_byproducts(const train_result& result, const batch_l
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
     return std::vector<float>(first, first + static_cast<std::ptrdiff_t>(size));
   };
-  for (const auto& b : batches) {
-    effects_.record_byproducts(b, part(result.scores, b->ids.size()), part(result.losses, b->ids.size()),
-                               result.base_version);
+  for (const auto& b : trained.batches) {
+    effects_.record_byproducts(b, part(trained.scores, b->ids.size()), part(trained.losses, b->ids.size()),
+                               trained.version);
     at += b->ids.size();
   }
 }
@@ -179,6 +185,7 @@ void run_controller::merge_round(merge_observer* observer) {
   for (auto a = arrived_.begin(); a != of_later; ++a) {
     samples += static_cast<std::uint64_t>(a->gradient.samples);
     loss += a->weighted_loss;
+    record(a->told); // before orders go out, with which more is drawn
     merging_.push_back(std::move(a->gradient));
   }
   arrived_.erase(arrived_.begin(), of_later);

@@ -24,6 +24,25 @@ TEST_CASE("one worker and one seed: two runs end with the same bits, another see
   }
 }
 
+TEST_CASE("rounds of several workers end with the same bits, also where the sampling reads scores") {
+  for (const char* sampling :
+       {R"("auto")", R"({"type":"multinomial","estimator":"byproduct","gate":{"mode":"off"}})",
+        R"({"type":"pps_epoch","estimator":"byproduct","warm_epochs":0.5,"gate":{"mode":"off"}})"})
+    for (const char* policy : {R"({"policy":"bsp"})", R"({"policy":"local_sgd","local_steps":3})"}) {
+      CAPTURE(sampling);
+      CAPTURE(policy);
+      const std::vector<std::string> options = {std::string("sampling=") + sampling, "runtime.workers=3",
+                                                std::string("runtime.exchange=") + policy,
+                                                "duration.epochs=6", "runtime.estimators=0"};
+      const auto first = run(small_run(options));
+      for (int again = 0; again < 4; ++again) {
+        const auto other = run(small_run(options));
+        CHECK(largest_difference(first.parameters, other.parameters) == 0.0);
+        CHECK(first.summary.samples_trained == other.summary.samples_trained);
+      }
+    }
+}
+
 TEST_CASE("bsp with m workers equals one worker on the concatenated batch, after 100 steps") {
   // 100 steps of 64 samples; 6400 points make it exactly one epoch.
   const std::vector<std::string> common = {"data.train_size=6400", "duration.epochs=1",
@@ -71,6 +90,10 @@ TEST_CASE("a run stopped anywhere and resumed ends with the bits of the uninterr
   SUBCASE("with priorities and moments") {
     options.insert(options.end(), {R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})",
                                    R"(optimizer={"type":"adam","learning_rate":0.01})"});
+  }
+  SUBCASE("with several workers") {
+    options.insert(options.end(), {R"(sampling={"type":"pps_epoch","estimator":"byproduct","warm_epochs":1})",
+                                   "runtime.workers=3", "runtime.estimators=0"});
   }
   SUBCASE("with random numbers in every step") {
     options.insert(options.end(), {R"(model=[{"type":"dense","units":16,"activation":"relu"},
