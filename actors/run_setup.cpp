@@ -58,8 +58,9 @@ result<void> check_score(const run_setup& s, const sampling_description& samplin
   // Where nodes do the work, they bring estimators as well; until then training does not wait for scores.
   if (sampling.refresh->uses_estimators() && s.config.estimators == 0 && s.config.workers > 0 &&
       (sampling.refresh->pools_ahead() || (needs & (signal::projection | signal::last_projection)) != 0))
-    return configuration_error(
-        fmt::format("{}, /runtime/estimators: this sampling needs at least one estimator", s.source));
+    return configuration_error(fmt::format(
+        "{}, /runtime/estimators: this sampling needs at least one estimator; set it to 1 or more",
+        s.source));
   return sampling.score->check(s.data.train.size, s.data.fingerprint);
 }
 
@@ -229,7 +230,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
                                "(AVX512-BF16 or AMX), or it is turned off; use \"f32\"");
   if (sampling->score && c.scoring_precision == "int8")
     if (auto bytes = quantised_network::compile(setup->net, 1); !bytes.ok())
-      return with_context(bytes.error(), source + ", /runtime/scoring_precision");
+      return configuration_error(fmt::format("{}, /runtime/scoring_precision: {}; use \"auto\" or \"f32\"",
+                                             source, bytes.error().message));
   if (auto fits =
           sampling->options.guard.check(train.size, train.is_classification(), setup->data.fingerprint);
       !fits.ok())

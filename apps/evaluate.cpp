@@ -21,7 +21,7 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
         fmt::format("--set {}: evaluate takes changes of \"data\" only, for another test set", *other));
   // These decide which points were trained and what the network was fed: changed, they would make training
   // points a test set, or feed it something else.
-  for (const char* key : {"test_fraction", "validation_fraction", "standardize", "regime", "split_seed"})
+  for (const char* key : {"test_fraction", "validation_fraction", "standardize", "regime"})
     for (const auto& o : overrides)
       if (o.starts_with(fmt::format("data.{}", key)))
         return configuration_error(
@@ -29,7 +29,12 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
                         "out and how data is fed stays. Give data.test=FILE",
                         o));
   const auto file = run.directory.config_file();
-  const auto changed = read_description(file, overrides);
+  auto asked_for = overrides;
+  const bool other_files = std::any_of(overrides.begin(), overrides.end(),
+                                       [](const auto& o) { return o.starts_with("data.path="); });
+  if (other_files) // of which no part may be taken for the whole
+    asked_for.emplace_back("data.test_fraction=0");
+  const auto changed = read_description(file, asked_for);
   const auto original = read_description(file, {});
   if (!changed.ok())
     return changed.error();
@@ -38,17 +43,9 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
   const auto source = prepare_run(*changed, file);
   if (!source.ok())
     return source.error();
-  const json_value* const fraction = (*source)->resolved.find("data")->find("test_fraction");
-  const bool other_file = std::any_of(overrides.begin(), overrides.end(),
-                                      [](const auto& o) { return o.starts_with("data.path="); });
-  if (other_file && (*source)->config.data.find("test") == nullptr && fraction != nullptr &&
-      fraction->is_number() && fraction->as_number() > 0.0)
-    return configuration_error(
-        "--set data.path: of another file only the part that would be held out would be "
-        "measured; give the whole file as data.test=FILE");
   const auto& test = (*source)->data.test;
   if (test.size == 0)
-    return data_error("the changed data has no test set to measure on; give data.test or data.test_fraction");
+    return data_error("the changed data has no test set of its own to measure on; give data.test=FILE");
   if (!(test.shape == run.setup->data.train.shape) || test.classes > run.setup->data.train.classes ||
       test.outputs != run.setup->data.train.outputs)
     return data_error(

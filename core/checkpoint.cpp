@@ -50,7 +50,9 @@ result<loaded_checkpoint> read_latest_checkpoint(const std::string& directory) {
     out.rejected.push_back(content.error().message);
   }
   if (out.rejected.empty())
-    return data_error(fmt::format("{}: holds no checkpoint", directory));
+    return data_error(fmt::format(
+        "{}: holds no checkpoint: the run ended before its first one; start it again with triage resume",
+        directory));
   return data_error(
       fmt::format("{}: holds no usable checkpoint: {}", directory, fmt::join(out.rejected, "; ")));
 }

@@ -88,7 +88,9 @@ private:
     if (v != nullptr && v->is_null())
       v = nullptr;
     if (v == nullptr && info.required)
-      fail(object_, place_, fmt::format("\"{}\" is missing ({})", info.name, info.doc));
+      fail(object_, place_,
+           fmt::format("\"{}\" is missing{}", info.name,
+                       info.doc.empty() ? "" : fmt::format(" ({})", info.doc)));
     return v;
   }
 

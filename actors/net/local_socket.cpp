@@ -30,7 +30,7 @@ bool is_same_user(local_protocol::socket& socket) {
   socklen_t size = sizeof(peer);
   if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     return false;
-  return peer.uid == geteuid() || peer.uid == 0;
+  return peer.uid == geteuid();
 }
 
 } // namespace triage

@@ -20,8 +20,9 @@ using local_protocol = boost::asio::local::stream_protocol;
 [[nodiscard]] std::vector<local_protocol::endpoint>
 local_endpoints_for(const boost::asio::ip::tcp::endpoint& at);
 
-/// Whether the other end belongs to this process's user, or to root. Names can be taken by anybody on the
-/// machine, so whoever is not trusted with the process itself has to come by TCP, like strangers do.
+/// Whether the other end belongs to this process's user. Names can be taken by anybody on the machine, so
+/// others have to come by TCP, like strangers do. The same for both ends: who is refused here would not look
+/// there.
 [[nodiscard]] bool is_same_user(local_protocol::socket& socket);
 
 } // namespace triage

@@ -214,6 +214,10 @@ TEST_CASE("predict and export need neither the training data nor what it was cal
   CHECK(run_command({"export", run, "--output", folder.path("m.npz")}).code == 0);
   CHECK(text_of(run + "/model/model.json").find("weight") != std::string::npos);
   check_refused(run_command({"evaluate", run}), 3, {"data.csv"});
+  folder.file("data.csv", rows); // of another file a fifth would be held out
+  const auto labelled = folder.file("labelled.csv", rows);
+  check_refused(run_command({"evaluate", run, "--set", "data.path=" + labelled}), 3, {"data.test=FILE"});
+  CHECK(run_command({"evaluate", run, "--set", "data.test=" + labelled}).code == 0);
 }
 
 TEST_CASE("predict: probabilities are those of the model computed by hand, in CSV and in npy alike") {
