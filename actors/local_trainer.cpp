@@ -34,8 +34,8 @@ local_trainer::local_trainer(std::shared_ptr<const run_setup> setup, const local
     : setup_(std::move(setup)), round_(round), trainer_(setup_),
       store_(setup_->net->parameters(), *setup_->rule, setup_->config.gradient_clipping),
       outcomes_(setup_->net->parameters().size()) {
-  if (const auto* const up = setup_->compression_up.get())
-    compression_.emplace(*up, outcomes_.block_size());
+  if (setup_->compression_up)
+    compression_.emplace(*setup_->compression_up, outcomes_.block_size());
 }
 
 void local_trainer::begin_round(const snapshot& at) {

@@ -46,8 +46,8 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       budget_(budget_of(*setup_)),
       order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
   store_.initialise(setup_->seed());
-  if (const auto* const down = setup_->compression_down.get()) {
-    published_.emplace(*down, setup_->net->parameters().size());
+  if (setup_->compression_down) {
+    published_.emplace(*setup_->compression_down, setup_->net->parameters().size());
     published_->restart(current());
   }
 }

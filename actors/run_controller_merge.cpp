@@ -1,5 +1,6 @@
 #include "actors/run_controller.hpp"
 #include "core/protocol_sizes.hpp"
+#include "nn/smallest_rate.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -12,8 +13,6 @@ namespace triage {
 
 namespace {
 constexpr int bad_results_tolerated = 3;
-/// What a step at a lower learning rate changes is nothing, and its inverse may be no float.
-constexpr double smallest_rate = 1e-30;
 
 /// Momentum is kept in units of the learning rate, so that it survives a change of that without a jump.
 parameter_store::local_merge merge_of(const local_round& round, double rate) {

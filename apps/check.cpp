@@ -76,8 +76,7 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
 double blocks_of_worker(const run_setup& setup) {
   if (!setup.exchange->local())
     return 2.0;
-  return 4.0 + static_cast<double>(setup.rule->moments().size()) +
-         (setup.compression_up.get() != nullptr ? 1.0 : 0.0);
+  return 4.0 + static_cast<double>(setup.rule->moments().size()) + (setup.compression_up ? 1.0 : 0.0);
 }
 
 void print_estimate(const run_setup& setup, const check_figures& f) {

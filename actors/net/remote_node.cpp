@@ -352,7 +352,7 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   if (s == nullptr)
     return {};
   auto& r = m->result;
-  const bool compressed = run_->context->setup->compression_up.get() != nullptr;
+  const bool compressed = run_->context->setup->compression_up != nullptr;
   const bool whole =
       compressed ? r.encoded && header.bulk_floats == 0
                  : header.bulk_floats == pool_.block_size() ||

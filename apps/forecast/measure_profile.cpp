@@ -170,7 +170,7 @@ result<step_profile> measure_profile(const json_value& description,
   out.floats = setup.net->parameters().size();
   out.bytes_down = message_bytes(setup, setup.compression_down.get());
   out.bytes_up = message_bytes(setup, setup.compression_up.get());
-  out.merges_ahead = setup.compression_down.get() == nullptr;
+  out.merges_ahead = setup.compression_down == nullptr;
   out.step_seconds = recorded->step_seconds();
   out.processor_seconds = recorded->processor_seconds;
   out.steps = std::move(recorded->steps);

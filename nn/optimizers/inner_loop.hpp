@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nn/optimizers/update_pass.hpp"
+#include "nn/smallest_rate.hpp"
 
 namespace triage {
 
@@ -32,9 +33,8 @@ public:
   [[nodiscard]] double rate(const parameter_update& u) const {
     return u.learning_rate / static_cast<double>(index(u) + 1);
   }
-  /// 2 lambda; none where nothing moves: the inverse of a smaller rate may be no float.
+  /// 2 lambda; none where nothing moves.
   [[nodiscard]] float pull(const parameter_update& u, double base_rate) const {
-    constexpr double smallest_rate = 1e-30;
     return u.learning_rate > smallest_rate
                ? static_cast<float>(2.0 * regularisation_ * base_rate / u.learning_rate)
                : 0.0F;
