@@ -308,17 +308,25 @@ void check_finished(fault_run& run, fault_tally& tally, std::optional<double> un
 double undisturbed_accuracy(const scenario& s) {
   static std::map<std::string, double> known;
   auto arguments = s.overrides();
-  for (const auto& here : {fmt::format("runtime.workers={}", s.workers.size()),
-                           fmt::format("runtime.estimators={}", s.estimators.size())}) {
-    arguments.emplace_back("--set");
-    arguments.push_back(here);
-  }
+  // Where rounds depend on who is ready first, nodes are undisturbed nodes' equals, workers of one process
+  // not.
+  const bool on_nodes = s.policy == "overlap_local_sgd";
+  if (on_nodes)
+    for (const auto& part : {std::string("--local"), fmt::format("{}", s.workers.size()),
+                             std::string("--threads"), std::string("1")})
+      arguments.push_back(part);
+  else
+    for (const auto& here : {fmt::format("runtime.workers={}", s.workers.size()),
+                             fmt::format("runtime.estimators={}", s.estimators.size())}) {
+      arguments.emplace_back("--set");
+      arguments.push_back(here);
+    }
   const auto key = fmt::format("{}", fmt::join(arguments, " "));
   if (const auto at = known.find(key); at != known.end())
     return at->second;
   const temporary_folder folder;
-  arguments.insert(arguments.begin(),
-                   {"train", "examples/fashion_mlp.json", "--run-dir", folder.path("run"), "--quiet"});
+  arguments.insert(arguments.begin(), {on_nodes ? "launch" : "train", "examples/fashion_mlp.json",
+                                       "--run-dir", folder.path("run"), "--quiet"});
   const auto r = run_triage(arguments, folder.path("output.txt"));
   REQUIRE_MESSAGE(r.exit_code == 0, r.output);
   const auto summary = read_json_file(folder.path("run/summary.json"));

@@ -101,6 +101,13 @@ TEST_CASE("faults: kill -9 of a node in a round of local steps, and its return")
     s.compression = point % 3 == 2 ? "sign" : "";
     s.local_steps = 4;
     s.min_workers = static_cast<int>(s.workers.size());
+    // How strongly a worker is pulled depends on who is ready first, and that on what else the machine does.
+    // Four epochs end where the accuracy still rises steeply, so a busy machine alone moves it by half a
+    // point.
+    if (s.policy == "overlap_local_sgd") {
+      s.epochs = 8;
+      s.more = {"optimizer.learning_rate=0.05"};
+    }
     const double moment = 0.05 + 0.75 * random.uniform();
     const std::string victim = random.uniform() < 0.5 ? "a" : "b";
     tally.say(fmt::format("{} {}, node {}, at {:.0f} % of the run", s.policy, s.compression, victim,
