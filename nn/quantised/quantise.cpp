@@ -3,6 +3,8 @@
 #include "core/multiversion.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 
 namespace triage {
@@ -11,11 +13,14 @@ namespace {
 
 constexpr float largest_weight = 127.0F;
 
+/// Magnitudes of floats are ordered as their bits are, and the largest of integers vectorises as it stands.
+/// Not finite when a value is not: those have the largest bits.
 TRIAGE_MULTIVERSION float largest_magnitude(const float* row, std::size_t n) {
-  float largest = 0.0F;
+  constexpr std::uint32_t magnitude = 0x7fffffffU;
+  std::uint32_t largest = 0;
   for (std::size_t i = 0; i < n; ++i)
-    largest = std::max(largest, std::abs(row[i]));
-  return largest;
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(row[i]) & magnitude);
+  return std::bit_cast<float>(largest);
 }
 
 /// Rounds to nearest by adding and taking away 1.5 * 2^23, which vectorises everywhere. |x| < 2^22.
@@ -30,12 +35,20 @@ TRIAGE_MULTIVERSION void scale_row(const float* row, float inverse, std::int8_t*
     out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(rounded(row[i] * inverse)));
 }
 
+/// In lanes, since the compiler may not change the order of a sum of floats by itself.
 TRIAGE_MULTIVERSION float weighted_sum(const std::int8_t* row, const float* by, std::size_t n) {
-  float sum = 0.0F;
-#pragma GCC ivdep
-  for (std::size_t i = 0; i < n; ++i)
-    sum += static_cast<float>(row[i]) * by[i];
-  return sum;
+  constexpr std::size_t lanes = 16;
+  std::array<float, lanes> sums{};
+  const std::size_t whole = n - n % lanes;
+  for (std::size_t i = 0; i < whole; i += lanes)
+    for (std::size_t l = 0; l < lanes; ++l)
+      sums[l] += static_cast<float>(row[i + l]) * by[i + l];
+  float total = 0.0F;
+  for (std::size_t i = whole; i < n; ++i)
+    total += static_cast<float>(row[i]) * by[i];
+  for (const float s : sums)
+    total += s;
+  return total;
 }
 
 TRIAGE_MULTIVERSION void multiply(const float* a, const float* b, float* out, std::size_t n) {
