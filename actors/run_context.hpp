@@ -1,11 +1,13 @@
 #pragma once
 
+#include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
 #include "actors/trace.hpp"
 #include "core/clock.hpp"
 #include "core/fork_join.hpp"
 
 #include <caf/spawn_options.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +25,9 @@ struct run_context {
   /// Workers hand over what is final of a gradient while they compute the rest: worth its messages where the
   /// gradient travels, and where whoever merges has time meanwhile.
   bool gradient_parts = false;
+  /// Where they go instead of to the coordinator, on the worker's thread: on a node each would otherwise wake
+  /// another thread on its way to the network's.
+  std::function<void(gradient_part)> gradient_part_sink;
   /// More workers than cores: the coordinator owns a thread, so that its parameters stay with one core.
   bool crowded = false;
   /// Workers help with the merge of a round when they have handed in their results, so that no other thread

@@ -64,7 +64,10 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
         if (state.context->gradient_parts)
           parts = [&](gradient_part part) {
             part.member = state.member;
-            self->send(coordinator, std::move(part));
+            if (state.context->gradient_part_sink)
+              state.context->gradient_part_sink(std::move(part));
+            else
+              self->send(coordinator, std::move(part));
           };
         const double begin = time.now();
         const auto problem = guarded([&] {

@@ -246,7 +246,6 @@ void cluster::complain_once(const std::string& text) {
 
 void cluster::parameters_advanced() {
   boost::asio::post(io_, [self = shared_from_this()] {
-    // Layer by layer: the first ones reach everybody before anybody gets the last ones.
     for (const auto& n : self->nodes_)
       n->send_arrived_parameters();
   });

@@ -10,13 +10,7 @@ struct proxy_state {
   static inline const char* name = "coordinator proxy";
   std::shared_ptr<coordinator_session> session;
   float_format format = float_format::float32;
-  std::size_t trained_size = 0; ///< floats of a gradient that go ahead in parts
-  /// A worker or estimator here; `parts`: of its present order have been sent.
-  struct place {
-    slot_number slot = 0;
-    bool parts = false;
-  };
-  std::map<caf::actor_addr, place> slots;
+  std::map<caf::actor_addr, slot_number> slots; ///< of the workers and estimators here
   slot_number next = 0;
 };
 
@@ -26,12 +20,11 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
                   const std::shared_ptr<const run_setup>& setup) {
   self->state.session = std::move(session);
   self->state.format = float_format_of(setup->config.wire_format);
-  self->state.trained_size = setup->net->parameters().trained_size();
   const auto sender = [self] { return caf::actor_cast<caf::actor_addr>(self->current_sender()); };
   const auto give_up = [self](const caf::actor_addr& who, const std::string& reason) {
     auto& s = self->state;
     if (const auto at = s.slots.find(who); at != s.slots.end()) {
-      s.session->send(to_frame(failure_frame{at->second.slot, reason}));
+      s.session->send(to_frame(failure_frame{at->second, reason}));
       s.slots.erase(at);
     }
   };
@@ -41,7 +34,7 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
   const auto enlist = [self, sender](const std::string& name, const auto& handle) {
     auto& s = self->state;
     const auto slot = s.next++;
-    s.slots[sender()] = {slot};
+    s.slots[sender()] = slot;
     self->monitor(handle);
     s.session->join(slot, name, handle);
   };
@@ -57,24 +50,16 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
           self->state.session->send_control(to_report_frame(true, m.name, "could not start: " + m.reason));
         give_up(sender(), m.reason);
       },
-      [self, sender](const gradient_part& m) {
+      [self](gradient_part& m) { self->state.session->send_part(std::move(m)); },
+      [self, sender](train_result& m) {
         auto& s = self->state;
-        if (const auto at = s.slots.find(sender()); at != s.slots.end()) {
-          s.session->send(to_frame(at->second.slot, m, s.format));
-          at->second.parts = true;
-        }
-      },
-      [self, sender](const train_result& m) {
-        auto& s = self->state;
-        if (const auto at = s.slots.find(sender()); at != s.slots.end()) {
-          const bool ahead = std::exchange(at->second.parts, false);
-          s.session->send(to_frame(at->second.slot, m, s.format, ahead ? s.trained_size : 0));
-        }
+        if (const auto at = s.slots.find(sender()); at != s.slots.end())
+          s.session->send_result(at->second, std::move(m));
       },
       [self, sender](const measured_scores& m) {
         auto& s = self->state;
         if (const auto at = s.slots.find(sender()); at != s.slots.end())
-          s.session->send(to_frame(at->second.slot, m, s.format));
+          s.session->send(to_frame(at->second, m, s.format));
       },
       [self](const warning_report& m) {
         self->state.session->send_control(to_report_frame(true, m.source, m.text));

@@ -2,6 +2,7 @@
 
 #include "actors/net/connector.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -136,6 +137,7 @@ double coordinator_session::clock_offset() const {
 void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
   boost::asio::post(context_, [self = shared_from_this(), setup = std::move(setup)] {
     self->setup_ = setup;
+    self->format_ = float_format_of(setup->config.wire_format);
     const std::size_t floats = setup->net->parameters().size();
     self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->compression_down.get());
     self->directions_ = std::make_unique<blob_pool>(floats);
@@ -161,17 +163,39 @@ void coordinator_session::join(slot_number number, const std::string& name,
   });
 }
 
+void coordinator_session::send_part(gradient_part part) {
+  boost::asio::post(context_, [self = shared_from_this(), part = std::move(part)] {
+    const auto at = std::find_if(self->slots_.begin(), self->slots_.end(),
+                                 [&](const auto& s) { return s.second.member == part.member; });
+    if (self->over_ || at == self->slots_.end())
+      return;
+    at->second.parts_sent = true;
+    self->tensor_->send_here(to_frame(at->first, part, self->format_));
+  });
+}
+
+void coordinator_session::send_result(slot_number number, train_result result) {
+  boost::asio::post(context_, [self = shared_from_this(), number, result = std::move(result)] {
+    const auto at = self->slots_.find(number);
+    if (self->over_ || at == self->slots_.end())
+      return;
+    const bool ahead = std::exchange(at->second.parts_sent, false);
+    const std::size_t begin = ahead ? self->setup_->net->parameters().trained_size() : 0;
+    self->tensor_->send_here(to_frame(number, result, self->format_, begin));
+  });
+}
+
 void coordinator_session::send(frame f) {
   boost::asio::post(context_, [self = shared_from_this(), f = std::move(f)]() mutable {
     if (!self->over_)
-      self->tensor_->send(std::move(f));
+      self->tensor_->send_here(std::move(f));
   });
 }
 
 void coordinator_session::send_control(frame f) {
   boost::asio::post(context_, [self = shared_from_this(), f = std::move(f)]() mutable {
     if (!self->over_)
-      self->control_->send(std::move(f));
+      self->control_->send_here(std::move(f));
   });
 }
 
@@ -234,8 +258,10 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     if (!m.ok())
       return m.error();
     if (const auto at = slots_.find(static_cast<slot_number>(m->first));
-        at != slots_.end() && at->second.worker)
+        at != slots_.end() && at->second.worker) {
+      at->second.member = m->second;
       caf::anon_send(at->second.worker, welcome{m->second});
+    }
     return {};
   }
   case frame_kind::dismissed: {

@@ -62,6 +62,10 @@ public:
 
   void join(slot_number number, const std::string& name, const worker_actor& worker);
   void join(slot_number number, const std::string& name, const estimator_actor& estimator);
+  /// What is final of the gradient of a worker here, known by its member.
+  void send_part(gradient_part part);
+  /// Without what parts of it have brought.
+  void send_result(slot_number number, train_result result);
   /// On the tensor link, and on the control link.
   void send(frame f);
   void send_control(frame f);
@@ -74,6 +78,8 @@ private:
   struct slot {
     worker_actor worker;
     estimator_actor estimator;
+    std::optional<std::uint64_t> member; ///< that the worker is to the coordinator
+    bool parts_sent = false;             ///< of the present order's gradient
   };
 
   void connect(peer_role role);
@@ -100,6 +106,7 @@ private:
   std::optional<session_end> farewell_;
 
   std::shared_ptr<const run_setup> setup_;
+  float_format format_ = float_format::float32; ///< of gradients on the wire
   std::map<slot_number, slot> slots_;
   std::unique_ptr<incoming_parameters> parameters_;
   std::unique_ptr<blob_pool> directions_;

@@ -84,12 +84,12 @@ link_figures link::figures() const {
 void link::send(frame f) {
   // An answer to what is just being delivered leaves before this thread looks for more to read.
   if (context_.get_executor().running_in_this_thread() && delivering_)
-    return enqueue(std::move(f));
-  boost::asio::post(context_,
-                    [self = shared_from_this(), f = std::move(f)]() mutable { self->enqueue(std::move(f)); });
+    return send_here(std::move(f));
+  boost::asio::post(
+      context_, [self = shared_from_this(), f = std::move(f)]() mutable { self->send_here(std::move(f)); });
 }
 
-void link::enqueue(frame f) {
+void link::send_here(frame f) {
   if (!open_ || close_reason_)
     return;
   if (f.overtakes() && heartbeats_.size() + travelling_.size() >= most_waiting_heartbeats)
@@ -289,7 +289,7 @@ result<void> link::answer(std::span<const std::uint8_t> head) {
       silence_.add(time - last_ping_);
     last_ping_ = time;
     deadline_ = silence_.seconds();
-    enqueue(frame(frame_kind::pong, wire_writer().number(sent).number(time).take()));
+    send_here(frame(frame_kind::pong, wire_writer().number(sent).number(time).take()));
     return {};
   }
   const auto theirs = in.number<double>();
@@ -307,7 +307,7 @@ result<void> link::answer(std::span<const std::uint8_t> head) {
 }
 
 void link::ping() {
-  enqueue(frame(frame_kind::ping, wire_writer().number(now()).take()));
+  send_here(frame(frame_kind::ping, wire_writer().number(now()).take()));
 }
 
 void link::beat() {

@@ -54,7 +54,8 @@ struct link_figures {
 /// silence. Heartbeats overtake waiting frames; those keep their order. What a handler sends from `arrived`
 /// is taken at once, so also before what other threads have handed in and this one has not seen yet.
 ///
-/// Threading: `send` and `close` from any thread; the rest on the thread of its io_context.
+/// Threading: `send`, `close` and `close_when_sent` from any thread; the rest on the thread of its
+/// io_context.
 class link : public std::enable_shared_from_this<link> {
 public:
   [[nodiscard]] static std::shared_ptr<link> make(boost::asio::io_context& context,
@@ -66,6 +67,9 @@ public:
   void hand_over(std::shared_ptr<link_handler> handler, std::size_t largest_head);
 
   void send(frame f);
+  /// On the link's thread: taken at once, before what waits there. May close the link, and say so, before it
+  /// returns.
+  void send_here(frame f);
   /// `reason` as in link_handler::closed. Harmless when repeated.
   void close(std::string reason);
   /// Closes when everything sent so far has left, or after `seconds`.
@@ -77,7 +81,6 @@ public:
 private:
   link(boost::asio::io_context& context, std::unique_ptr<byte_stream> stream, link_options options);
 
-  void enqueue(frame f);
   void wait_for_arrival();
   void depart(frame f);
   void pump();

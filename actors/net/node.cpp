@@ -184,7 +184,6 @@ private:
     context->setup = setup.take();
     context->time = std::make_shared<steady_clock>();
     context->tracing = welcome.tracing;
-    context->gradient_parts = true; // they travel while the rest is computed
     context_ = context;
     description_ = welcome.description;
     return {};
@@ -200,6 +199,8 @@ private:
     const auto proxy = spawn_coordinator_proxy(system, session, context_->setup);
     auto context = std::make_shared<run_context>(*context_);
     context->tracing = welcome.tracing;
+    context->gradient_parts = true; // they travel while the rest is computed
+    context->gradient_part_sink = [session](gradient_part part) { session->send_part(std::move(part)); };
     std::vector<caf::actor> members;
     for (std::uint32_t i = 0; i < options_.workers; ++i)
       members.push_back(caf::actor_cast<caf::actor>(

@@ -3,7 +3,6 @@
 #include "core/finite.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <fmt/format.h>
@@ -102,89 +101,6 @@ remote_node::figures remote_node::describe() const {
   for (const auto& [number, s] : slots_)
     ++(s.role == slot_role::worker ? out.workers : out.estimators);
   return out;
-}
-
-// -- sending ------------------------------------------------------------------------------------------------
-
-/// Orders refer to the last snapshot that was announced before them. Its parts follow: an order that went
-/// behind them would wait until all of them have arrived.
-void remote_node::announce(const snapshot& at) {
-  if (sent_version_ == at.version)
-    return;
-  if (at.change && sent_version_ == at.change->from && !outgoing_) {
-    sent_version_ = at.version;
-    return tensor_->send(change_frame(at));
-  }
-  if (!run_->newest || run_->newest->version() != at.version)
-    run_->newest = std::make_shared<outgoing_parameters>(at, run_->format);
-  outgoing_ = run_->newest;
-  sent_version_ = at.version;
-  sent_parts_ = 0;
-  tensor_->send(outgoing_->announcement());
-}
-
-void remote_node::send_arrived_parameters() {
-  if (!outgoing_ || over_)
-    return;
-  const auto& parts = outgoing_->parts();
-  for (; sent_parts_ < parts.size(); ++sent_parts_)
-    tensor_->send(parts[sent_parts_]);
-  if (!outgoing_->complete())
-    return;
-  if (!outgoing_->is_copy() && run_->newest == outgoing_)
-    run_->newest = nullptr;
-  outgoing_ = nullptr;
-}
-
-void remote_node::send_direction(const blob& direction) {
-  if (direction.empty() || direction.data() == sent_direction_.data())
-    return;
-  tensor_->send(frame(frame_kind::direction, pair_head(0, 0), direction, float_format::float32));
-  sent_direction_ = direction; // held, so that no other block can have its address
-}
-
-void remote_node::send_train_order(slot_number number, const train_order& order) {
-  boost::asio::post(context_, [self = shared_from_this(), number, order] {
-    const auto at = self->slots_.find(number);
-    if (self->over_ || at == self->slots_.end())
-      return;
-    if (at->second.orders.empty())
-      at->second.final_from = self->trained_size_;
-    at->second.orders.push_back({samples_of(order.batches), order.base.version, order.lease});
-    self->announce(order.base);
-    self->send_direction(order.batches.front()->direction);
-    self->tensor_->send(to_frame(number, order));
-    self->send_arrived_parameters();
-  });
-}
-
-void remote_node::send_score_order(slot_number number, const score_order& order) {
-  boost::asio::post(context_, [self = shared_from_this(), number, order = score_order(order)]() mutable {
-    const auto at = self->slots_.find(number);
-    if (self->over_ || at == self->slots_.end())
-      return;
-    // Newer parameters that the node holds already are better than older ones that would have to be sent.
-    if (self->sent_version_ && *self->sent_version_ > order.at.version)
-      order.at.version = *self->sent_version_;
-    at->second.orders.push_back({order.ids.size(), order.at.version});
-    self->announce(order.at);
-    self->send_direction(order.direction);
-    self->tensor_->send(to_frame(number, order));
-    self->send_arrived_parameters();
-  });
-}
-
-void remote_node::send_joined(slot_number number, std::uint64_t member) {
-  if (tensor_)
-    tensor_->send(frame(frame_kind::joined, pair_head(number, member)));
-}
-
-void remote_node::send_dismissed(slot_number number) {
-  // Weak: an actor may end after the network has stopped, and what is posted then must not hold the run.
-  boost::asio::post(context_, [weak = weak_from_this(), number] {
-    if (const auto self = weak.lock(); self && self->slots_.erase(number) > 0)
-      self->tensor_->send(frame(frame_kind::dismissed, pair_head(number, 0)));
-  });
 }
 
 // -- receiving ----------------------------------------------------------------------------------------------

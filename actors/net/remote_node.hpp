@@ -100,6 +100,8 @@ private:
   };
 
   void announce(const snapshot& at);
+  /// Whether another one is ready.
+  bool send_a_part();
   void send_direction(const blob& direction);
   [[nodiscard]] result<std::span<float>> place(const frame_header& header,
                                                std::span<const std::uint8_t> head);
@@ -136,6 +138,7 @@ private:
   std::optional<std::uint64_t> sent_version_;
   std::shared_ptr<outgoing_parameters> outgoing_; ///< null: all of that version was sent
   std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
+  bool taking_turns_ = false;                     ///< more of them will be sent when it is this node's turn
   blob sent_direction_;
 };
 

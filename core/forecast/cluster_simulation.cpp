@@ -118,29 +118,39 @@ private:
     send_parameters(n);
   }
 
-  /// What is ready of the parameters that the node waits for and has not left.
+  /// What is ready of the parameters that the node waits for and has not left, in turns with other nodes.
   void send_parameters(simulated_node& n) {
     const auto at = n.sent;
-    while (at && n.floats_sent < at->ready) {
-      const std::size_t size = std::min(parameter_part_floats, at->ready - n.floats_sent);
-      n.floats_sent += size;
-      const double bytes =
-          profile_.bytes_down * static_cast<double>(size) / static_cast<double>(profile_.floats);
-      to_node(n, bytes, [this, &n, at, size] {
-        if (n.has_version != at->version)
-          n.has_floats = 0;
-        n.has_version = at->version;
-        n.has_floats += size;
-        go_on(n);
-      });
-    }
+    if (n.takes_turns || !at || n.floats_sent == at->ready)
+      return;
+    const std::size_t size = std::min(parameter_part_floats, at->ready - n.floats_sent);
+    n.floats_sent += size;
+    n.takes_turns = true;
+    const double bytes =
+        profile_.bytes_down * static_cast<double>(size) / static_cast<double>(profile_.floats);
+    to_node(
+        n, bytes,
+        [this, &n, at, size] {
+          if (n.has_version != at->version)
+            n.has_floats = 0;
+          n.has_version = at->version;
+          n.has_floats += size;
+          go_on(n);
+        },
+        [this, &n] {
+          n.takes_turns = false;
+          send_parameters(n);
+        });
   }
 
-  void to_node(simulated_node& n, double bytes, fluid_simulation::call arrived) {
-    network_thread_->run(profile_.sending.of(bytes), [this, &n, bytes, arrived = std::move(arrived)] {
-      n.down.send(bytes,
-                  [this, &n, bytes, arrived] { n.network.run(profile_.receiving.of(bytes), arrived); });
-    });
+  void to_node(
+      simulated_node& n, double bytes, fluid_simulation::call arrived, fluid_simulation::call left = [] {}) {
+    network_thread_->run(
+        profile_.sending.of(bytes), [this, &n, bytes, arrived = std::move(arrived), left = std::move(left)] {
+          n.down.send(bytes,
+                      [this, &n, bytes, arrived] { n.network.run(profile_.receiving.of(bytes), arrived); });
+          left();
+        });
   }
 
   void take_up() {

@@ -43,6 +43,7 @@ struct simulated_node {
   std::deque<std::shared_ptr<granted>> orders;      ///< that have arrived; the first one is computed
   std::shared_ptr<versioned> sent; ///< the newest parameters that it is sent, and how much of them it has got
   std::size_t floats_sent = 0;
+  bool takes_turns = false; ///< a part is on its way out; the next follows behind those of other nodes
   std::uint64_t has_version = 0;
   std::size_t has_floats = 0;
   std::size_t op = 0; ///< of its first order
