@@ -111,12 +111,14 @@ void run_config::visit(option_visitor& v) {
          .doc = "of parameters and gradients between machines; the short ones halve the traffic and round",
          .choices = {"float32", "bfloat16", "float16"}},
         wire_format);
-    n.field({.name = "local_transport",
-             .doc =
-                 "of nodes on the coordinator's machine that run as the same user: unix: sockets of the Unix "
-                 "domain, which cost half of TCP's processor time; tcp: as from other machines",
-             .choices = {"unix", "tcp"}},
-            local_transport);
+    n.field(
+        {.name = "local_transport",
+         .doc =
+             "of nodes on the coordinator's machine that run as the same user: shared_memory: the bytes go "
+             "through memory that both see (with TLS: as unix); unix: sockets of the Unix domain, which "
+             "cost half of TCP's processor time; tcp: as from other machines",
+         .choices = {"shared_memory", "unix", "tcp"}},
+        local_transport);
     n.field(
         {.name = "shards",
          .doc = "training points are divided into so many parts, each of which only one node trains: with "

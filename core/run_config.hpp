@@ -52,7 +52,7 @@ struct run_config {
 
   double heartbeat_seconds = 0.5;
   std::string wire_format = "float32";
-  std::string local_transport = "unix";
+  std::string local_transport = "shared_memory";
   std::int64_t shards = 0;
   emulated_network network;
 

@@ -1,12 +1,12 @@
 #include "actors/net/byte_stream.hpp"
 
+#include "actors/net/shared_memory_stream.hpp"
 #include "actors/net/tls.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <limits>
 #include <sys/socket.h>
 
 namespace triage {
@@ -20,12 +20,6 @@ using stream_socket = boost::asio::generic::stream_protocol::socket;
 
 /// What the kernel holds between two processes of a machine: fewer changes between them for a large frame.
 constexpr int local_buffer_bytes = 4 << 20;
-
-/// Asio's own condition hands the kernel 64 KiB at a time, with a turn of its loop and a wake-up of the
-/// receiver for each: a part of a gradient took five.
-std::size_t all_at_once(const boost::system::error_code& ec, std::size_t) {
-  return ec ? 0 : std::numeric_limits<std::size_t>::max();
-}
 
 void close_socket(stream_socket& socket) {
   boost::system::error_code ignored;
@@ -94,12 +88,14 @@ std::unique_ptr<byte_stream> make_byte_stream(tcp::socket socket,
 }
 
 std::unique_ptr<byte_stream> make_byte_stream(local_protocol::socket socket,
-                                              const std::shared_ptr<boost::asio::ssl::context>& tls) {
+                                              const std::shared_ptr<boost::asio::ssl::context>& tls,
+                                              bool shares_memory) {
   // Root may have more than the system's limit.
   const int bytes = local_buffer_bytes;
   if (setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
     (void)setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-  return make_stream(std::move(socket), tls);
+  return tls ? make_stream(std::move(socket), tls)
+             : make_shared_memory_stream(std::move(socket), shares_memory);
 }
 
 } // namespace triage

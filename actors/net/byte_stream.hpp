@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,15 @@ public:
 /// `tls`: null for plain bytes. Sets TCP_NODELAY.
 [[nodiscard]] std::unique_ptr<byte_stream>
 make_byte_stream(boost::asio::ip::tcp::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
+/// `shares_memory`: see shared_memory_stream.hpp; never with `tls`.
 [[nodiscard]] std::unique_ptr<byte_stream>
-make_byte_stream(local_protocol::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
+make_byte_stream(local_protocol::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls,
+                 bool shares_memory);
+
+/// Asio's own condition of a whole write hands the kernel 64 KiB at a time, with a turn of its loop and a
+/// wake-up of the receiver for each: a part of a gradient took five.
+inline std::size_t all_at_once(const boost::system::error_code& ec, std::size_t) {
+  return ec ? 0 : std::numeric_limits<std::size_t>::max();
+}
 
 } // namespace triage

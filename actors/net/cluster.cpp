@@ -81,7 +81,8 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
   l.links.heartbeat_seconds = config.heartbeat_seconds;
   l.links.network = config.network;
   l.links.seed = setup->seed();
-  l.local = config.local_transport == "unix";
+  l.local = config.local_transport != "tcp";
+  l.shares_memory = config.local_transport == "shared_memory";
   auto bound = listener::bind(io, options.address, l);
   if (!bound.ok())
     return bound.error();
@@ -246,7 +247,7 @@ void cluster::complain_once(const std::string& text) {
 
 void cluster::parameters_advanced() {
   boost::asio::post(io_, [self = shared_from_this()] {
-    for (const auto& n : self->nodes_)
+    for (const auto& n : std::vector(self->nodes_)) // sending may find out that one is gone
       n->send_arrived_parameters();
   });
 }

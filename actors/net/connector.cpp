@@ -44,7 +44,7 @@ struct attempt : std::enable_shared_from_this<attempt> {
         return;
       if (ec || !is_same_user(self->near))
         return self->connect(found);
-      self->introduce(make_byte_stream(std::move(self->near), self->tls));
+      self->introduce(make_byte_stream(std::move(self->near), self->tls, true));
     });
   }
   void connect(const tcp::resolver::results_type& found) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace triage {
 
@@ -70,6 +71,14 @@ public:
   /// On the link's thread: taken at once, before what waits there. May close the link, and say so, before it
   /// returns.
   void send_here(frame f);
+  /// On the link's thread: what `frames` sends leaves together.
+  template <class Sending>
+  void send_together(const Sending& frames) {
+    const bool held = std::exchange(delivering_, true);
+    frames();
+    delivering_ = held;
+    pump();
+  }
   /// `reason` as in link_handler::closed. Harmless when repeated.
   void close(std::string reason);
   /// Closes when everything sent so far has left, or after `seconds`.

@@ -20,6 +20,7 @@ struct listener_options {
   std::size_t most_handshakes = 64;    ///< at once; of more, the oldest is closed
   std::size_t most_connections = 4096; ///< that have introduced themselves
   bool local = true;                   ///< also within the machine, for the same user; see local_socket.hpp
+  bool shares_memory = true;           ///< with those
 };
 
 /// Accepts connections, lets them prove who they are and introduce themselves within a time limit, and

@@ -8,18 +8,32 @@
 
 namespace triage {
 
-outgoing_parameters::outgoing_parameters(snapshot at, float_format format)
-    : at_(std::move(at)), format_(format) {}
+outgoing_parameters::outgoing_parameters(snapshot at, float_format format,
+                                         std::span<const std::size_t> layer_begins)
+    : at_(std::move(at)), format_(format), layer_begins_(layer_begins) {}
 
 frame outgoing_parameters::announcement() const {
   return frame(frame_kind::parameters, pair_head(at_.version, 0));
+}
+
+/// The end of all, or of the last layer within the usual size, or of one that ends not far behind it.
+std::size_t outgoing_parameters::end_of_part() const {
+  constexpr std::size_t usual = parameter_part_floats;
+  if (at_.parameters.size() <= framed_ + usual + usual / 4)
+    return at_.parameters.size();
+  const auto behind = std::upper_bound(layer_begins_.begin(), layer_begins_.end(), framed_ + usual);
+  if (behind != layer_begins_.begin() && *(behind - 1) >= framed_ + usual / 4)
+    return *(behind - 1);
+  if (behind != layer_begins_.end() && *behind <= framed_ + usual + usual / 4)
+    return *behind;
+  return framed_ + usual;
 }
 
 const std::vector<frame>& outgoing_parameters::parts() {
   const std::size_t all = at_.parameters.size();
   const std::size_t ready = at_.arriving ? at_.arriving->ready() : all;
   while (framed_ < ready) {
-    const std::size_t size = std::min(parameter_part_floats, ready - framed_);
+    const std::size_t size = std::min(end_of_part(), ready) - framed_;
     parts_.emplace_back(frame_kind::parameters, pair_head(at_.version, framed_), at_.parameters, framed_,
                         size, format_);
     framed_ += size;

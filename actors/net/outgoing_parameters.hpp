@@ -11,7 +11,9 @@ namespace triage {
 /// soon as it is final. Lives on the network's thread.
 class outgoing_parameters {
 public:
-  outgoing_parameters(snapshot at, float_format format);
+  /// `layer_begins`: rising; parts end there rather than shortly before or behind, so that no layer has to
+  /// wait for two where one could hold it.
+  outgoing_parameters(snapshot at, float_format format, std::span<const std::size_t> layer_begins);
 
   [[nodiscard]] std::uint64_t version() const { return at_.version; }
   /// Says that the snapshot is on its way, so that orders may name it.
@@ -24,8 +26,11 @@ public:
   [[nodiscard]] bool is_copy() const { return format_ != float_format::float32; }
 
 private:
+  [[nodiscard]] std::size_t end_of_part() const;
+
   snapshot at_; ///< without parameters when all are in frames
   float_format format_;
+  std::span<const std::size_t> layer_begins_;
   std::vector<frame> parts_;
   std::size_t framed_ = 0; ///< floats
 };

@@ -11,19 +11,20 @@ namespace triage {
 void remote_node::announce(const snapshot& at) {
   if (sent_version_ == at.version)
     return;
-  if (at.change && sent_version_ == at.change->from && !outgoing_) {
-    sent_version_ = at.version;
-    return tensor_->send(change_frame(at));
-  }
-  if (!run_->newest || run_->newest->version() != at.version)
-    run_->newest = std::make_shared<outgoing_parameters>(at, run_->format);
   // Whoever works over there with the ones before still waits for the rest of them.
   while (send_a_part()) {
   }
+  if (at.change && sent_version_ == at.change->from && !outgoing_) {
+    sent_version_ = at.version;
+    return tensor_->send_here(change_frame(at));
+  }
+  if (!run_->newest || run_->newest->version() != at.version)
+    run_->newest =
+        std::make_shared<outgoing_parameters>(at, run_->format, run_->context->setup->net->trained_offsets());
   outgoing_ = run_->newest;
   sent_version_ = at.version;
   sent_parts_ = 0;
-  tensor_->send(outgoing_->announcement());
+  tensor_->send_here(outgoing_->announcement());
 }
 
 bool remote_node::send_a_part() {
@@ -31,7 +32,7 @@ bool remote_node::send_a_part() {
     return false;
   const auto& parts = outgoing_->parts();
   if (sent_parts_ < parts.size())
-    tensor_->send(parts[sent_parts_++]);
+    tensor_->send_here(parts[sent_parts_++]);
   if (sent_parts_ < parts.size())
     return true;
   if (outgoing_->complete()) {
@@ -57,7 +58,7 @@ void remote_node::send_arrived_parameters() {
 void remote_node::send_direction(const blob& direction) {
   if (direction.empty() || direction.data() == sent_direction_.data())
     return;
-  tensor_->send(frame(frame_kind::direction, pair_head(0, 0), direction, float_format::float32));
+  tensor_->send_here(frame(frame_kind::direction, pair_head(0, 0), direction, float_format::float32));
   sent_direction_ = direction; // held, so that no other block can have its address
 }
 
@@ -69,10 +70,12 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     if (at->second.orders.empty())
       at->second.final_from = self->trained_size_;
     at->second.orders.push_back({samples_of(order.batches), order.base.version, order.lease});
-    self->announce(order.base);
-    self->send_direction(order.batches.front()->direction);
-    self->tensor_->send(to_frame(number, order));
-    self->send_arrived_parameters();
+    self->tensor_->send_together([&] {
+      self->announce(order.base);
+      self->send_direction(order.batches.front()->direction);
+      self->tensor_->send_here(to_frame(number, order));
+      self->send_arrived_parameters();
+    });
   });
 }
 
@@ -85,10 +88,12 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
     if (self->sent_version_ && *self->sent_version_ > order.at.version)
       order.at.version = *self->sent_version_;
     at->second.orders.push_back({order.ids.size(), order.at.version});
-    self->announce(order.at);
-    self->send_direction(order.direction);
-    self->tensor_->send(to_frame(number, order));
-    self->send_arrived_parameters();
+    self->tensor_->send_together([&] {
+      self->announce(order.at);
+      self->send_direction(order.direction);
+      self->tensor_->send_here(to_frame(number, order));
+      self->send_arrived_parameters();
+    });
   });
 }
 
@@ -101,7 +106,7 @@ void remote_node::send_dismissed(slot_number number) {
   // Weak: an actor may end after the network has stopped, and what is posted then must not hold the run.
   boost::asio::post(context_, [weak = weak_from_this(), number] {
     if (const auto self = weak.lock(); self && self->slots_.erase(number) > 0)
-      self->tensor_->send(frame(frame_kind::dismissed, pair_head(number, 0)));
+      self->tensor_->send_here(frame(frame_kind::dismissed, pair_head(number, 0)));
   });
 }
 

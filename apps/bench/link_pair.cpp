@@ -99,7 +99,8 @@ struct pushing final : link_handler {
 
 class link_pair final : public push_pair {
 public:
-  explicit link_pair(const std::string& tls_directory) {
+  explicit link_pair(link_transport transport, const std::string& tls_directory = {})
+      : transport_(transport) {
     if (tls_directory.empty())
       return;
     auto made = make_tls_context(tls_directory);
@@ -113,7 +114,7 @@ public:
     const auto server = std::make_shared<answering>(floats);
     const auto client = std::make_shared<pushing>(floats, seconds);
     auto rate = client->done.get_future();
-    linked_threads both(tls_);
+    linked_threads both(transport_, tls_);
     both.connect(client, server, [&](const std::shared_ptr<link>& near, const std::shared_ptr<link>& far) {
       client->self = near;
       server->self = far;
@@ -125,6 +126,7 @@ public:
   }
 
 private:
+  link_transport transport_;
   std::shared_ptr<boost::asio::ssl::context> tls_;
 };
 
@@ -135,7 +137,11 @@ std::unique_ptr<push_pair> make_blocking_pair() {
 }
 
 std::unique_ptr<push_pair> make_link_pair(const std::string& tls_directory) {
-  return std::make_unique<link_pair>(tls_directory);
+  return std::make_unique<link_pair>(link_transport::tcp, tls_directory);
+}
+
+std::unique_ptr<push_pair> make_shared_memory_pair() {
+  return std::make_unique<link_pair>(link_transport::shared_memory);
 }
 
 double encryption_speed(double seconds) {

@@ -10,11 +10,14 @@
 
 namespace triage {
 
-/// The two ends of a link over loopback, each on a network thread of its own.
+enum class link_transport { tcp, shared_memory };
+
+/// The two ends of a link within this machine, each on a network thread of its own.
 class linked_threads {
 public:
-  /// Encrypted with `tls`, unless it is null.
-  explicit linked_threads(std::shared_ptr<boost::asio::ssl::context> tls = nullptr) : tls_(std::move(tls)) {}
+  /// Encrypted with `tls`, unless it is null; over TCP only.
+  explicit linked_threads(link_transport transport, std::shared_ptr<boost::asio::ssl::context> tls = nullptr)
+      : transport_(transport), tls_(std::move(tls)) {}
 
   /// Returns when both ends are connected; throws when they cannot be. `prepare` is called before either end
   /// reads.
@@ -31,6 +34,7 @@ public:
   void stop();
 
 private:
+  link_transport transport_;
   std::shared_ptr<boost::asio::ssl::context> tls_;
   io_thread here_;
   io_thread there_;

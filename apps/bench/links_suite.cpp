@@ -42,6 +42,7 @@ void bench_links(const bench_options& options, bench_report& report) {
   const auto blocking = make_blocking_pair();
   const auto plain = make_link_pair("");
   const auto encrypted = make_link_pair(credentials.node());
+  const auto shared = make_shared_memory_pair();
   constexpr std::size_t large = std::size_t{4} << 20U;
   constexpr std::size_t small = std::size_t{4} << 10U;
   const double seconds = options.seconds;
@@ -50,7 +51,8 @@ void bench_links(const bench_options& options, bench_report& report) {
       {"blocking loop", [&] { return 1e-9 * large * blocking->rate(large, seconds); }},
       {"link", [&] { return 1e-9 * large * plain->rate(large, seconds); }},
       {"link, TLS", [&] { return 1e-9 * large * encrypted->rate(large, seconds); }},
-      {"one core's AES-128-GCM", [&] { return 1e-9 * encryption_speed(seconds); }}};
+      {"one core's AES-128-GCM", [&] { return 1e-9 * encryption_speed(seconds); }},
+      {"link, shared memory", [&] { return 1e-9 * large * shared->rate(large, seconds); }}};
   const auto speed = alternate(pushes, options.rounds);
   for (std::size_t i = 0; i < pushes.size(); ++i)
     report.add({"4 MiB push and answer, " + pushes[i].name, "GB/s", speed[i]});
@@ -65,7 +67,8 @@ void bench_links(const bench_options& options, bench_report& report) {
   const std::vector<contender> trips = {
       {"blocking loop", [&] { return 1e6 / blocking->rate(small, seconds); }},
       {"link", [&] { return 1e6 / plain->rate(small, seconds); }},
-      {"link, TLS", [&] { return 1e6 / encrypted->rate(small, seconds); }}};
+      {"link, TLS", [&] { return 1e6 / encrypted->rate(small, seconds); }},
+      {"link, shared memory", [&] { return 1e6 / shared->rate(small, seconds); }}};
   const auto times = alternate(trips, options.rounds);
   for (std::size_t i = 0; i < trips.size(); ++i)
     report.add({"4 KiB round trip, " + trips[i].name, "us", times[i]});

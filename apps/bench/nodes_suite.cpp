@@ -19,7 +19,8 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
     const char* format;
     const char* transport;
   };
-  for (const auto& s : {subject{"float32", "unix"}, subject{"bfloat16", "unix"}, subject{"float32", "tcp"}})
+  for (const auto& s : {subject{"float32", "shared_memory"}, subject{"bfloat16", "shared_memory"},
+                        subject{"float32", "unix"}, subject{"float32", "tcp"}})
     for (const int nodes : {1, 2, 4, 8, 16}) {
       const double ideal =
           nodes * 1e3 / step_ms; // at one sample a batch: samples that the layers hand on cost time
@@ -40,19 +41,21 @@ void emulate_nodes(const bench_options& options, bench_report& report) {
 /// What sending half a million gradients costs the worker that computed them, at a batch of 64.
 void compare_pushing(const bench_options& options, bench_report& report) {
   training_step step(make_bench_setup("mlp", 64, {}));
-  const auto pushing = [&](float_format format) {
-    return 1e3 / pushing_steps_per_second(step, format, options.seconds);
+  const auto pushing = [&](float_format format, link_transport transport) {
+    return 1e3 / pushing_steps_per_second(step, format, transport, options.seconds);
   };
   const std::vector<contender> contenders = {
       {"not pushed", [&] { return 1e3 / calls_per_second(options.seconds, [&] { step.run(); }); }},
-      {"pushed as float32", [&] { return pushing(float_format::float32); }},
-      {"pushed as bfloat16", [&] { return pushing(float_format::bfloat16); }}};
+      {"pushed as float32", [&] { return pushing(float_format::float32, link_transport::tcp); }},
+      {"pushed as bfloat16", [&] { return pushing(float_format::bfloat16, link_transport::tcp); }},
+      {"pushed as float32 through shared memory",
+       [&] { return pushing(float_format::float32, link_transport::shared_memory); }}};
   const auto times = alternate(contenders, options.rounds);
   for (std::size_t i = 0; i < contenders.size(); ++i)
     report.add(
         {"gradient of 535,000 parameters, batch 64, " + contenders[i].name + ": step", "ms", times[i]});
-  report.add({"pushed as float32 / not pushed", "", ratio(times[1], times[0]), 1.1, true});
-  report.add({"pushed as bfloat16 / not pushed", "", ratio(times[2], times[0]), 1.1, true});
+  for (std::size_t i = 1; i < contenders.size(); ++i)
+    report.add({std::string(contenders[i].name) + " / not pushed", "", ratio(times[i], times[0]), 1.1, true});
 }
 
 /// What it costs when the coordinator, its merges and the way back share the machine's cores: where a next

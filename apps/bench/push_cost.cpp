@@ -1,7 +1,6 @@
 #include "apps/bench/push_cost.hpp"
 
 #include "actors/net/wire_messages.hpp"
-#include "apps/bench/linked_threads.hpp"
 #include "apps/bench/series.hpp"
 
 #include <condition_variable>
@@ -61,11 +60,12 @@ struct gradient_sender final : link_handler {
 
 } // namespace
 
-double pushing_steps_per_second(training_step& step, float_format format, double seconds) {
+double pushing_steps_per_second(training_step& step, float_format format, link_transport transport,
+                                double seconds) {
   constexpr int most_under_way = 2;
   const auto far = std::make_shared<gradient_receiver>(step.current().parameters.size());
   const auto near = std::make_shared<gradient_sender>();
-  linked_threads both;
+  linked_threads both(transport);
   both.connect(near, far, [&](const std::shared_ptr<link>& a, const std::shared_ptr<link>& b) {
     near->self = a;
     far->self = b;

@@ -68,7 +68,7 @@ struct message_giver final : link_handler {
 };
 
 end_figures send_messages(std::size_t floats, std::size_t messages, float_format format) {
-  linked_threads threads;
+  linked_threads threads(link_transport::tcp);
   const auto giver = std::make_shared<message_giver>();
   const auto taker = std::make_shared<message_taker>(floats, messages);
   threads.connect(giver, taker, [&](const auto& near, const auto& far) {

@@ -1,4 +1,5 @@
 #include "actors/net/incoming_parameters.hpp"
+#include "core/protocol_sizes.hpp"
 #include "remote_stage.hpp"
 #include "session_stage.hpp"
 
@@ -39,7 +40,7 @@ TEST_CASE(
     blob_pool pool(block_floats);
     mutable_blob block = pool.acquire();
     const auto arrival = std::make_shared<parameter_arrival>(block_floats);
-    outgoing_parameters out({7, block.early_look(), arrival}, format);
+    outgoing_parameters out({7, block.early_look(), arrival}, format, {});
     CHECK(out.parts().empty());
     CHECK(!out.complete());
     const auto announced = out.announcement();
@@ -72,6 +73,28 @@ TEST_CASE(
     // Frames that are copies do not keep the next merge from changing the block in place.
     CHECK((pool.reclaim(last).size() > 0) == out.is_copy());
   }
+}
+
+TEST_CASE("outgoing parameters: parts end where layers do, unless that makes them small or too large") {
+  const auto sizes = [](std::size_t floats, const std::vector<std::size_t>& layer_begins) {
+    outgoing_parameters out({1, mutable_blob(floats).freeze()}, float_format::float32, layer_begins);
+    std::vector<std::size_t> out_sizes;
+    for (const auto& part : out.parts())
+      out_sizes.push_back(part.bulk().size() / sizeof(float));
+    CHECK(out.complete());
+    return out_sizes;
+  };
+  using list = std::vector<std::size_t>;
+  constexpr std::size_t usual = parameter_part_floats;
+  CHECK(sizes(2 * usual + 5, {}) == list{usual, usual + 5});
+  CHECK(sizes(2 * usual + usual / 2, {}) == list{usual, usual, usual / 2});
+  // Several small layers go together, and one that is a little too large goes whole.
+  CHECK(sizes(usual + 20000, {0, 20000, 40000, 60000, 80000}) == list{60000, 25536});
+  CHECK(sizes(4 * (usual + 1000), {0, usual + 1000, 2 * (usual + 1000), 3 * (usual + 1000)}) ==
+        list(4, usual + 1000));
+  // A large one behind a tiny one does not make a tiny part.
+  CHECK(sizes(3 * usual, {0, 16, 16}) == list{usual, usual, usual});
+  CHECK(sizes(10, {0, 4, 10, 10}) == list{10});
 }
 
 TEST_CASE(

@@ -1,0 +1,158 @@
+#include "actors/net/shared_rings.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <new>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace triage {
+
+namespace {
+
+constexpr std::size_t ring_bytes = std::size_t{1} << 20U;
+constexpr std::size_t header_bytes = 4096; ///< a page, so that rings begin at one
+constexpr std::size_t mapped_bytes = 2 * (header_bytes + ring_bytes);
+constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+
+error no_memory(const char* what) {
+  return io_error(fmt::format("cannot share memory: {}: {}", what, std::strerror(errno)));
+}
+
+} // namespace
+
+/// What both ends see of a ring. Each line of the cache is written by one end, but for the flags, which
+/// change when somebody is about to sleep.
+struct ring_end::header {
+  alignas(64) std::atomic<std::uint64_t> written{0};
+  alignas(64) std::atomic<std::uint64_t> read{0};
+  alignas(64) std::atomic<std::uint32_t> reader_waits{0};
+  alignas(64) std::atomic<std::uint32_t> writer_waits{0};
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+              std::atomic<std::uint32_t>::is_always_lock_free);
+
+// -- one ring -----------------------------------------------------------------------------------------------
+
+/// From the present position to the end of the memory at most.
+std::span<std::uint8_t> ring_end::stretch(std::size_t longest) const {
+  const std::size_t at = position_ & (memory_.size() - 1);
+  return memory_.subspan(at, std::min(longest, memory_.size() - at));
+}
+
+std::optional<std::size_t> ring_end::write(std::span<const std::uint8_t> from) {
+  const std::uint64_t full = position_ - shared_->read.load(std::memory_order_acquire);
+  if (full > memory_.size())
+    return std::nullopt;
+  const auto to = stretch(std::min(from.size(), memory_.size() - static_cast<std::size_t>(full)));
+  std::memcpy(to.data(), from.data(), to.size());
+  position_ += to.size();
+  shared_->written.store(position_, std::memory_order_release);
+  return to.size();
+}
+
+std::optional<std::size_t> ring_end::read(std::span<std::uint8_t> to) {
+  const std::uint64_t there = shared_->written.load(std::memory_order_acquire) - position_;
+  if (there > memory_.size())
+    return std::nullopt;
+  const auto from = stretch(std::min(to.size(), static_cast<std::size_t>(there)));
+  std::memcpy(to.data(), from.data(), from.size());
+  position_ += from.size();
+  shared_->read.store(position_, std::memory_order_release);
+  return from.size();
+}
+
+// A position is stored before a flag is read, and a flag is stored before a position is read: with both in
+// one order of all, at least one end sees what the other did.
+
+bool ring_end::reader_waited() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return shared_->reader_waits.load(std::memory_order_relaxed) != 0 && shared_->reader_waits.exchange(0) != 0;
+}
+
+bool ring_end::writer_waited() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return shared_->writer_waits.load(std::memory_order_relaxed) != 0 && shared_->writer_waits.exchange(0) != 0;
+}
+
+void ring_end::reader_waits(bool waits) {
+  shared_->reader_waits.store(waits ? 1 : 0, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void ring_end::writer_waits(bool waits) {
+  shared_->writer_waits.store(waits ? 1 : 0, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+// -- both ---------------------------------------------------------------------------------------------------
+
+result<shared_rings> shared_rings::create() {
+  shared_rings out(memfd_create("triage link", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (out.descriptor_ < 0)
+    return no_memory("no file");
+  if (ftruncate(out.descriptor_, mapped_bytes) != 0)
+    return no_memory("no room");
+  if (fcntl(out.descriptor_, F_ADD_SEALS, seals) != 0)
+    return no_memory("no seals");
+  if (auto mapped = out.map(); !mapped.ok())
+    return mapped.error();
+  for (const std::size_t which : {0U, 1U})
+    new (out.memory_ + which * (header_bytes + ring_bytes)) ring_end::header;
+  return out;
+}
+
+result<shared_rings> shared_rings::adopt(int descriptor) {
+  shared_rings out(descriptor);
+  struct stat about {};
+  if (fstat(descriptor, &about) != 0 || about.st_size != static_cast<off_t>(mapped_bytes))
+    return io_error("cannot share memory: what the peer offers has another size");
+  const int sealed = fcntl(descriptor, F_GET_SEALS);
+  if (sealed < 0 || (sealed & seals) != seals)
+    return io_error("cannot share memory: the peer could resize what it offers");
+  if (auto mapped = out.map(); !mapped.ok())
+    return mapped.error();
+  out.close_descriptor();
+  return out;
+}
+
+result<void> shared_rings::map() {
+  void* const at = mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
+  if (at == MAP_FAILED)
+    return no_memory("no place for it");
+  memory_ = static_cast<std::uint8_t*>(at);
+  return {};
+}
+
+ring_end shared_rings::end(std::size_t which) const {
+  std::uint8_t* const at = memory_ + which * (header_bytes + ring_bytes);
+  return {std::launder(reinterpret_cast<ring_end::header*>(at)), {at + header_bytes, ring_bytes}};
+}
+
+void shared_rings::close_descriptor() {
+  if (descriptor_ >= 0)
+    close(std::exchange(descriptor_, -1));
+}
+
+shared_rings::shared_rings(shared_rings&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), memory_(std::exchange(other.memory_, nullptr)) {}
+
+shared_rings& shared_rings::operator=(shared_rings&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(memory_, other.memory_);
+  return *this;
+}
+
+shared_rings::~shared_rings() {
+  close_descriptor();
+  if (memory_ != nullptr)
+    munmap(memory_, mapped_bytes);
+}
+
+} // namespace triage
