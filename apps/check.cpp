@@ -79,6 +79,21 @@ double blocks_of_worker(const run_setup& setup) {
   return 4.0 + static_cast<double>(setup.rule->moments().size()) + (setup.compression_up ? 1.0 : 0.0);
 }
 
+/// What the description leaves to nodes, which only a command that listens gets.
+std::vector<std::string> needs_of_nodes(const run_config& c) {
+  constexpr const char* way = "triage train --listen HOST:PORT, or triage launch";
+  std::vector<std::string> out;
+  if (c.workers == 0)
+    out.push_back(fmt::format("runtime.workers is 0, so nodes must do the work: {}", way));
+  if (c.min_workers > std::max<std::int64_t>(c.workers, 1))
+    out.push_back(fmt::format("runtime.min_workers is {}, so training waits until nodes have joined: {}",
+                              c.min_workers, way));
+  if (c.shards > 0)
+    out.push_back(
+        fmt::format("network.shards divides the points among nodes, and does nothing without: {}", way));
+  return out;
+}
+
 void print_estimate(const run_setup& setup, const check_figures& f) {
   const auto& c = setup.config;
   const auto workers = std::max<std::int64_t>(c.workers, 1); // of nodes, where none is here
@@ -102,6 +117,8 @@ void print_estimate(const run_setup& setup, const check_figures& f) {
   if (c.epochs)
     fmt::print(", {:.0f} s for {:g} epochs", epoch_seconds * *c.epochs, *c.epochs);
   fmt::print(", about {:.0f} MB of memory\n", memory / 1e6);
+  for (const auto& remark : needs_of_nodes(c))
+    fmt::print("note: {}\n", remark);
   fmt::print("{}: everything fits\n", setup.source);
 }
 

@@ -16,7 +16,7 @@ namespace triage {
 
 namespace {
 
-constexpr std::size_t ring_bytes = std::size_t{1} << 20U;
+constexpr std::size_t ring_bytes = std::size_t{1} << 19U;
 constexpr std::size_t header_bytes = 4096; ///< a page, so that rings begin at one
 constexpr std::size_t mapped_bytes = 2 * (header_bytes + ring_bytes);
 constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW;
@@ -78,7 +78,9 @@ bool ring_end::reader_waited() {
 
 bool ring_end::writer_waited() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return shared_->writer_waits.load(std::memory_order_relaxed) != 0 && shared_->writer_waits.exchange(0) != 0;
+  const std::uint64_t there = shared_->written.load(std::memory_order_relaxed) - position_;
+  return there <= memory_.size() / 2 && shared_->writer_waits.load(std::memory_order_relaxed) != 0 &&
+         shared_->writer_waits.exchange(0) != 0;
 }
 
 void ring_end::reader_waits(bool waits) {

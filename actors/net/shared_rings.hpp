@@ -24,7 +24,8 @@ public:
   /// no sense.
   [[nodiscard]] std::optional<std::size_t> write(std::span<const std::uint8_t> from);
   [[nodiscard]] std::optional<std::size_t> read(std::span<std::uint8_t> to);
-  /// Whether the peer waited, and is owed a knock. Once after each success.
+  /// Whether the peer waited, and is owed a knock. To be asked after each success, and told once. A writer is
+  /// called when half of the ring is free: for a few bytes it would be back at once.
   [[nodiscard]] bool reader_waited();
   [[nodiscard]] bool writer_waited();
   /// Try again after `true`: what the peer did before it could see this brings no knock.

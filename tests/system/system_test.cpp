@@ -131,6 +131,12 @@ TEST_CASE("check, version and reference") {
   const auto checked = f.triage({"check", f.file});
   CHECK_MESSAGE(checked.exit_code == 0, checked.output);
   CHECK(checked.output.find("everything fits") != std::string::npos);
+  CHECK(checked.output.find("note:") == std::string::npos);
+  for (const char* left_to_nodes : {"runtime.workers=0", "runtime.min_workers=9", "network.shards=4"}) {
+    const auto noted = f.triage({"check", f.file, "--set", left_to_nodes});
+    CHECK(noted.exit_code == 0);
+    CHECK_MESSAGE(noted.output.find("--listen") != std::string::npos, noted.output);
+  }
   CHECK(f.triage({"version"}).output.rfind("triage ", 0) == 0);
   CHECK(parse_json(f.triage({"version", "--build-info"}).output, "version").ok());
   const auto reference = f.triage({"reference"});

@@ -113,6 +113,13 @@ TEST_CASE("shared rings: who waits is owed one knock") {
   writer.writer_waits(true);
   CHECK(reader.writer_waited());
   CHECK_FALSE(reader.writer_waited());
+  std::vector<std::uint8_t> all(std::size_t{4} << 20U);
+  const std::size_t full = *writer.write(all);
+  writer.writer_waits(true);
+  CHECK(reader.read(std::span(all).first(full / 2 - 1)) == full / 2 - 1);
+  CHECK_FALSE(reader.writer_waited()); // it would not get far
+  CHECK(reader.read(std::span(all).first(1)) == 1U);
+  CHECK(reader.writer_waited());
 }
 
 TEST_CASE("shared rings: two threads that sleep until they are knocked at lose nothing and never oversleep") {
