@@ -96,9 +96,10 @@ public:
     if (!rings_)
       return socket_.async_read_some(to, std::move(done));
     read_to_ = {static_cast<std::uint8_t*>(to.data()), to.size()};
-    on_read_ = std::move(done);
     if (const auto end = read_from_ring())
-      finish(std::exchange(on_read_, nullptr), end->first, end->second);
+      return finish(std::move(done), end->first, end->second);
+    if (const auto w = waiting_.lock())
+      w->reads = std::move(done);
   }
 
   void write(std::vector<boost::asio::const_buffer> from, handler done) {
@@ -106,9 +107,10 @@ public:
       return boost::asio::async_write(socket_, from, all_at_once, std::move(done));
     write_from_ = std::move(from);
     written_ = 0;
-    on_write_ = std::move(done);
     if (const auto end = write_to_ring())
-      finish(std::exchange(on_write_, nullptr), end->first, end->second);
+      return finish(std::move(done), end->first, end->second);
+    if (const auto w = waiting_.lock())
+      w->writes = std::move(done);
   }
 
   void close() {
@@ -121,6 +123,13 @@ public:
 private:
   /// How an operation ended; nothing: it has not.
   using outcome = std::optional<std::pair<error_code, std::size_t>>;
+
+  /// Who is told when there is news. Belongs to the wait for a knock, as handlers belong to what they wait
+  /// for: they hold the stream, and would keep it for ever if it held them when their network has stopped.
+  struct waiting {
+    handler reads;  ///< null: nobody reads
+    handler writes; ///< null: nobody writes
+  };
 
   template <class Next>
   void wait(Next next) {
@@ -181,33 +190,35 @@ private:
     in_ = rings.incoming(creator);
     out_ = rings.outgoing(creator);
     rings_.emplace(std::move(rings));
-    listen();
+    auto nobody = std::make_shared<waiting>();
+    waiting_ = nobody;
+    listen(std::move(nobody));
   }
 
   // -- moving bytes -----------------------------------------------------------------------------------------
 
   /// Knocks say only that something has changed. Always under way, until the connection ends.
-  void listen() {
-    socket_.async_read_some(boost::asio::buffer(knocks_),
-                            [self = shared_from_this()](const error_code& ec, std::size_t) {
-                              if (ec && !self->gone_)
-                                self->gone_ = ec;
-                              self->go_on();
-                              if (!ec)
-                                self->listen();
-                            });
+  void listen(std::shared_ptr<waiting> who) {
+    socket_.async_read_some(boost::asio::buffer(knocks_), [self = shared_from_this(), who = std::move(who)](
+                                                              const error_code& ec, std::size_t) mutable {
+      if (ec && !self->gone_)
+        self->gone_ = ec;
+      self->go_on(*who);
+      if (!ec)
+        self->listen(std::move(who));
+    });
   }
   void knock() {
     // A peer that has not taken thousands of them is awake or dead.
     (void)send_byte(socket_.native_handle(), 0, -1);
   }
-  void go_on() {
-    if (on_read_)
+  void go_on(waiting& who) {
+    if (who.reads)
       if (const auto end = read_from_ring())
-        std::exchange(on_read_, nullptr)(end->first, end->second);
-    if (on_write_)
+        std::exchange(who.reads, nullptr)(end->first, end->second);
+    if (who.writes)
       if (const auto end = write_to_ring())
-        std::exchange(on_write_, nullptr)(end->first, end->second);
+        std::exchange(who.writes, nullptr)(end->first, end->second);
   }
 
   /// What the peer has written before it went is read before its end is told.
@@ -281,10 +292,9 @@ private:
   error_code gone_; ///< the other end, or this one
 
   std::span<std::uint8_t> read_to_;
-  handler on_read_; ///< null: nobody reads
   std::vector<boost::asio::const_buffer> write_from_;
   std::size_t written_ = 0;
-  handler on_write_; ///< null: nobody writes
+  std::weak_ptr<waiting> waiting_;
 };
 
 class shared_memory_stream final : public byte_stream {
