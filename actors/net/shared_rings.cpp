@@ -47,50 +47,47 @@ std::span<std::uint8_t> ring_end::stretch(std::size_t longest) const {
 }
 
 std::optional<std::size_t> ring_end::write(std::span<const std::uint8_t> from) {
-  const std::uint64_t full = position_ - shared_->read.load(std::memory_order_acquire);
+  const std::uint64_t full = position_ - shared_->read.load();
   if (full > memory_.size())
     return std::nullopt;
   const auto to = stretch(std::min(from.size(), memory_.size() - static_cast<std::size_t>(full)));
   std::memcpy(to.data(), from.data(), to.size());
   position_ += to.size();
-  shared_->written.store(position_, std::memory_order_release);
+  shared_->written.store(position_);
   return to.size();
 }
 
 std::optional<std::size_t> ring_end::read(std::span<std::uint8_t> to) {
-  const std::uint64_t there = shared_->written.load(std::memory_order_acquire) - position_;
+  const std::uint64_t there = shared_->written.load() - position_;
   if (there > memory_.size())
     return std::nullopt;
   const auto from = stretch(std::min(to.size(), static_cast<std::size_t>(there)));
   std::memcpy(to.data(), from.data(), from.size());
   position_ += from.size();
-  shared_->read.store(position_, std::memory_order_release);
+  shared_->read.store(position_);
   return from.size();
 }
 
-// A position is stored before a flag is read, and a flag is stored before a position is read: with both in
-// one order of all, at least one end sees what the other did.
+// A position is stored before a flag is read, and a flag is stored before a position is read. These accesses
+// are sequentially consistent, as is all that is not said to be otherwise, so at least one end sees what the
+// other did.
 
 bool ring_end::reader_waited() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  return shared_->reader_waits.load(std::memory_order_relaxed) != 0 && shared_->reader_waits.exchange(0) != 0;
+  return shared_->reader_waits.load() != 0 && shared_->reader_waits.exchange(0) != 0;
 }
 
 bool ring_end::writer_waited() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  const std::uint64_t there = shared_->written.load(std::memory_order_relaxed) - position_;
-  return there <= memory_.size() / 2 && shared_->writer_waits.load(std::memory_order_relaxed) != 0 &&
+  const std::uint64_t there = shared_->written.load() - position_;
+  return there <= memory_.size() / 2 && shared_->writer_waits.load() != 0 &&
          shared_->writer_waits.exchange(0) != 0;
 }
 
 void ring_end::reader_waits(bool waits) {
-  shared_->reader_waits.store(waits ? 1 : 0, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  shared_->reader_waits.store(waits ? 1 : 0);
 }
 
 void ring_end::writer_waits(bool waits) {
-  shared_->writer_waits.store(waits ? 1 : 0, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  shared_->writer_waits.store(waits ? 1 : 0);
 }
 
 // -- both ---------------------------------------------------------------------------------------------------
