@@ -227,13 +227,13 @@ private:
       return {{gone_, 0}};
     for (const bool announced : {false, true}) {
       if (announced)
-        in_.reader_waits(true);
+        in_.waits(true);
       const auto got = in_.read(read_to_);
       if (!got)
         return {{senseless(), 0}};
       if (*got > 0) {
         if (announced)
-          in_.reader_waits(false);
+          in_.waits(false);
         if (in_.writer_waited())
           knock();
         return {{error_code(), *got}};
@@ -259,13 +259,13 @@ private:
         return {{senseless(), 0}};
       written_ += *done;
       if (*done > 0 && std::exchange(announced, false))
-        out_.writer_waits(false);
+        out_.waits(false);
       if (*done > 0)
         continue;
       if (announced)
         break;
       announced = true;
-      out_.writer_waits(true);
+      out_.waits(true);
     }
     if (out_.reader_waited())
       knock();
@@ -286,8 +286,8 @@ private:
   bool shares_memory_;
   std::optional<shared_rings> offered_; ///< and not answered
   std::optional<shared_rings> rings_;   ///< null: the bytes go through the socket
-  ring_end in_;
-  ring_end out_;
+  ring_reader in_;
+  ring_writer out_;
   std::array<std::uint8_t, 256> knocks_{};
   error_code gone_; ///< the other end, or this one
 

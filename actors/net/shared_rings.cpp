@@ -25,11 +25,17 @@ error no_memory(const char* what) {
   return io_error(fmt::format("cannot share memory: {}: {}", what, std::strerror(errno)));
 }
 
+/// From a position to the end of the memory at most.
+std::span<std::uint8_t> stretch(std::span<std::uint8_t> memory, std::uint64_t position, std::size_t longest) {
+  const std::size_t at = position & (memory.size() - 1);
+  return memory.subspan(at, std::min(longest, memory.size() - at));
+}
+
 } // namespace
 
 /// What both ends see of a ring. Each line of the cache is written by one end, but for the flags, which
 /// change when somebody is about to sleep.
-struct ring_end::header {
+struct ring_header {
   alignas(64) std::atomic<std::uint64_t> written{0};
   alignas(64) std::atomic<std::uint64_t> read{0};
   alignas(64) std::atomic<std::uint32_t> reader_waits{0};
@@ -40,54 +46,49 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
 
 // -- one ring -----------------------------------------------------------------------------------------------
 
-/// From the present position to the end of the memory at most.
-std::span<std::uint8_t> ring_end::stretch(std::size_t longest) const {
-  const std::size_t at = position_ & (memory_.size() - 1);
-  return memory_.subspan(at, std::min(longest, memory_.size() - at));
-}
-
-std::optional<std::size_t> ring_end::write(std::span<const std::uint8_t> from) {
-  const std::uint64_t full = position_ - shared_->read.load();
-  if (full > memory_.size())
-    return std::nullopt;
-  const auto to = stretch(std::min(from.size(), memory_.size() - static_cast<std::size_t>(full)));
-  std::memcpy(to.data(), from.data(), to.size());
-  position_ += to.size();
-  shared_->written.store(position_);
-  return to.size();
-}
-
-std::optional<std::size_t> ring_end::read(std::span<std::uint8_t> to) {
-  const std::uint64_t there = shared_->written.load() - position_;
-  if (there > memory_.size())
-    return std::nullopt;
-  const auto from = stretch(std::min(to.size(), static_cast<std::size_t>(there)));
-  std::memcpy(to.data(), from.data(), from.size());
-  position_ += from.size();
-  shared_->read.store(position_);
-  return from.size();
-}
-
 // A position is stored before a flag is read, and a flag is stored before a position is read. These accesses
 // are sequentially consistent, as is all that is not said to be otherwise, so at least one end sees what the
 // other did.
 
-bool ring_end::reader_waited() {
+std::optional<std::size_t> ring_writer::write(std::span<const std::uint8_t> from) {
+  const std::uint64_t full = written_ - shared_->read.load();
+  if (full > memory_.size())
+    return std::nullopt;
+  const auto room = memory_.size() - static_cast<std::size_t>(full);
+  const auto to = stretch(memory_, written_, std::min(from.size(), room));
+  std::memcpy(to.data(), from.data(), to.size());
+  written_ += to.size();
+  shared_->written.store(written_);
+  return to.size();
+}
+
+bool ring_writer::reader_waited() {
   return shared_->reader_waits.load() != 0 && shared_->reader_waits.exchange(0) != 0;
 }
 
-bool ring_end::writer_waited() {
-  const std::uint64_t there = shared_->written.load() - position_;
+void ring_writer::waits(bool does) {
+  shared_->writer_waits.store(does ? 1 : 0);
+}
+
+std::optional<std::size_t> ring_reader::read(std::span<std::uint8_t> to) {
+  const std::uint64_t there = shared_->written.load() - read_;
+  if (there > memory_.size())
+    return std::nullopt;
+  const auto from = stretch(memory_, read_, std::min(to.size(), static_cast<std::size_t>(there)));
+  std::memcpy(to.data(), from.data(), from.size());
+  read_ += from.size();
+  shared_->read.store(read_);
+  return from.size();
+}
+
+bool ring_reader::writer_waited() {
+  const std::uint64_t there = shared_->written.load() - read_;
   return there <= memory_.size() / 2 && shared_->writer_waits.load() != 0 &&
          shared_->writer_waits.exchange(0) != 0;
 }
 
-void ring_end::reader_waits(bool waits) {
-  shared_->reader_waits.store(waits ? 1 : 0);
-}
-
-void ring_end::writer_waits(bool waits) {
-  shared_->writer_waits.store(waits ? 1 : 0);
+void ring_reader::waits(bool does) {
+  shared_->reader_waits.store(does ? 1 : 0);
 }
 
 // -- both ---------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ result<shared_rings> shared_rings::create() {
   if (auto mapped = out.map(); !mapped.ok())
     return mapped.error();
   for (const std::size_t which : {0U, 1U})
-    new (out.memory_ + which * (header_bytes + ring_bytes)) ring_end::header;
+    new (out.memory_ + which * (header_bytes + ring_bytes)) ring_header;
   return out;
 }
 
@@ -129,9 +130,10 @@ result<void> shared_rings::map() {
   return {};
 }
 
-ring_end shared_rings::end(std::size_t which) const {
+template <class End>
+End shared_rings::end(std::size_t which) const {
   std::uint8_t* const at = memory_ + which * (header_bytes + ring_bytes);
-  return {std::launder(reinterpret_cast<ring_end::header*>(at)), {at + header_bytes, ring_bytes}};
+  return {std::launder(reinterpret_cast<ring_header*>(at)), {at + header_bytes, ring_bytes}};
 }
 
 void shared_rings::close_descriptor() {
@@ -153,5 +155,8 @@ shared_rings::~shared_rings() {
   if (memory_ != nullptr)
     munmap(memory_, mapped_bytes);
 }
+
+template ring_writer shared_rings::end(std::size_t) const;
+template ring_reader shared_rings::end(std::size_t) const;
 
 } // namespace triage

@@ -104,18 +104,18 @@ TEST_CASE("shared rings: who waits is owed one knock") {
   auto writer = s.near.outgoing(true);
   auto reader = s.far.incoming(false);
   CHECK_FALSE(writer.reader_waited());
-  reader.reader_waits(true);
+  reader.waits(true);
   CHECK(writer.reader_waited());
   CHECK_FALSE(writer.reader_waited());
-  reader.reader_waits(true);
-  reader.reader_waits(false); // it found something after all
+  reader.waits(true);
+  reader.waits(false); // it found something after all
   CHECK_FALSE(writer.reader_waited());
-  writer.writer_waits(true);
+  writer.waits(true);
   CHECK(reader.writer_waited());
   CHECK_FALSE(reader.writer_waited());
   std::vector<std::uint8_t> all(std::size_t{4} << 20U);
   const std::size_t full = *writer.write(all);
-  writer.writer_waits(true);
+  writer.waits(true);
   CHECK(reader.read(std::span(all).first(full / 2 - 1)) == full / 2 - 1);
   CHECK_FALSE(reader.writer_waited()); // it would not get far
   CHECK(reader.read(std::span(all).first(1)) == 1U);
@@ -138,7 +138,7 @@ TEST_CASE("shared rings: two threads that sleep until they are knocked at lose n
       const auto from = numbered_bytes(std::min(all - at, 1 + random.below(50000)), at);
       auto gone = writer.write(from);
       if (gone == 0U) {
-        writer.writer_waits(true);
+        writer.waits(true);
         gone = writer.write(from);
       }
       at += *gone;
@@ -156,7 +156,7 @@ TEST_CASE("shared rings: two threads that sleep until they are knocked at lose n
     std::vector<std::uint8_t> to(1 + random.below(50000));
     auto got = reader.read(to);
     if (got == 0U) {
-      reader.reader_waits(true);
+      reader.waits(true);
       got = reader.read(to);
     }
     to.resize(*got);
