@@ -242,34 +242,32 @@ private:
     return gone_ ? outcome({gone_, 0}) : std::nullopt;
   }
 
+  /// One knock for all of it, or for a full ring: being woken costs the reader more than it could do
+  /// meanwhile.
   outcome write_to_ring() {
     if (gone_)
       return {{gone_ == errors::eof ? error_code(errors::broken_pipe) : gone_, 0}};
-    // A knock for all of it, or for a full ring: being woken costs the reader more than it could do
-    // meanwhile.
-    outcome end;
-    for (bool announced = false; !end;) {
-      const auto next = rest_of_write();
-      if (!next) {
-        end = {{error_code(), written_}};
-        break;
-      }
+    const auto end = fill_ring();
+    if (out_.reader_waited())
+      knock();
+    return end;
+  }
+
+  outcome fill_ring() {
+    bool waits = false;
+    while (const auto next = rest_of_write()) {
       const auto done = out_.write(*next);
       if (!done)
         return {{senseless(), 0}};
       written_ += *done;
-      if (*done > 0 && std::exchange(announced, false))
-        out_.waits(false);
-      if (*done > 0)
-        continue;
-      if (announced)
-        break;
-      announced = true;
-      out_.waits(true);
+      const bool full = *done == 0;
+      if (full && waits)
+        return std::nullopt;
+      if (full != waits)
+        out_.waits(full);
+      waits = full;
     }
-    if (out_.reader_waited())
-      knock();
-    return end;
+    return {{error_code(), written_}};
   }
 
   std::optional<std::span<const std::uint8_t>> rest_of_write() const {

@@ -135,6 +135,8 @@ forecast_setup(const json_value& description, const std::string& source, int nod
   const std::vector<std::pair<const char*, json_value>> changes = {{"duration", duration},
                                                                    {"runtime.workers", 0},
                                                                    {"runtime.min_workers", nodes},
+                                                                   // as between machines
+                                                                   {"network.local_transport", "tcp"},
                                                                    {"evaluation.every_epochs", 0}};
   for (const auto& [path, value] : changes)
     if (auto set = set_json_path(changed, path, value); !set.ok())

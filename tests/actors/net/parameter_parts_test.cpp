@@ -263,3 +263,44 @@ TEST_CASE("remote node: an early order is announced, and its parameters follow a
                                          frame_kind::parameters});
   CHECK(got == std::vector<float>(block.view().begin(), block.view().end()));
 }
+
+TEST_CASE("remote node: parts of parameters leave in turns, and all of them before others are announced") {
+  // Large enough for many parts.
+  remote_stage s(
+      2,
+      {R"(model=[{"type":"dense","units":4000},{"type":"dense","units":200},{"type":"dense","units":4}])"});
+  const std::size_t all = s.setup->net->parameters().size();
+  REQUIRE(all > 4 * parameter_part_floats);
+  (void)s.join_worker(0);
+  // Both before the first part has had its turn.
+  s.net.on_thread([&] {
+    for (const std::uint64_t version : {9U, 10U}) {
+      drawn_batch b;
+      b.ids = {1, 2};
+      b.weights = {1.0F, 1.0F};
+      mutable_blob block(all);
+      std::fill(block.values().begin(), block.values().end(), static_cast<float>(version));
+      s.node->send_train_order(0, {version,
+                                   {version, std::move(block).freeze()},
+                                   {std::make_shared<const drawn_batch>(std::move(b))},
+                                   {}});
+    }
+    return 0;
+  });
+  std::size_t parts = 0;
+  for (const std::uint64_t version : {9U, 10U}) {
+    std::size_t got = 0;
+    while (got < all) {
+      const auto f = s.heard_tensor->wait_for(frame_kind::parameters, ++parts);
+      REQUIRE(f);
+      CHECK(*read_pair(f->head) == std::pair<std::uint64_t, std::uint64_t>{version, got}); // announced at 0
+      CHECK(f->floats == std::vector<float>(f->announced_floats, static_cast<float>(version)));
+      got += f->announced_floats;
+    }
+  }
+  // The order does not wait for what its worker needs last.
+  const auto frames = s.heard_tensor->frames();
+  const auto order = std::find_if(frames.begin(), frames.end(),
+                                  [](const auto& f) { return f.kind == frame_kind::train_order; });
+  CHECK(order - frames.begin() == 1);
+}
