@@ -45,20 +45,25 @@ result<std::unique_ptr<quantised_network>> quantised_network::compile(std::share
   dnnl::memory::desc at({batch, shape.size()}, dnnl::memory::data_type::u8, dnnl::memory::format_tag::nc);
   bool is_input = true;
   bool relu_done = false;
+  bool pool_done = false;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (std::exchange(relu_done, false)) {
+    if (std::exchange(relu_done, false) ||
+        (layers[i]->halves_by_maximum() && std::exchange(pool_done, false))) {
       q->links_.push_back({make_quantised_view(at), i, nullptr});
       continue;
     }
     const bool relu_follows = i + 1 < layers.size() && layers[i + 1]->is_relu();
-    auto stage =
-        layers[i]->quantise({*q->engine_, batch, at, is_input, i + 1 == layers.size(), relu_follows});
+    const std::size_t behind = i + (relu_follows ? 2 : 1);
+    const bool pool_follows = behind + 1 < layers.size() && layers[behind]->halves_by_maximum();
+    auto stage = layers[i]->quantise(
+        {*q->engine_, batch, at, is_input, i + 1 == layers.size(), relu_follows, pool_follows});
     if (!stage)
       return configuration_error(
           fmt::format("layer {} ({}) has no 8-bit form at this place", i, layers[i]->type()));
     if (!stage->is_view()) {
       is_input = false;
       relu_done = relu_follows;
+      pool_done = stage->applies_next_pool();
     }
     at = stage->output();
     q->links_.push_back({std::move(stage), i, nullptr});

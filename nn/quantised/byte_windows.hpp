@@ -30,4 +30,10 @@ void pack_byte_windows(const byte_windows& w, const std::int8_t* weights, std::i
 void multiply_byte_windows(const byte_windows& w, const std::uint8_t* const* rows, const std::int8_t* packed,
                            const float* multiplier, const float* constant, std::uint8_t* out);
 
+/// The same of two rows of output pixels, of which the largest of each 2x2 are stored. `rows`: those of the
+/// first output row's windows, then those of the second's. `pixels` is even.
+void multiply_pooled_byte_windows(const byte_windows& w, const std::uint8_t* const* rows,
+                                  const std::int8_t* packed, const float* multiplier, const float* constant,
+                                  std::uint8_t* out);
+
 } // namespace triage

@@ -62,6 +62,8 @@ std::unique_ptr<quantised_stage> make_quantised_convolution(const quantised_requ
                                                             const sample_shape& output,
                                                             const quantised_window& window,
                                                             const quantised_weights& weights) {
+  if (auto fast = make_quantised_winograd(request, input, output, window, weights))
+    return fast;
   return std::make_unique<quantised_convolution>(request, input, output, window, weights);
 }
 

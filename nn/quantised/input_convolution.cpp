@@ -53,31 +53,35 @@ public:
 
 protected:
   input_convolution(const quantised_request& r, const sample_shape& in, const sample_shape& out,
-                    const quantised_window& w, const quantised_weights& weights)
-      : weighted_quantised_stage(r, desc({r.batch, out.channels, out.height, out.width}, type::u8, tag::nhwc),
-                                 weights,
-                                 desc({out.channels, in.channels, w.size, w.size}, type::f32, tag::oihw),
-                                 places(windows_of(in, out, w), w.size), row_width(windows_of(in, out, w))),
+                    const quantised_window& w, const quantised_weights& weights, std::int64_t pooled)
+      : weighted_quantised_stage(
+            r, desc({r.batch, out.channels, out.height / pooled, out.width / pooled}, type::u8, tag::nhwc),
+            weights, desc({out.channels, in.channels, w.size, w.size}, type::f32, tag::oihw),
+            places(windows_of(in, out, w), w.size), row_width(windows_of(in, out, w))),
         windows_(windows_of(in, out, w)), in_(in), out_(out), place_(w), batch_(r.batch),
         padded_height_(count(in.height + w.place.top + w.place.bottom)),
         padded_width_(count(in.width + w.place.left + w.place.right)),
         padded_(count(in.channels) * padded_height_ * padded_width_ + windows_.words * word),
-        rows_(windows_.rows), padding_(count(in.channels)) {}
+        rows_at_a_time_(count(pooled)), rows_(windows_.rows * rows_at_a_time_), padding_(count(in.channels)) {
+  }
 
   [[nodiscard]] const byte_windows& windows() const { return windows_; }
   [[nodiscard]] std::int64_t pixels() const { return batch_ * out_.height * out_.width; }
   void read_from(const std::uint8_t* in) { input_ = in; }
 
-  /// visit(rows): for each row of output pixels, where the rows of its first window begin.
+  /// visit(rows): for each row of output pixels, or two of them where they are pooled, where the rows of its
+  /// first window begin.
   template <class Visit>
   void for_each_row(const Visit& visit) {
     const std::size_t side = count(place_.size);
     for (std::int64_t n = 0; n < batch_; ++n) {
       pad(input_ + n * in_.size());
-      for (std::size_t y = 0; y < count(out_.height); ++y) {
-        for (std::size_t i = 0; i < rows_.size(); ++i)
-          rows_[i] =
-              padded_.data() + (i / side * padded_height_ + y * windows_.step + i % side) * padded_width_;
+      for (std::size_t y = 0; y < count(out_.height); y += rows_at_a_time_) {
+        for (std::size_t r = 0; r < rows_at_a_time_; ++r)
+          for (std::size_t i = 0; i < windows_.rows; ++i)
+            rows_[r * windows_.rows + i] =
+                padded_.data() +
+                (i / side * padded_height_ + (y + r) * windows_.step + i % side) * padded_width_;
         visit(rows_.data());
       }
     }
@@ -105,17 +109,20 @@ private:
   std::size_t padded_height_;
   std::size_t padded_width_;
   std::vector<std::uint8_t> padded_; ///< with room for the last word
+  std::size_t rows_at_a_time_;
   std::vector<const std::uint8_t*> rows_;
   std::vector<std::uint8_t> padding_;
 };
 
-/// With the kernel of our own.
+/// With the kernel of our own, which does a max pool that follows on the way.
 class direct_input_convolution : public input_convolution {
 public:
   direct_input_convolution(const quantised_request& r, const sample_shape& in, const sample_shape& out,
                            const quantised_window& w, const quantised_weights& weights)
-      : input_convolution(r, in, out, w, weights), packed_(windows().outputs * row_width(windows())) {}
+      : input_convolution(r, in, out, w, weights, r.pool_follows ? 2 : 1), pooled_(r.pool_follows),
+        packed_(windows().outputs * row_width(windows())) {}
 
+  [[nodiscard]] bool applies_next_pool() const override { return pooled_; }
   void bind(const std::uint8_t* in, std::byte* out) override {
     read_from(in);
     to_ = reinterpret_cast<std::uint8_t*>(out);
@@ -125,14 +132,17 @@ public:
     pack_byte_windows(windows(), rows(), packed_.data());
   }
   void run() override {
+    const auto multiply = pooled_ ? multiply_pooled_byte_windows : multiply_byte_windows;
+    const std::size_t row = windows().pixels / (pooled_ ? 2 : 1) * windows().outputs;
     std::uint8_t* to = to_;
     for_each_row([&](const std::uint8_t* const* from) {
-      multiply_byte_windows(windows(), from, packed_.data(), multiplier(), constant(), to);
-      to += windows().pixels * windows().outputs;
+      multiply(windows(), from, packed_.data(), multiplier(), constant(), to);
+      to += row;
     });
   }
 
 private:
+  bool pooled_;
   std::uint8_t* to_ = nullptr;
   std::vector<std::int8_t> packed_;
 };
@@ -164,7 +174,7 @@ class gathered_input_convolution : public input_convolution {
 public:
   gathered_input_convolution(const quantised_request& r, const sample_shape& in, const sample_shape& out,
                              const quantised_window& w, const quantised_weights& weights)
-      : input_convolution(r, in, out, w, weights), gathered_(count(pixels()) * row_width(windows())) {
+      : input_convolution(r, in, out, w, weights, 1), gathered_(count(pixels()) * row_width(windows())) {
     const auto width = static_cast<std::int64_t>(row_width(windows()));
     auto attributes = kernel_attributes();
     attributes.set_output_scales(1 << 1, {DNNL_RUNTIME_F32_VAL});

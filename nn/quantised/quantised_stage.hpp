@@ -28,6 +28,9 @@ struct quantised_request {
   bool is_input = false;     ///< the bytes are the samples: they have a shift
   bool is_last = false;      ///< the output must be floats
   bool relu_follows = false; ///< the next layer is a relu, which the stage applies itself
+  /// Behind it, and behind a relu that follows it, comes a max pool of 2x2 windows side by side, which the
+  /// stage may apply.
+  bool pool_follows = false;
 };
 
 /// A layer's forward pass on unsigned bytes with signed 8-bit weights and 32-bit sums (u8 x s8, VNNI).
@@ -40,6 +43,8 @@ public:
   [[nodiscard]] virtual bool is_view() const { return false; }
   /// Whether the bytes that go out mean what those that come in mean.
   [[nodiscard]] virtual bool keeps_meaning() const { return true; }
+  /// Whether it applies the pool that follows it.
+  [[nodiscard]] virtual bool applies_next_pool() const { return false; }
 
   virtual void bind(const std::uint8_t*, std::byte*) {}
   /// Quantises the weights: one scale for each output channel. `output_scale`: what one step of the bytes
@@ -81,6 +86,12 @@ struct quantised_window {
                                                                           const sample_shape& output,
                                                                           const quantised_window& window,
                                                                           const quantised_weights& weights);
+/// The same by Winograd's algorithm; null where that does not suit the shapes or the processor.
+[[nodiscard]] std::unique_ptr<quantised_stage> make_quantised_winograd(const quantised_request& request,
+                                                                       const sample_shape& input,
+                                                                       const sample_shape& output,
+                                                                       const quantised_window& window,
+                                                                       const quantised_weights& weights);
 /// A convolution over the samples, whose channels are few and whose padding is the byte that stands for zero.
 [[nodiscard]] std::unique_ptr<quantised_stage>
 make_quantised_input_convolution(const quantised_request& request, const sample_shape& input,

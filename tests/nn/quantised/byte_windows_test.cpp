@@ -59,3 +59,47 @@ TEST_CASE("byte windows: sums of products, scaled, rounded and clamped") {
     CHECK(clamped < w.pixels * w.outputs);
   }
 }
+
+TEST_CASE("byte windows: two rows of output pixels, pooled, are the largest of what each gives") {
+  if (!multiplies_byte_windows(16))
+    return;
+  rng random(4, 1);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random.below(n)); };
+  for (int round = 0; round < 40; ++round) {
+    const byte_windows w{.pixels = 2 * (1 + below(7)),
+                         .step = 1 + below(2),
+                         .rows = 1 + below(9),
+                         .words = 1 + below(2),
+                         .outputs = 16 * (1 + below(8))};
+    const std::size_t width = (w.pixels - 1) * w.step + 4 * w.words;
+    std::vector<std::uint8_t> lines(2 * w.rows * width);
+    std::generate(lines.begin(), lines.end(), [&] { return static_cast<std::uint8_t>(below(256)); });
+    std::vector<const std::uint8_t*> rows;
+    for (std::size_t r = 0; r < 2 * w.rows; ++r)
+      rows.push_back(lines.data() + r * width);
+    std::vector<std::int8_t> packed(w.outputs * w.rows * w.words * 4);
+    std::generate(packed.begin(), packed.end(),
+                  [&] { return static_cast<std::int8_t>(static_cast<int>(below(255)) - 127); });
+    std::vector<float> multiplier(w.outputs);
+    std::vector<float> constant(w.outputs);
+    for (std::size_t o = 0; o < w.outputs; ++o) {
+      multiplier[o] = 0.01F * random.uniform_float();
+      constant[o] = 20000.0F * (random.uniform_float() - 0.3F);
+    }
+    std::vector<std::uint8_t> each(2 * w.pixels * w.outputs);
+    for (std::size_t r = 0; r < 2; ++r)
+      multiply_byte_windows(w, rows.data() + r * w.rows, packed.data(), multiplier.data(), constant.data(),
+                            each.data() + r * w.pixels * w.outputs);
+    std::vector<std::uint8_t> out(w.pixels / 2 * w.outputs + 1, 77);
+    multiply_pooled_byte_windows(w, rows.data(), packed.data(), multiplier.data(), constant.data(),
+                                 out.data());
+    CHECK(out.back() == 77);
+    for (std::size_t x = 0; x < w.pixels / 2; ++x)
+      for (std::size_t o = 0; o < w.outputs; ++o) {
+        const std::uint8_t* const first = each.data() + 2 * x * w.outputs + o;
+        const std::uint8_t* const second = first + w.pixels * w.outputs;
+        REQUIRE(out[x * w.outputs + o] ==
+                std::max({first[0], first[w.outputs], second[0], second[w.outputs]}));
+      }
+  }
+}

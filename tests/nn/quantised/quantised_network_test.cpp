@@ -99,6 +99,28 @@ TEST_CASE("8-bit outputs are close to those in floats, for every form that a net
     CHECK(distance(front + ending, {1, 11, 12}, scale, shift) < 0.04);
 }
 
+TEST_CASE("8-bit convolutions by Winograd's algorithm, with pools applied on the way, are close to floats") {
+  if (!quantised_network::processor_supports())
+    return;
+  const std::vector<float> scale{0.012F};
+  const std::vector<float> shift{-0.9F};
+  const std::string first = R"([{"type": "conv2d", "filters": 32, "activation": "relu"}, )";
+  // Even and odd sides, so that tiles are cut; margins and none; a pool behind, behind a relu, and one that
+  // is no pool of 2x2.
+  for (const std::string behind :
+       {R"({"type": "conv2d", "filters": 64, "activation": "relu"}, )",
+        R"("max_pool", {"type": "conv2d", "filters": 64, "bias": false}, "relu", "max_pool", )",
+        R"({"type": "conv2d", "filters": 32, "padding": "valid", "activation": "relu"}, )",
+        R"({"type": "conv2d", "filters": 32, "padding": 2, "activation": "relu"}, )",
+        R"({"type": "conv2d", "filters": 64, "activation": "relu"},
+           {"type": "conv2d", "filters": 32, "activation": "relu"}, {"type": "max_pool", "size": 3}, )"})
+    for (const sample_shape input : {sample_shape{1, 16, 16}, sample_shape{2, 13, 18}}) {
+      CAPTURE(behind);
+      CAPTURE(input.height);
+      CHECK(distance(first + behind + ending, input, scale, shift) < 0.06);
+    }
+}
+
 TEST_CASE("channels of bytes may mean different things, also through a flatten, and padding means zero") {
   if (!quantised_network::processor_supports())
     return;
