@@ -123,9 +123,13 @@ private:
       out = v.as_bool();
       return {};
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
-      if (!v.is_integer())
+      // 1e6 and 64.0 are whole numbers too, up to where floats skip some.
+      constexpr double largest = 9007199254740992.0; // 2^53
+      const bool whole = v.is_number() && !v.is_integer() && std::trunc(v.as_number()) == v.as_number() &&
+                         std::abs(v.as_number()) <= largest;
+      if (!v.is_integer() && !whole)
         return fmt::format("must be an integer, not {}", v.type_name());
-      out = v.as_integer();
+      out = whole ? static_cast<std::int64_t>(v.as_number()) : v.as_integer();
       return check_range(info, static_cast<double>(out));
     } else if constexpr (std::is_same_v<T, double>) {
       if (!v.is_number())

@@ -2,6 +2,7 @@
 
 #include "core/excerpt.hpp"
 #include "core/registry.hpp"
+#include "core/run_config.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,9 +28,42 @@ bool names_another(const json_value& old, std::string_view key, const json_value
   return !before.empty() && name.is_string() && (old.is_string() || name.as_string() != before);
 }
 
+/// Where a description has components whose options can be set one by one.
+bool is_component_place(std::string_view at) {
+  constexpr std::array<std::string_view, 6> members = {"loss",     "optimizer", "schedule",
+                                                       "sampling", "model",     "augmentation"};
+  return at == "runtime.exchange" ||
+         std::find(members.begin(), members.end(), at.substr(0, at.find('.'))) != members.end();
+}
+std::string_view naming_key(std::string_view at) {
+  return at == "runtime.exchange" ? "policy" : "type";
+}
+
 } // namespace
 
+result<void> description_changes::open_components(const std::string& path) {
+  for (auto dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1)) {
+    const std::string at = path.substr(0, dot);
+    if (!is_component_place(at) || path.substr(dot + 1) == naming_key(at))
+      continue;
+    json_value* const there = find_json_path(document_, at);
+    json_value defaults = there == nullptr ? write_run_config({}) : json_value();
+    const json_value* const component = there != nullptr ? there : find_json_path(defaults, at);
+    if (component == nullptr || (there != nullptr && !there->is_string()))
+      continue;
+    json_value opened = *component;
+    if (opened.is_string())
+      opened = json_value(json_value::object{{std::string(naming_key(at)), *component}});
+    if (opened.is_object())
+      if (auto done = set_json_path(document_, at, std::move(opened)); !done.ok())
+        return done;
+  }
+  return {};
+}
+
 result<void> description_changes::set(const std::string& path, json_value value) {
+  if (auto opened = open_components(path); !opened.ok())
+    return opened;
   const auto dot = path.rfind('.');
   if (dot != std::string::npos && names_a_component(std::string_view(path).substr(dot + 1))) {
     const std::string at = path.substr(0, dot);

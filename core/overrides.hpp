@@ -14,7 +14,8 @@ namespace triage {
 /// `type`, the `policy` of an exchange or the `format` of data) puts it in the place of the present one: what
 /// the description says of that is dropped, and what these changes say stays, whichever comes first. Nothing
 /// is taken over, since options of two components may have one name and mean different things, and the
-/// description of a run has those of a preset written out.
+/// description of a run has those of a preset written out. An option may be set of a component that is named
+/// by a string alone, or left out where it has a default.
 class description_changes {
 public:
   /// Borrows the document.
@@ -34,6 +35,8 @@ private:
     std::string after;
     std::vector<std::string> options; ///< of the old one
   };
+  /// Makes objects of the components that the path leads through.
+  [[nodiscard]] result<void> open_components(const std::string& path);
   [[nodiscard]] result<void> replace_component(json_value& old, const std::string& at, const std::string& key,
                                                const json_value& name);
 

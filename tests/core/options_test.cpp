@@ -87,6 +87,16 @@ TEST_CASE("options are filled, and absent and null ones keep their defaults") {
   CHECK(d.part.as_string() == "default");
 }
 
+TEST_CASE("whole numbers may be written with a point or an exponent") {
+  sample s;
+  REQUIRE(read(s, R"({"needed": "n", "count": 1e1})").ok());
+  CHECK(s.count == 10);
+  REQUIRE(read(s, R"({"needed": "n", "count": 4.0})").ok());
+  CHECK(s.count == 4);
+  CHECK(problem("\"count\": 1e300") == "run.json, line 2, /opt/count: must be an integer, not a number");
+  CHECK(problem("\"count\": 1e2") == "run.json, line 2, /opt/count: is 100, must be 1 to 10");
+}
+
 TEST_CASE("wrong types and values out of range name source, line and pointer") {
   CHECK(problem("\"count\": 1.5") == "run.json, line 2, /opt/count: must be an integer, not a number");
   CHECK(problem("\n\"count\":\n 11") == "run.json, line 4, /opt/count: is 11, must be 1 to 10");

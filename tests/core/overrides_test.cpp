@@ -55,6 +55,25 @@ TEST_CASE("--set: another type, policy or format is another component, and nothi
   CHECK(changed("sampling", {"sampling.type=pps"}) == R"({"type":"pps"})");
 }
 
+TEST_CASE("--set: options of components that are named by a string alone, or left out") {
+  CHECK(changed("sampling", {"sampling.alpha=0.5"}) == R"({"type":"auto","alpha":0.5})");
+  CHECK(changed("loss", {"loss.label_smoothing=0.1"}) ==
+        R"({"type":"softmax_cross_entropy","label_smoothing":0.1})");
+  auto v = json_text(R"({"name": "x", "optimizer": "sgd", "model": ["relu"]})");
+  REQUIRE(apply_overrides(v, {"optimizer.momentum=0.5", "sampling.gate.mode=off", "runtime.exchange.a=1",
+                              "schedule.warmup_epochs=2", "schedule.type=cosine", "model.0.a=2"})
+              .ok());
+  CHECK(dump_json(v) == R"({"name":"x","optimizer":{"type":"sgd","momentum":0.5},)"
+                        R"("model":[{"type":"relu","a":2}],"sampling":{"type":"auto","gate":{"mode":"off"}},)"
+                        R"("runtime":{"exchange":{"policy":"bsp","a":1}},)"
+                        R"("schedule":{"type":"cosine","warmup_epochs":2}})");
+  // What has no default, and what is no component, stays as it was.
+  auto bare = json_text(R"({"name": "x"})");
+  REQUIRE(apply_overrides(bare, {"optimizer.momentum=0.5"}).ok());
+  CHECK(dump_json(bare) == R"({"name":"x","optimizer":{"momentum":0.5}})");
+  CHECK(!apply_overrides(bare, {"name.a=1"}).ok());
+}
+
 TEST_CASE("--set: what is set of the new component stays, whichever comes first") {
   const std::string rate = "optimizer.learning_rate=0.01";
   const std::string type = "optimizer.type=adam";
