@@ -25,6 +25,7 @@ TRIAGE_INLINE std::array<float, tile_rows> transform_three(const float* g, std::
 #pragma GCC diagnostic ignored "-Wuninitialized"
 
 constexpr std::size_t registers = byte_winograd::block / vnni::lanes; ///< of a block of outputs
+constexpr std::size_t pair_bytes = 64;                                ///< two points of a block of channels
 
 /// Four pixels below each other, 32 channels, transformed downwards.
 struct column {
@@ -66,9 +67,10 @@ TRIAGE_WITH_VNNI void transform_tiles_vnni(const byte_winograd& w, const std::ui
         const __m512i p2 = _mm512_sub_epi16(third.points[i], second.points[i]);
         const __m512i p3 = _mm512_sub_epi16(second.points[i], fourth.points[i]);
         // Bytes of two points by eights of channels: address_of_word.
-        _mm512_storeu_si512(out + i * 128, _mm512_packus_epi16(rounded(p0, half_and_offset),
-                                                               rounded(p1, i == 1 ? half : half_and_offset)));
-        _mm512_storeu_si512(out + i * 128 + 64,
+        std::uint8_t* const pairs = out + 2 * i * pair_bytes;
+        _mm512_storeu_si512(pairs, _mm512_packus_epi16(rounded(p0, half_and_offset),
+                                                       rounded(p1, i == 1 ? half : half_and_offset)));
+        _mm512_storeu_si512(pairs + pair_bytes,
                             _mm512_packus_epi16(rounded(p2, half_and_offset), rounded(p3, half_and_offset)));
       }
       first = third;
@@ -79,7 +81,7 @@ TRIAGE_WITH_VNNI void transform_tiles_vnni(const byte_winograd& w, const std::ui
 
 /// Where the transform leaves the channels 4 * word … of a point, in a block of channels.
 constexpr std::size_t address_of_word(std::size_t point, std::size_t word) {
-  return point / 2 * 64 + word / 2 * 16 + point % 2 * 8 + word % 2 * 4;
+  return point / 2 * pair_bytes + word / 2 * 16 + point % 2 * 8 + word % 2 * 4;
 }
 
 /// Sums of products of one point, for some tiles and a block of outputs.
@@ -89,7 +91,7 @@ TRIAGE_INLINE TRIAGE_WITH_VNNI void multiply_point(const byte_winograd& w, const
                                                    const std::int8_t* weights, const std::int32_t* first,
                                                    point_sums& out) {
   point_sums sums;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
   for (std::size_t g = 0; g < registers; ++g) {
     const __m512i sum = _mm512_loadu_si512(first + g * vnni::lanes);
 #pragma GCC unroll 7
@@ -107,13 +109,13 @@ TRIAGE_INLINE TRIAGE_WITH_VNNI void multiply_point(const byte_winograd& w, const
     for (std::size_t k = 0; k < byte_winograd::block / vnni::word;
          ++k, weights += byte_winograd::block * vnni::word) {
       __m512i factors[registers];
-#pragma GCC unroll 4
+#pragma GCC unroll 2
       for (std::size_t g = 0; g < registers; ++g)
         factors[g] = vnni::load_once(weights + g * vnni::lanes * vnni::word);
 #pragma GCC unroll 7
       for (std::size_t t = 0; t < byte_winograd::together; ++t) {
         const __m512i pixels = vnni::broadcast_word(at[t] + address_of_word(0, k));
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (std::size_t g = 0; g < registers; ++g)
           sums[t][g] = _mm512_dpbusd_epi32(sums[t][g], pixels, factors[g]);
       }
@@ -121,7 +123,7 @@ TRIAGE_INLINE TRIAGE_WITH_VNNI void multiply_point(const byte_winograd& w, const
   }
 #pragma GCC unroll 7
   for (std::size_t t = 0; t < byte_winograd::together; ++t)
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (std::size_t g = 0; g < registers; ++g)
       out[t][g] = sums[t][g];
 }
@@ -146,7 +148,7 @@ multiply_outputs(const byte_winograd& w, std::size_t o, const std::uint8_t* tran
     for (std::size_t p = 0; p < byte_winograd::points; ++p, weights += w.channels * byte_winograd::block)
       multiply_point(w, transformed + first * w.tile_bytes() + address_of_word(p, 0), weights,
                      windows.compensation.data() + p * w.outputs + o, sums[p]);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (std::size_t g = 0; g < registers; ++g)
       for (std::size_t t = 0; t < byte_winograd::together; ++t) {
         two_pixels rows[tile_rows];
