@@ -24,11 +24,19 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
         std::string refused;
         if (!context->checkpoint_directory.empty())
           out.problem = guarded([&] {
+            const auto content = [&](saved_state state) {
+              return checkpoint_content{
+                  static_cast<std::int64_t>(order.at.version),
+                  read_model(context->setup->net->parameters(), order.at.parameters.view()),
+                  std::move(state)};
+            };
+            if (order.best)
+              if (const auto kept =
+                      write_checkpoint(context->best_directory, content(order.state), only_this);
+                  !kept.ok())
+                refused = kept.error().message;
             const auto written =
-                write_checkpoint(context->checkpoint_directory,
-                                 {static_cast<std::int64_t>(order.at.version),
-                                  read_model(context->setup->net->parameters(), order.at.parameters.view()),
-                                  std::move(order.state)},
+                write_checkpoint(context->checkpoint_directory, content(std::move(order.state)),
                                  context->setup->config.checkpoint_keep);
             if (written.ok())
               out.path = *written;

@@ -73,8 +73,8 @@ struct coordinator_state : run_effects {
     send_byproducts();
     self->send(sampler, collect_request{});
   }
-  void save_checkpoint(const snapshot& at, saved_state state) override {
-    self->send(checkpointer, checkpoint_order{at, std::move(state)});
+  void save_checkpoint(const snapshot& at, saved_state state, bool best) override {
+    self->send(checkpointer, checkpoint_order{at, std::move(state), best});
   }
   void report(const progress_report& progress) override { self->send(monitor, progress); }
   void report_evaluation(const progress_report& progress, const evaluation_figures& figures) override {

@@ -96,6 +96,7 @@ struct evaluation_outcome {
 struct checkpoint_order {
   snapshot at;
   saved_state state;
+  bool best = false; ///< it is kept as the best one, too
 };
 
 struct checkpoint_outcome {

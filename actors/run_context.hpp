@@ -34,6 +34,7 @@ struct run_context {
   /// must be woken for it; null: the coordinator has threads of its own.
   std::shared_ptr<fork_join> merge_threads;
   std::string checkpoint_directory;     ///< empty: checkpoints are not written (tests)
+  std::string best_directory;           ///< where the best one is kept
   std::shared_ptr<class cluster> nodes; ///< null: nobody may join
 };
 

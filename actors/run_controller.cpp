@@ -44,7 +44,9 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       stock_(
           make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size), 0)),
       budget_(budget_of(*setup_)),
-      order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}) {
+      order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}),
+      best_(setup_->config.checkpoint_best),
+      improved_(setup_->config.patience.metric, setup_->config.patience.min_change) {
   store_.initialise(setup_->seed());
   if (setup_->compression_down) {
     published_.emplace(*setup_->compression_down, setup_->net->parameters().size());
@@ -112,6 +114,7 @@ void run_controller::evaluation_arrived(const evaluation_figures& figures) {
   if (ending() && !std::isfinite(figures.train_loss))
     diverge(fmt::format("the train loss at the end is {}", figures.train_loss));
   check_target();
+  follow_figures();
   collect_or_continue();
 }
 
@@ -126,7 +129,7 @@ void run_controller::sampler_state_arrived(sampler_report report) {
     return finish(); // only the totals were wanted
   saved_state state = save();
   state.put_all("sampler", std::move(report.state));
-  effects_.save_checkpoint(current(), std::move(state));
+  effects_.save_checkpoint(current(), std::move(state), std::exchange(best_checkpoint_due_, false));
   ++checkpoints_in_hand_;
   if (ending() || checkpoints_in_hand_ == most_checkpoints_in_hand)
     enter(phase::saving);
@@ -289,7 +292,8 @@ void run_controller::drained() {
 void run_controller::collect_or_continue() {
   if (ending() && sampler_lost_)
     return finish();
-  if (ending() || first_checkpoint_due_ || checkpoints_.due(epochs(samples_dispatched_))) {
+  if (ending() || first_checkpoint_due_ || best_checkpoint_due_ ||
+      checkpoints_.due(epochs(samples_dispatched_))) {
     enter(phase::collecting);
     effects_.collect_sampler_state();
   } else {
@@ -314,11 +318,25 @@ void run_controller::check_target() {
   const auto value = figures_->find(target.metric);
   if (!value || !target.value || time_to_target_)
     return;
-  const bool rising = target.metric.ends_with("accuracy");
-  if (rising ? *value < *target.value : !(*value <= *target.value))
+  if (grows_better(target.metric) ? *value < *target.value : !(*value <= *target.value))
     return;
   time_to_target_ = target_time{target.metric, *target.value, training_time_.seconds(), meter_.samples()};
   target_stops_ = target.stop;
+}
+
+void run_controller::follow_figures() {
+  const double at = epochs(samples_dispatched_);
+  best_checkpoint_due_ = best_.offer(*figures_, at, store_.version());
+  improved_.offer(*figures_, at, store_.version());
+  out_of_patience_ = patience_has_run_out();
+}
+
+/// Evaluations come up to a batch late, so half of their distance counts as nothing.
+bool run_controller::patience_has_run_out() const {
+  const auto& c = setup_->config;
+  return c.patience.epochs &&
+         improved_.epochs_without_better(epochs(samples_dispatched_)) >=
+             *c.patience.epochs - 0.5 * std::min(c.evaluate_every_epochs, *c.patience.epochs);
 }
 
 bool run_controller::budget_spent() const {
@@ -328,7 +346,7 @@ bool run_controller::budget_spent() const {
 }
 
 bool run_controller::ending() const {
-  return !problem_.empty() || stopping_ || starved_ || target_stops_ || budget_spent();
+  return !problem_.empty() || stopping_ || starved_ || target_stops_ || out_of_patience_ || budget_spent();
 }
 
 bool run_controller::pause_due() const {

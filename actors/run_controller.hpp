@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/batch_stock.hpp"
+#include "actors/best_figure.hpp"
 #include "actors/member_ledger.hpp"
 #include "actors/parameter_store.hpp"
 #include "actors/published_parameters.hpp"
@@ -143,6 +144,8 @@ private:
   void finish();
   void report_if_due();
   void check_target();
+  void follow_figures();
+  [[nodiscard]] bool patience_has_run_out() const;
 
   [[nodiscard]] bool draining() const { return phase_ == phase::draining; }
   [[nodiscard]] bool budget_spent() const;
@@ -212,6 +215,8 @@ private:
   bool first_checkpoint_due_ = false;
   bool stopping_ = false;
   bool target_stops_ = false;
+  bool out_of_patience_ = false;
+  bool best_checkpoint_due_ = false;
   bool diverged_ = false;
   bool sampler_lost_ = false;
   std::string problem_;
@@ -222,6 +227,8 @@ private:
   prioritization_account account_;
   std::optional<evaluation_figures> figures_;
   std::optional<target_time> time_to_target_;
+  best_figure best_;     ///< whose checkpoint is kept
+  best_figure improved_; ///< for the patience
   std::string last_checkpoint_;
 };
 

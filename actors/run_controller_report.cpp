@@ -29,11 +29,12 @@ progress_report run_controller::present_progress(bool close) {
 
 run_summary run_controller::summarise() const {
   run_summary s;
-  s.status = !problem_.empty() ? run_status::failed
-             : stopping_       ? run_status::interrupted
-             : starved_        ? run_status::starved
-             : target_stops_   ? run_status::target_reached
-                               : run_status::finished;
+  s.status = !problem_.empty()                     ? run_status::failed
+             : stopping_                           ? run_status::interrupted
+             : starved_                            ? run_status::starved
+             : target_stops_                       ? run_status::target_reached
+             : out_of_patience_ && !budget_spent() ? run_status::stopped_improving
+                                                   : run_status::finished;
   s.problem = problem_;
   s.steps = store_.version();
   s.epochs = epochs(samples_merged_);
@@ -51,6 +52,7 @@ run_summary run_controller::summarise() const {
   s.lost_members = lost_members_;
   s.figures = figures_;
   s.time_to_target = time_to_target_;
+  s.best = best_.best() ? best_.best() : improved_.best();
   s.checkpoint = last_checkpoint_;
   return s;
 }

@@ -69,6 +69,8 @@ saved_state run_controller::save() const {
                                 time_to_target_ ? static_cast<double>(time_to_target_->samples) : absent,
                                 setup_->config.target.value.value_or(absent)});
   state.put_text("run/target_metric", setup_->config.target.metric);
+  best_.save(state, "run/best");
+  improved_.save(state, "run/improved");
   state.put_text("run/data_fingerprint", setup_->data.fingerprint);
   state.put_all("data", save_data_facts(setup_->data));
   put_stock(state, stock_->contents());
@@ -133,6 +135,10 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
     time_to_target_ =
         target_time{wanted.metric, *wanted.value, (*target)[0], static_cast<std::uint64_t>((*target)[1])};
   target_stops_ = time_to_target_ && wanted.stop;
+  for (const auto& [figure, name] : {std::pair{&best_, "run/best"}, {&improved_, "run/improved"}})
+    if (auto loaded = figure->load(state, name); !loaded.ok())
+      return loaded;
+  out_of_patience_ = patience_has_run_out();
   evaluations_.passed(epochs(samples_dispatched_));
   checkpoints_.passed(epochs(samples_dispatched_));
   for (const auto& b : *stock)

@@ -9,7 +9,7 @@
 namespace triage {
 
 /// The files of a run (DESIGN 9): config.json, description.json, metrics.jsonl, log.txt, checkpoints/,
-/// model/, summary.json. Only paths and the two descriptions; whoever owns a file writes it.
+/// best/, model/, summary.json. Only paths and the two descriptions; whoever owns a file writes it.
 class run_directory {
 public:
   /// A new directory. `path` empty: runs/<name>-<UTC time>[-n], made unique. An existing run is never
@@ -22,6 +22,7 @@ public:
   [[nodiscard]] std::string config_file() const { return path_ + "/config.json"; }
   [[nodiscard]] std::string log_file() const { return path_ + "/log.txt"; }
   [[nodiscard]] std::string checkpoints() const { return path_ + "/checkpoints"; }
+  [[nodiscard]] std::string best() const { return path_ + "/best"; }
   [[nodiscard]] std::string model_directory() const { return path_ + "/model"; }
   [[nodiscard]] std::string summary_file() const { return path_ + "/summary.json"; }
 

@@ -28,7 +28,8 @@ public:
   virtual void evaluate(const snapshot& at) = 0;
   /// Answered by `sampler_state_arrived`, after everything that was sent to the sampler before.
   virtual void collect_sampler_state() = 0;
-  virtual void save_checkpoint(const snapshot& at, saved_state state) = 0;
+  /// `best`: kept as the best one as well.
+  virtual void save_checkpoint(const snapshot& at, saved_state state, bool best) = 0;
   virtual void report(const progress_report& progress) = 0;
   virtual void report_evaluation(const progress_report& progress, const evaluation_figures& figures) = 0;
   virtual void warn(const std::string& text) = 0;

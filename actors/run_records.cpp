@@ -63,12 +63,18 @@ std::string to_sentence(const prioritization_account& a) {
   return line;
 }
 
+bool grows_better(std::string_view metric) {
+  return metric.ends_with("accuracy");
+}
+
 std::string to_string(run_status status) {
   switch (status) {
   case run_status::finished:
     return "finished";
   case run_status::target_reached:
     return "target_reached";
+  case run_status::stopped_improving:
+    return "stopped_improving";
   case run_status::interrupted:
     return "interrupted";
   case run_status::starved:
@@ -77,6 +83,11 @@ std::string to_string(run_status status) {
     return "failed";
   }
   return "unknown";
+}
+
+bool ended_by_itself(run_status status) {
+  return status == run_status::finished || status == run_status::target_reached ||
+         status == run_status::stopped_improving;
 }
 
 json_value to_json(const evaluation_figures& f) {
@@ -143,6 +154,14 @@ json_value to_json(const run_summary& s) {
   } else {
     out.set("time_to_target", json_value());
   }
+  json_value best;
+  if (s.best) {
+    best.set("metric", json_value(s.best->metric));
+    best.set("value", json_value(s.best->value));
+    best.set("epochs", json_value(s.best->epochs));
+    best.set("step", json_value(s.best->step));
+  }
+  out.set("best", std::move(best));
   out.set("prioritization", to_json(s.prioritization));
   out.set("checkpoint", s.checkpoint.empty() ? json_value() : json_value(s.checkpoint));
   return out;

@@ -125,14 +125,28 @@ struct progress_report {
   double mean_lag = 0.0; ///< mean version lag of the merged gradients since the last report
 };
 
+/// Whether a figure is better when it is larger: accuracies are, losses are not.
+[[nodiscard]] bool grows_better(std::string_view metric);
+
+/// A figure where it was best.
+struct best_value {
+  std::string metric;
+  double value = 0.0;
+  double epochs = 0.0;
+  std::uint64_t step = 0;
+};
+
 enum class run_status {
   finished,
   target_reached,
+  stopped_improving, ///< no better figure for as long as the description has patience
   interrupted,
   starved, ///< too few workers for too long; the state is saved
   failed,
 };
 [[nodiscard]] std::string to_string(run_status status);
+/// As its description wants it: the model is final.
+[[nodiscard]] bool ended_by_itself(run_status status);
 
 struct target_time {
   std::string metric;
@@ -157,6 +171,7 @@ struct run_summary {
   std::vector<std::string> lost_members;
   std::optional<evaluation_figures> figures;
   std::optional<target_time> time_to_target;
+  std::optional<best_value> best; ///< of checkpoint.best, else of duration.patience
   prioritization_account prioritization;
   std::string checkpoint; ///< the last healthy one
 };

@@ -113,6 +113,27 @@ result<void> check_target(const run_setup& s) {
   return {};
 }
 
+/// The same for what is to become better.
+result<void> check_best(const run_setup& s) {
+  const auto& patience = s.config.patience;
+  if (patience.metric.empty() == patience.epochs.has_value())
+    return configuration_error(fmt::format("{}, /duration/patience: {} without {}; give both", s.source,
+                                           patience.metric.empty() ? "epochs" : "a metric",
+                                           patience.metric.empty() ? "a metric" : "epochs"));
+  if (patience.epochs && s.config.evaluate_every_epochs == 0.0)
+    return configuration_error(
+        fmt::format("{}, /duration/patience: nothing is measured before the end, since "
+                    "evaluation.every_epochs is 0; give the epochs between evaluations",
+                    s.source));
+  for (const auto& [metric, where] :
+       {std::pair{patience.metric, "duration/patience"}, {s.config.checkpoint_best, "checkpoint/best"}})
+    if (!metric.empty())
+      if (const auto why = s.why_unmeasured(metric); !why.empty())
+        return configuration_error(
+            fmt::format("{}, /{}: \"{}\" is never measured: {}", s.source, where, metric, why));
+  return {};
+}
+
 } // namespace
 
 std::string run_setup::why_unmeasured(std::string_view metric) const {
@@ -265,6 +286,8 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->wants_losses = c.ledger || sampling->options.guard.enabled();
   setup->point_score = std::move(sampling->score);
   setup->probe = draw_probe(train.size, static_cast<std::size_t>(c.probe_size), setup->seed());
+  if (auto fits = check_best(*setup); !fits.ok())
+    return fits.error();
   if (auto fits = check_target(*setup); !fits.ok())
     return fits.error();
 

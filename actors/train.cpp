@@ -67,8 +67,10 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   if (setup->exchange->merges_rounds() && !context->crowded && !options.listen && workers > 1)
     context->merge_threads =
         std::make_shared<fork_join>(static_cast<std::size_t>(workers), fork_join::threads::guests);
-  if (!options.run_directory.empty())
+  if (!options.run_directory.empty()) {
     context->checkpoint_directory = options.run_directory + "/checkpoints";
+    context->best_directory = options.run_directory + "/best";
+  }
   if (options.listen) {
     network.emplace();
     auto nodes = cluster::listen(network->context(), *options.listen, setup);

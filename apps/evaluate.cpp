@@ -63,18 +63,20 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
 command_action add_evaluate_command(CLI::App& program) {
   struct options {
     std::string directory;
+    checkpoint_choice which = checkpoint_choice::newest;
     std::vector<std::string> overrides;
   };
   auto o = std::make_shared<options>();
   auto* command =
       program.add_subcommand("evaluate", "measure a run's newest checkpoint on its data; prints JSON");
   command->add_option("DIR", o->directory, "the run directory")->required();
+  add_best_option(*command, o->which);
   command
       ->add_option("--set", o->overrides,
                    "another test set, e.g. data.test=other.csv (repeatable); what was trained on stays")
       ->allow_extra_args(false);
   return [o] {
-    auto run = open_run(o->directory);
+    auto run = open_run(o->directory, {}, o->which);
     if (!run.ok())
       return complain(run.error());
     if (auto same = check_data(*run); !same.ok())

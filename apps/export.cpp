@@ -33,12 +33,14 @@ registry_table<exporter> exporters() {
 command_action add_export_command(CLI::App& program) {
   struct options {
     std::string directory;
+    checkpoint_choice which = checkpoint_choice::newest;
     std::string format; ///< empty: what the name of the output says
     std::string output;
   };
   auto o = std::make_shared<options>();
   auto* command = program.add_subcommand("export", "write a run's newest parameters for other programs");
   command->add_option("DIR", o->directory, "the run directory")->required();
+  add_best_option(*command, o->which);
   command->add_option("--format", o->format, "safetensors or npz; by default what the output is called");
   command->add_option("--output", o->output, "the file to write")->required();
   return [o] {
@@ -47,7 +49,7 @@ command_action add_export_command(CLI::App& program) {
     const auto entry = find_entry(exporters(), "export format", o->format);
     if (!entry.ok())
       return complain(entry.error());
-    auto run = open_model(o->directory);
+    auto run = open_model(o->directory, o->which);
     if (!run.ok())
       return complain(run.error());
     const auto model = read_model(run->setup->net->parameters(), run->parameters.view());

@@ -68,12 +68,14 @@ std::string to_csv(const std::vector<float>& rows, const std::vector<std::string
 command_action add_predict_command(CLI::App& program) {
   struct options {
     std::string directory;
+    checkpoint_choice which = checkpoint_choice::newest;
     std::string input;
     std::string output;
   };
   auto o = std::make_shared<options>();
   auto* command = program.add_subcommand("predict", "predictions of a run's newest model for new samples");
   command->add_option("DIR", o->directory, "the run directory")->required();
+  add_best_option(*command, o->which);
   command
       ->add_option("--input", o->input,
                    "samples: .npy, IDX images, CSV with one sample a row, or LIBSVM where the training data "
@@ -86,7 +88,7 @@ command_action add_predict_command(CLI::App& program) {
     if (!as_npy && !o->output.ends_with(".csv"))
       return complain(
           configuration_error(fmt::format("{}: predictions are written as .csv or .npy", o->output)));
-    auto run = open_model(o->directory);
+    auto run = open_model(o->directory, o->which);
     if (!run.ok())
       return complain(run.error());
     const json_value* last = run->setup->resolved.find("data")->find("channels_last");

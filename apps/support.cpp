@@ -30,8 +30,12 @@ result<json_value> read_description(const std::string& file, const std::vector<s
 
 namespace {
 
-result<loaded_checkpoint> newest_checkpoint(const run_directory& directory) {
-  auto loaded = read_latest_checkpoint(directory.checkpoints());
+result<loaded_checkpoint> chosen_checkpoint(const run_directory& directory, checkpoint_choice which) {
+  const bool best = which == checkpoint_choice::best;
+  if (best && list_checkpoints(directory.best()).empty())
+    return data_error(directory.path() + ": no best checkpoint is kept; train with --set "
+                                         "checkpoint.best=validation_loss or another figure");
+  auto loaded = read_latest_checkpoint(best ? directory.best() : directory.checkpoints());
   if (!loaded.ok())
     return loaded;
   for (const auto& reason : loaded->rejected)
@@ -54,7 +58,14 @@ result<opened_run> with_parameters(run_directory directory, std::shared_ptr<cons
 
 } // namespace
 
-result<opened_run> open_run(const std::string& path, const std::vector<std::string>& overrides) {
+void add_best_option(CLI::App& command, checkpoint_choice& which) {
+  command.add_flag_callback(
+      "--best", [&which] { which = checkpoint_choice::best; },
+      "the checkpoint whose figure was best (checkpoint.best), not the newest");
+}
+
+result<opened_run> open_run(const std::string& path, const std::vector<std::string>& overrides,
+                            checkpoint_choice which) {
   auto directory = run_directory::open(path);
   if (!directory.ok())
     return directory.error();
@@ -64,17 +75,17 @@ result<opened_run> open_run(const std::string& path, const std::vector<std::stri
   auto setup = prepare_run(*document, directory->config_file());
   if (!setup.ok())
     return setup.error();
-  auto loaded = newest_checkpoint(*directory);
+  auto loaded = chosen_checkpoint(*directory, which);
   if (!loaded.ok())
     return loaded.error();
   return with_parameters(directory.take(), setup.take(), loaded.take());
 }
 
-result<opened_run> open_model(const std::string& path) {
+result<opened_run> open_model(const std::string& path, checkpoint_choice which) {
   auto directory = run_directory::open(path);
   if (!directory.ok())
     return directory.error();
-  auto loaded = newest_checkpoint(*directory);
+  auto loaded = chosen_checkpoint(*directory, which);
   if (!loaded.ok())
     return loaded.error();
   const auto file = directory->config_file();

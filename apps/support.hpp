@@ -7,6 +7,7 @@
 #include "core/log.hpp"
 #include "core/result.hpp"
 
+#include <CLI/App.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,14 +28,19 @@ struct opened_run {
   checkpoint_content checkpoint;
   blob parameters;
 };
-/// Opens a run directory with its newest healthy checkpoint; says on stderr which corrupt ones were passed
-/// over.
+/// Which of a run's checkpoints: the newest healthy one, or the one whose figure was best (checkpoint.best).
+enum class checkpoint_choice { newest, best };
+/// Adds the option --best, which chooses.
+void add_best_option(CLI::App& command, checkpoint_choice& which);
+
+/// Opens a run directory with a checkpoint; says on stderr which corrupt ones were passed over.
 [[nodiscard]] result<opened_run> open_run(const std::string& path,
-                                          const std::vector<std::string>& overrides = {});
+                                          const std::vector<std::string>& overrides = {},
+                                          checkpoint_choice which = checkpoint_choice::newest);
 
 /// The same for whoever only feeds the model: of the setup there are config, resolved, data (without its
 /// samples), net and loss. Needs nothing but the run directory.
-[[nodiscard]] result<opened_run> open_model(const std::string& path);
+[[nodiscard]] result<opened_run> open_model(const std::string& path, checkpoint_choice which);
 
 /// Whether the data is what the checkpoint was trained on; an error of kind data says what to do.
 [[nodiscard]] result<void> check_data(const opened_run& run);

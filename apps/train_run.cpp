@@ -40,6 +40,9 @@ void print_summary(const run_summary& s, const run_directory& directory) {
          {"train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"})
       if (const auto value = s.figures->find(metric))
         line += fmt::format(", {} {:.4f}", words_of(metric), *value);
+  if (s.best)
+    line += fmt::format("; best {} {:.4f} after {:.2f} epochs", words_of(s.best->metric), s.best->value,
+                        s.best->epochs);
   std::puts(line.c_str());
 }
 
@@ -97,7 +100,7 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
     code = 128 + signals.received();
   if (summary.status == run_status::starved)
     code = exit_code(error_kind::retry);
-  if (summary.status == run_status::finished || summary.status == run_status::target_reached)
+  if (ended_by_itself(summary.status))
     if (auto written = write_model_files(*setup, outcome->parameters.view(), directory.model_directory());
         !written.ok())
       code = complain(written.error());

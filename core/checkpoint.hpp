@@ -18,9 +18,12 @@ struct checkpoint_content {
   saved_state state;
 };
 
+constexpr std::int64_t only_this = 0;
+
 /// Writes `<directory>/step-<12 digits>/` with model.safetensors, state.safetensors, manifest.json (SHA-256
 /// of every file and tensor) and DONE, then points `<directory>/latest` to it and removes the oldest: this
-/// one and the `keep` - 1 before it stay, as do those of later steps. Returns the path.
+/// one and the `keep` - 1 before it stay, as do those of later steps; with `only_this` nothing else stays.
+/// Returns the path.
 ///
 /// Atomic: files are written into a hidden directory and made durable, DONE last, and only then does a
 /// rename make the checkpoint visible under its name. A crash at any point leaves a healthy checkpoint where

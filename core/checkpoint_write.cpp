@@ -154,12 +154,13 @@ public:
     return fs::exists(fs::symlink_status(aside_, ec)) ? discard(aside_) : result<void>();
   }
 
-  /// Removes all but this one and the `keep` - 1 before it. Those of later steps are left alone: they are
-  /// from another course of the run, and this one is the only one that is known to be healthy.
+  /// Removes all but this one and the `keep` - 1 before it, or all but this one. Otherwise those of later
+  /// steps are left alone: they are from another course of the run, and this one is the only one that is
+  /// known to be healthy.
   [[nodiscard]] result<void> prune(std::int64_t keep) const {
     std::int64_t kept = 0;
     for (const auto& p : find_checkpoints(directory_))
-      if (p.step <= step_ && kept++ >= std::max<std::int64_t>(keep, 1))
+      if (keep == only_this ? p.step != step_ : p.step <= step_ && kept++ >= keep)
         if (auto done = discard(p.path); !done.ok())
           return done;
     return {};

@@ -5,6 +5,16 @@
 
 namespace triage {
 
+namespace {
+
+/// What a run may be told to look at; empty: nothing.
+std::vector<std::string_view> figures() {
+  return {"",           "test_accuracy",       "test_balanced_accuracy",       "test_loss",
+          "train_loss", "validation_accuracy", "validation_balanced_accuracy", "validation_loss"};
+}
+
+} // namespace
+
 void run_config::visit(option_visitor& v) {
   v.field({.name = "schema_version", .doc = "version of this format; 1", .min = 1, .max = 1}, schema_version);
   v.field({.name = "name", .doc = "names the run and its directory"}, name);
@@ -38,13 +48,21 @@ void run_config::visit(option_visitor& v) {
              .min = 0},
             seconds);
     d.group({.name = "target", .doc = "a figure to reach"}, [this](option_visitor& t) {
-      t.field({.name = "metric",
-               .doc = "the figure; empty: no target",
-               .choices = {"", "test_accuracy", "test_balanced_accuracy", "test_loss", "train_loss",
-                           "validation_accuracy", "validation_balanced_accuracy", "validation_loss"}},
-              target.metric);
+      t.field({.name = "metric", .doc = "the figure; empty: no target", .choices = figures()}, target.metric);
       t.field({.name = "value", .doc = "accuracies are reached from below, losses from above"}, target.value);
       t.field({.name = "stop", .doc = "whether reaching it ends the run"}, target.stop);
+    });
+    d.group({.name = "patience", .doc = "a figure that has to become better"}, [this](option_visitor& p) {
+      p.field({.name = "metric",
+               .doc = "the figure, best one of the validation set; empty: none",
+               .choices = figures()},
+              patience.metric);
+      p.field({.name = "epochs",
+               .doc = "the run ends when no evaluation was better for so many epochs",
+               .min = 1e-6,
+               .max = 1e9},
+              patience.epochs);
+      p.field({.name = "min_change", .doc = "by how much better is better", .min = 0}, patience.min_change);
     });
   });
   v.group({.name = "runtime", .doc = "who computes"}, [this](option_visitor& r) {
@@ -153,6 +171,11 @@ void run_config::visit(option_visitor& v) {
             checkpoint_every_epochs);
     c.field({.name = "keep", .doc = "checkpoints kept; older ones are removed", .min = 1, .max = 1e6},
             checkpoint_keep);
+    c.field({.name = "best",
+             .doc = "the checkpoint at whose evaluation this figure was best is kept as well, in `best`; "
+                    "`evaluate`, `predict` and `export` take it with --best. Empty: none",
+             .choices = figures()},
+            checkpoint_best);
   });
 }
 

@@ -18,6 +18,13 @@ struct target_config {
   bool stop = true;
 };
 
+/// Ends a run that does not get better.
+struct patience_config {
+  std::string metric; ///< empty: endless
+  std::optional<double> epochs;
+  double min_change = 0.0;
+};
+
 /// A run description: what one JSON file says, with defaults. Components with options of their own (data,
 /// model, optimizer, …) stay JSON here and are read by the layer that owns them.
 struct run_config {
@@ -38,6 +45,7 @@ struct run_config {
   std::optional<double> epochs = 10.0;
   std::optional<double> seconds;
   target_config target;
+  patience_config patience;
 
   std::int64_t workers = 1;
   std::int64_t estimators = 1;
@@ -61,6 +69,7 @@ struct run_config {
 
   double checkpoint_every_epochs = 1.0;
   std::int64_t checkpoint_keep = 3;
+  std::string checkpoint_best;
 
   /// Lists every option: reading, writing and the reference documentation follow from it.
   void visit(option_visitor& v);

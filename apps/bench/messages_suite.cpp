@@ -26,7 +26,7 @@ public:
   void pause_scoring(bool) override {}
   void evaluate(const snapshot&) override {}
   void collect_sampler_state() override { collecting = true; }
-  void save_checkpoint(const snapshot&, saved_state) override { saving = true; }
+  void save_checkpoint(const snapshot&, saved_state, bool) override { saving = true; }
   void report(const progress_report&) override {}
   void report_evaluation(const progress_report&, const evaluation_figures&) override {}
   void warn(const std::string&) override {}

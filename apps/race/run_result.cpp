@@ -1,5 +1,6 @@
 #include "apps/race/run_result.hpp"
 
+#include "actors/run_records.hpp"
 #include "apps/race/metric.hpp"
 #include "core/files.hpp"
 #include "core/json.hpp"
@@ -27,7 +28,10 @@ std::string text(const json_value& record, std::string_view name) {
 
 bool ended_well(const json_value& summary) {
   const auto status = text(summary, "status");
-  return status == "finished" || status == "target_reached";
+  for (const auto end : {run_status::finished, run_status::target_reached, run_status::stopped_improving})
+    if (status == to_string(end))
+      return true;
+  return false;
 }
 
 evaluation_point point_of(const json_value& record) {

@@ -47,7 +47,10 @@ public:
   void pause_scoring(bool p) override { paused = p; }
   void evaluate(const snapshot&) override { ++evaluations; }
   void collect_sampler_state() override { ++collections; }
-  void save_checkpoint(const snapshot&, saved_state) override { ++checkpoints; }
+  void save_checkpoint(const snapshot&, saved_state, bool best) override {
+    ++checkpoints;
+    best_checkpoints += best ? 1 : 0;
+  }
   void report(const progress_report&) override { ++reports; }
   void report_evaluation(const progress_report&, const evaluation_figures&) override {}
   void warn(const std::string& text) override { warnings.push_back(text); }
@@ -64,6 +67,7 @@ public:
   int evaluations = 0;
   int collections = 0;
   int checkpoints = 0;
+  int best_checkpoints = 0;
   int reports = 0;
   bool paused = true; ///< as the sampler begins
   std::vector<std::string> warnings;
@@ -72,8 +76,8 @@ public:
 
 /// Keeps what a checkpoint would hold.
 struct saving_world : fake_world {
-  void save_checkpoint(const snapshot& at, saved_state state) override {
-    fake_world::save_checkpoint(at, state);
+  void save_checkpoint(const snapshot& at, saved_state state, bool best) override {
+    fake_world::save_checkpoint(at, state, best);
     last = at;
     saved = std::move(state);
   }

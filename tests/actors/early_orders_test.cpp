@@ -43,8 +43,8 @@ public:
     fake_world::evaluate(at);
     CHECK(!at.arriving);
   }
-  void save_checkpoint(const snapshot& at, saved_state state) override {
-    fake_world::save_checkpoint(at, std::move(state));
+  void save_checkpoint(const snapshot& at, saved_state state, bool best) override {
+    fake_world::save_checkpoint(at, std::move(state), best);
     CHECK(!at.arriving);
   }
   std::vector<std::size_t> ready_at_order;

@@ -32,6 +32,18 @@ TEST_CASE("run setup: half a target is refused, and one that nothing can reach")
   CHECK(problem_with({"duration.target=null"}).empty());
 }
 
+TEST_CASE("run setup: half a patience is refused, and figures that are never measured") {
+  CHECK(mentions(problem_with({"duration.patience.metric=test_loss"}), "without epochs"));
+  CHECK(mentions(problem_with({"duration.patience.epochs=3"}), "without a metric"));
+  const std::string patience = R"(duration.patience={"metric":"test_loss","epochs":3})";
+  CHECK(problem_with({patience}).empty());
+  CHECK(mentions(problem_with({patience, "evaluation.every_epochs=0"}), "evaluation.every_epochs"));
+  CHECK(mentions(problem_with({R"(duration.patience={"metric":"validation_loss","epochs":3})"}),
+                 "data.validation_fraction"));
+  CHECK(mentions(problem_with({"checkpoint.best=validation_loss"}), "/checkpoint/best"));
+  CHECK(problem_with({"checkpoint.best=test_accuracy"}).empty());
+}
+
 TEST_CASE("run setup: batch normalisation of single samples is refused, of images not") {
   const std::string model = R"(model=[{"type":"dense","units":8},"batch_norm",{"type":"dense","units":3}])";
   CHECK(mentions(problem_with({model, "batch_size=1"}), "layer_norm"));

@@ -101,6 +101,27 @@ TEST_CASE(
   CHECK(std::equal(block.begin(), block.end(), expected.view().begin(), expected.view().end()));
 }
 
+TEST_CASE("checkpointer: the best one is kept in a place of its own, alone") {
+  protocol_stage d;
+  const temporary_folder folder;
+  const auto setup = small_run({"checkpoint.keep=1"});
+  auto context = context_for(setup);
+  context->checkpoint_directory = folder.path("checkpoints");
+  context->best_directory = folder.path("best");
+  const auto checkpointer = d.track(spawn_checkpointer(*d.self.ptr(), context, d.coordinator));
+  // The last is from before the one that is the best so far: the run was resumed from an earlier step.
+  for (const auto& [version, best] : {std::pair{1U, true}, {2U, false}, {5U, true}, {3U, true}, {4U, false}})
+    d.self->send(checkpointer, checkpoint_order{first_snapshot(*setup, version), {}, best});
+  d.scheduler.run();
+  for (const auto& c : d.notes->checkpoints)
+    CHECK_MESSAGE(c.problem.empty(), c.problem);
+  REQUIRE(list_checkpoints(folder.path("best")).size() == 1);
+  const auto best = read_latest_checkpoint(folder.path("best"));
+  REQUIRE(best.ok());
+  CHECK(best->content.step == 3);
+  CHECK(read_latest_checkpoint(folder.path("checkpoints"))->content.step == 5);
+}
+
 TEST_CASE("checkpointer: without a directory it says done and writes nothing") {
   protocol_stage d;
   const auto setup = small_run();

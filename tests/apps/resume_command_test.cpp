@@ -147,6 +147,32 @@ TEST_CASE("resume: a target that was reached ends the run at once, another one i
 }
 
 TEST_CASE(
+    "the best checkpoint: evaluate, predict and export take it with --best, and say where there is none") {
+  const own_copy run;
+  for (const char* command : {"evaluate", "export"}) {
+    std::vector<std::string> arguments{command, run.directory, "--best"};
+    if (std::string(command) == "export")
+      arguments.insert(arguments.end(), {"--output", run.directory + "/model.npz"});
+    check_refused(run_command(arguments), 3, {"no best checkpoint is kept", "checkpoint.best"});
+  }
+  // A learning rate that makes it worse at once: the first evaluation stays the best.
+  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=12", "--set",
+                       "checkpoint.best=train_loss", "--set",
+                       R"(duration.patience={"metric":"train_loss","epochs":2})", "--set", "sampling=uniform",
+                       "--set", R"(schedule={"type":"constant"})"})
+              .code == 0);
+  const auto summary = json_of(text_of(run.directory + "/summary.json"));
+  const auto* best = summary.find("best");
+  REQUIRE(best != nullptr);
+  REQUIRE(best->is_object());
+  const auto s = run_command({"evaluate", run.directory, "--best"});
+  REQUIRE_MESSAGE(s.code == 0, s.err);
+  CHECK(json_of(s.out).find("train_loss")->as_number() ==
+        doctest::Approx(best->find("value")->as_number()).epsilon(1e-5));
+  CHECK(run_command({"export", run.directory, "--best", "--output", run.directory + "/model.npz"}).code == 0);
+}
+
+TEST_CASE(
     "a damaged newest checkpoint is named on stderr, and the one before it is used by all who open runs") {
   const own_copy run;
   REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3", "--set",

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/run_records.hpp"
+
+#include <optional>
+#include <string>
+
+namespace triage {
+
+/// Follows one figure over the evaluations of a run: when it was best. Accuracies are better when larger,
+/// losses when smaller. Plain value, no clock.
+class best_figure {
+public:
+  /// `metric` empty: none is followed. Better is what is better by more than `min_change`.
+  explicit best_figure(std::string metric, double min_change = 0.0)
+      : metric_(std::move(metric)), min_change_(min_change) {}
+
+  /// Takes the figures of an evaluation; whether the one that is followed is the best so far. What is missing
+  /// or no number never is.
+  bool offer(const evaluation_figures& figures, double epochs, std::uint64_t step);
+  [[nodiscard]] const std::optional<best_value>& best() const { return best_; }
+  /// Since when it was best; 0 before it was first measured.
+  [[nodiscard]] double epochs_without_better(double epochs) const;
+
+  /// For checkpoints. What was saved of another metric, or by a version that saved nothing, is no best yet.
+  void save(saved_state& state, const std::string& prefix) const;
+  [[nodiscard]] result<void> load(const saved_state& state, const std::string& prefix);
+
+private:
+  std::string metric_;
+  double min_change_;
+  std::optional<best_value> best_;
+};
+
+} // namespace triage
