@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <utility>
 
 namespace triage {
 
@@ -157,6 +158,8 @@ std::vector<float> point_scorer::measure(const snapshot& at, std::span<const std
   if (ids.empty())
     return scores;
   if (needs_gradients(setup_->point_score->needs())) {
+    if (!std::exchange(chosen_, true) && setup_->config.scoring_precision == "int8")
+      remark_ = "scores are measured in floats: this score needs gradients, which have no 8-bit form";
     measure_gradients(at, ids, direction, scores);
     return scores;
   }

@@ -1,5 +1,6 @@
 #include "actors/run_records.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace triage {
@@ -36,7 +37,8 @@ std::string to_sentence(const prioritization_account& a) {
   if (!a.prioritized || a.samples_drawn == 0)
     return {};
   const double drawn = static_cast<double>(a.samples_drawn);
-  const double share = static_cast<double>(a.samples_prioritized) / drawn;
+  // A resumed run may have changed its sampling, and what each has counted as drawn differs by a batch.
+  const double share = std::min(static_cast<double>(a.samples_prioritized) / drawn, 1.0);
   if (a.samples_prioritized == 0)
     return fmt::format("prioritization was never on; it cost {:.1f} s of scoring", a.scoring_seconds);
   std::string line =

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdio>
+#include <fmt/format.h>
 #include <memory>
 
 namespace triage {
@@ -45,7 +46,12 @@ command_action add_export_command(CLI::App& program) {
   command->add_option("--output", o->output, "the file to write")->required();
   return [o] {
     if (o->format.empty())
-      o->format = o->output.ends_with(".npz") ? "npz" : "safetensors";
+      for (const auto& e : exporters())
+        if (o->output.ends_with(fmt::format(".{}", e.name)))
+          o->format = e.name;
+    if (o->format.empty())
+      return complain(configuration_error(fmt::format(
+          "{}: the ending names no format; give .safetensors or .npz, or --format as well", o->output)));
     const auto entry = find_entry(exporters(), "export format", o->format);
     if (!entry.ok())
       return complain(entry.error());

@@ -92,6 +92,8 @@ result<void> check_request(const forecast_request& r) {
   if (r.file.empty() == r.profile.empty())
     return configuration_error(
         "RUN.json is required, which is then profiled, or --profile FILE of an earlier forecast; not both");
+  if (r.file.empty() && !r.overrides.empty())
+    return configuration_error("--set changes a description: give RUN.json instead of --profile");
   if (r.measure && r.file.empty())
     return configuration_error("--measure runs the description: give RUN.json instead of --profile");
   if ((r.measure || r.local) && (r.bandwidth_mbps || r.node_bandwidth_mbps || r.latency_ms))

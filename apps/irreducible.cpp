@@ -4,6 +4,7 @@
 #include "apps/irreducible/folds.hpp"
 #include "apps/support.hpp"
 #include "core/data_split.hpp"
+#include "core/files.hpp"
 #include "nn/workspace.hpp"
 #include "sampling/irreducible_losses.hpp"
 
@@ -41,6 +42,10 @@ void measure_losses(const run_setup& setup, std::span<const float> parameters,
 }
 
 result<void> find_losses(const irreducible_options& o) {
+  if (!o.output.ends_with(".npz") && !o.output.ends_with(".npy"))
+    return configuration_error(fmt::format("{}: irreducible losses are written as .npz or .npy", o.output));
+  if (auto writable = check_writable(o.output); !writable.ok()) // before the training that it costs
+    return writable;
   auto document = read_description(o.file, o.overrides);
   if (!document.ok())
     return document.error();
@@ -52,6 +57,9 @@ result<void> find_losses(const irreducible_options& o) {
   const dataset& train_set = (*whole)->data.train;
   const json_value* regime = (*whole)->resolved.find("data")->find("regime");
   const auto copies = static_cast<std::size_t>(regime->find("duplication")->as_number());
+  if (const std::size_t originals = train_set.size / std::max<std::size_t>(copies, 1); originals < o.folds)
+    return configuration_error(fmt::format(
+        "--folds {}: there are only {} points to leave out, give at most as many", o.folds, originals));
   const auto fold_of = make_folds(train_set, o.folds, copies, (*whole)->seed());
   std::vector<float> losses(train_set.size);
   double seconds = 0.0;

@@ -25,6 +25,8 @@ int write_ledger(const ledger_options& o) {
   auto run = open_run(o.directory, o.overrides);
   if (!run.ok())
     return complain(run.error());
+  if (auto same = check_data(*run); !same.ok()) // else losses would meet the labels of other points
+    return complain(same.error());
   const run_setup& setup = *run->setup;
   const std::size_t points = setup.data.train.size;
   auto ledger = read_ledger(run->checkpoint.state, points);

@@ -1,7 +1,9 @@
 #include "core/checkpoint.hpp"
 
 #include "core/checkpoint_files.hpp"
+#include "core/files.hpp"
 
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -49,6 +51,10 @@ result<loaded_checkpoint> read_latest_checkpoint(const std::string& directory) {
     }
     out.rejected.push_back(content.error().message);
   }
+  std::error_code ec;
+  const std::filesystem::directory_iterator listed(directory, ec);
+  if (ec && ec != std::errc::no_such_file_or_directory)
+    return file_error(directory, "cannot be read", ec.value());
   if (out.rejected.empty())
     return data_error(fmt::format(
         "{}: holds no checkpoint: the run ended before its first one; start it again with triage resume",

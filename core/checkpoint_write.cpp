@@ -143,6 +143,9 @@ public:
     const std::string link = directory_ + "/" + latest_link;
     const std::string temporary = directory_ + "/" + latest_temporary;
     std::error_code ec;
+    if (fs::is_directory(fs::symlink_status(link, ec))) // of a run that was copied without its links
+      if (auto done = discard(link); !done.ok())
+        return done;
     fs::create_directory_symlink(name_, temporary, ec);
     if (!ec)
       fs::rename(temporary, link, ec);

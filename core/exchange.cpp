@@ -33,6 +33,8 @@ registry_table<exchange_factory> exchange_policies() {
 
 result<std::unique_ptr<exchange_policy>> make_exchange(const json_value& description,
                                                        const json_place& place) {
+  if (description.is_string()) // a name alone, as for all components
+    return make_exchange(json_value(json_value::object{{"policy", description}}), place);
   const json_value* name = description.find("policy");
   if (name == nullptr || !name->is_string())
     return json_error(place, description, "needs a \"policy\" that names the exchange policy");

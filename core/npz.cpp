@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <memory>
 #include <new>
+#include <optional>
+#include <utility>
 #include <zip.h>
 
 namespace triage {
@@ -19,6 +21,9 @@ constexpr zip_uint64_t most_entries = 65'536;
 
 struct archive_closer {
   void operator()(zip_t* z) const { zip_discard(z); }
+};
+struct source_closer {
+  void operator()(zip_source_t* s) const { zip_source_free(s); }
 };
 struct entry_closer {
   void operator()(zip_file_t* f) const { zip_fclose(f); }
@@ -70,6 +75,20 @@ error write_problem(zip_t* archive, const std::string& path) {
   return io_error(fmt::format("{}: cannot be written: {}", path, zip_strerror(archive)));
 }
 
+/// The bytes of an archive that was made in memory.
+std::optional<std::string> read_source(zip_source_t* source) {
+  if (zip_source_open(source) != 0)
+    return std::nullopt;
+  std::string bytes;
+  if (zip_source_seek(source, 0, SEEK_END) == 0)
+    bytes.resize(static_cast<std::size_t>(std::max<zip_int64_t>(zip_source_tell(source), 0)));
+  const bool complete =
+      zip_source_seek(source, 0, SEEK_SET) == 0 &&
+      zip_source_read(source, bytes.data(), bytes.size()) == static_cast<zip_int64_t>(bytes.size());
+  zip_source_close(source);
+  return complete ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
 result<named_arrays> read_archive(const std::string& path) {
   std::error_code ec;
   const auto file_bytes = std::filesystem::file_size(path, ec);
@@ -116,12 +135,15 @@ result<named_arrays> read_npz(const std::string& path) {
 }
 
 result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::string& path) {
-  const std::string temporary = path + ".tmp";
-  int code = 0;
+  // In memory, so that it gets to its file, pipe or device as everything else does.
+  zip_error_t problem;
+  zip_error_init(&problem);
+  const std::unique_ptr<zip_source_t, source_closer> bytes(zip_source_buffer_create(nullptr, 0, 0, &problem));
   std::unique_ptr<zip_t, archive_closer> archive(
-      zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
+      bytes ? zip_open_from_source(bytes.get(), ZIP_TRUNCATE, &problem) : nullptr);
   if (!archive)
-    return io_error(fmt::format("{}: cannot be written: {}", path, code_text(code)));
+    return io_error(fmt::format("{}: cannot be written: {}", path, zip_error_strerror(&problem)));
+  zip_source_keep(bytes.get());     // the archive frees it, and so do we
   std::vector<std::string> encoded; // libzip reads the bytes when it closes the archive
   encoded.reserve(entries.size());
   for (const auto& t : entries) {
@@ -140,7 +162,8 @@ result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::
   if (zip_close(archive.get()) != 0)
     return write_problem(archive.get(), path);
   (void)archive.release(); // closed
-  return replace_file(temporary, path);
+  const auto whole = read_source(bytes.get());
+  return whole ? write_file_atomic(path, *whole) : io_error(fmt::format("{}: cannot be written", path));
 }
 
 result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {

@@ -32,7 +32,7 @@ bool names_another(const json_value& old, std::string_view key, const json_value
 bool is_component_place(std::string_view at) {
   constexpr std::array<std::string_view, 6> members = {"loss",     "optimizer", "schedule",
                                                        "sampling", "model",     "augmentation"};
-  return at == "runtime.exchange" ||
+  return at == "runtime.exchange" || at.starts_with("runtime.exchange.") ||
          std::find(members.begin(), members.end(), at.substr(0, at.find('.'))) != members.end();
 }
 std::string_view naming_key(std::string_view at) {

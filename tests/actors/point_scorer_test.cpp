@@ -99,6 +99,18 @@ TEST_CASE("auto falls back to floats for a model without an 8-bit form and says 
   CHECK(scorer.take_remark().find("layer_norm") != std::string::npos);
 }
 
+TEST_CASE("int8 for a score that needs gradients: floats, and a word about it, once") {
+  const manual_clock time;
+  const auto setup =
+      scored_run("int8", {R"(sampling={"type":"pps_epoch","score":"gnorm_full","estimator":"presample"})"});
+  point_scorer scorer(setup, time);
+  (void)scorer.measure(initial(*setup), first_points(10));
+  CHECK_FALSE(scorer.uses_bytes());
+  CHECK(scorer.take_remark().find("needs gradients") != std::string::npos);
+  (void)scorer.measure(initial(*setup), first_points(10));
+  CHECK(scorer.take_remark().empty());
+}
+
 TEST_CASE("int8 for a model that has no such form is refused when the run is prepared") {
   auto document = parse_json(R"({
     "data": {"format": "synthetic", "train_size": 64, "test_size": 8}, "model": ["tanh", {"type": "dense", "units": 3}],

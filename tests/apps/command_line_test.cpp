@@ -38,7 +38,7 @@ std::vector<std::string> required_arguments(const std::string& command) {
   if (command == "predict")
     return {"/nowhere", "--input", "in.csv", "--output", "out.csv"};
   if (command == "export" || command == "irreducible")
-    return {"/nowhere", "--output", "out"};
+    return {"/nowhere", "--output", "out.npz"};
   if (command == "launch")
     return {"/nowhere", "--local", "1"};
   return {"/nowhere"};
@@ -125,6 +125,7 @@ TEST_CASE("command line: numbers out of their range are refused before anything 
       {"forecast", "x.json", "--seconds", "0"},
       {"forecast", "x.json", "--profile", "p.jsonl"},
       {"forecast", "--profile", "p.jsonl", "--measure"},
+      {"forecast", "--profile", "p.jsonl", "--set", "batch_size=3"},
       {"forecast", "x.json", "--local", "--bandwidth-mbps", "100"},
       {"bench", "kernels", "--rounds", "0"},
       {"bench", "kernels", "--only", "mlp:65"},

@@ -118,3 +118,22 @@ TEST_CASE("ledger: a run without one says how to have one") {
           .code == 0);
   check_refused(run_command({"ledger", folder.path("r")}), 2, {folder.path("r"), "\"ledger\": true"});
 }
+
+TEST_CASE(
+    "ledger: of other data than the run was trained on it is refused, also where it has as many points") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  REQUIRE(run_command({"train", file, "--run-dir", folder.path("r"), "--quiet"}).code == 0);
+  check_refused(run_command({"ledger", folder.path("r"), "--set", "data.noise=3"}), 3, {"fingerprint"});
+}
+
+TEST_CASE("irreducible: what cannot be written, and parts without points, are refused before any training") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  check_refused(run_command({"irreducible", file, "--output", folder.path("no/il.npz")}), 1,
+                {folder.path("no/il.npz")});
+  check_refused(run_command({"irreducible", file, "--output", folder.path("il.txt")}), 2, {".npz or .npy"});
+  check_refused(run_command({"irreducible", file, "--output", folder.path("il.npz"), "--folds", "7", "--set",
+                             "data.train_size=5", "--set", "batch_size=2"}),
+                2, {"--folds 7", "5 points"});
+}

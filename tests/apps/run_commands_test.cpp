@@ -297,6 +297,8 @@ TEST_CASE("export: both formats hold the newest checkpoint's tensors, by name, r
     CHECK_MESSAGE(inspected.out.find(tensor.name) != std::string::npos, tensor.name);
   check_refused(run_command({"export", run.directory(), "--format", "npx", "--output", folder.path("x")}), 2,
                 {"did you mean \"npz\"", "safetensors"});
+  check_refused(run_command({"export", run.directory(), "--output", folder.path("x")}), 2,
+                {"names no format", ".safetensors"});
   CHECK(!std::filesystem::exists(folder.path("x")));
 }
 

@@ -233,7 +233,7 @@ TEST_CASE("exchange: what is wrong with a description is said with its place") {
     return made.error().message;
   };
   CHECK(problem("{}").starts_with("run.json, line 1, /runtime/exchange: needs a \"policy\""));
-  CHECK(problem("\"bsp\"").starts_with("run.json, line 1, /runtime/exchange: needs a \"policy\""));
+  CHECK(problem("7").starts_with("run.json, line 1, /runtime/exchange: needs a \"policy\""));
   CHECK(problem("{\n\"policy\": 3}").find("needs a \"policy\"") != std::string::npos);
   CHECK(problem("{\"policy\": \"spp\"}").starts_with("run.json, line 1, /runtime/exchange/policy: unknown"));
   CHECK(problem("{\"policy\": \"ssp\",\n\"staleness\": -1}")

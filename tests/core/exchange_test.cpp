@@ -82,6 +82,12 @@ TEST_CASE("exchange: bsp waits for all, ssp for the slowest within its bound, as
   CHECK(asp->may_start(members[2], view));
 }
 
+TEST_CASE("exchange: a name alone is the policy with its defaults") {
+  CHECK(make(R"("bsp")")->merges_rounds());
+  CHECK(!make(R"("asp")")->merges_rounds());
+  CHECK(make(R"("local_sgd")")->local());
+}
+
 TEST_CASE("exchange: unknown policies and options are refused") {
   auto document = parse_json(R"({"policy": "bps"})", "run.json");
   const auto made = make_exchange(*document, {"run.json", "/runtime/exchange"});

@@ -67,6 +67,11 @@ TEST_CASE("--set: options of components that are named by a string alone, or lef
                         R"("model":[{"type":"relu","a":2}],"sampling":{"type":"auto","gate":{"mode":"off"}},)"
                         R"("runtime":{"exchange":{"policy":"bsp","a":1}},)"
                         R"("schedule":{"type":"cosine","warmup_epochs":2}})");
+  auto up =
+      json_text(R"({"runtime": {"exchange": {"policy": "local_sgd", "compression": {"up": "top_k"}}}})");
+  REQUIRE(apply_overrides(up, {"runtime.exchange.compression.up.ratio=0.1"}).ok());
+  CHECK(dump_json(up) == R"({"runtime":{"exchange":{"policy":"local_sgd",)"
+                         R"("compression":{"up":{"type":"top_k","ratio":0.1}}}}})");
   // What has no default, and what is no component, stays as it was.
   auto bare = json_text(R"({"name": "x"})");
   REQUIRE(apply_overrides(bare, {"optimizer.momentum=0.5"}).ok());

@@ -191,3 +191,34 @@ TEST_CASE("checkpoint: what could not be read back is refused before anything is
   CHECK(!write_checkpoint(folder.path("c"), content_of(-1), 1).ok());
   CHECK(!fs::exists(folder.path("c")));
 }
+
+TEST_CASE("checkpoint: a directory that was copied without its links goes on") {
+  const temp_folder folder;
+  REQUIRE(write_checkpoint(folder.path("c"), content_of(1), 3).ok());
+  fs::remove(folder.path("c/latest"));
+  fs::copy(folder.path("c") + "/" + names(folder.path("c")).front(), folder.path("c/latest"));
+  const auto written = write_checkpoint(folder.path("c"), content_of(2), 3);
+  REQUIRE_MESSAGE(written.ok(), written.error().message);
+  CHECK(fs::is_symlink(folder.path("c/latest")));
+  CHECK(names(folder.path("c")).size() == 2);
+  CHECK(leftovers(folder.path("c")).empty());
+}
+
+TEST_CASE("checkpoint: only this one stays where that is asked for, whatever its step") {
+  const temp_folder folder;
+  for (const std::int64_t step : {5, 9, 7}) {
+    REQUIRE(write_checkpoint(folder.path("c"), content_of(step), only_this).ok());
+    CHECK(names(folder.path("c")).size() == 1);
+  }
+  CHECK(read_latest_checkpoint(folder.path("c"))->content.step == 7);
+}
+
+TEST_CASE("checkpoint: a directory that may not be read is not called empty") {
+  const temp_folder folder;
+  folder.write("file", "no directory");
+  const auto none = read_latest_checkpoint(folder.path("file"));
+  REQUIRE(!none.ok());
+  CHECK(none.error().message.find("cannot be read") != std::string::npos);
+  CHECK(read_latest_checkpoint(folder.path("missing")).error().message.find("holds no checkpoint") !=
+        std::string::npos);
+}

@@ -3,7 +3,10 @@
 
 #include <cmath>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <limits>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zip.h>
 
 using namespace triage;
@@ -158,4 +161,27 @@ TEST_CASE("npz: writing fails cleanly") {
   const auto impossible = write_npz({{"a", {1}, {1}}}, impossible_path(folder));
   REQUIRE(!impossible.ok());
   CHECK(impossible.error().kind == error_kind::io);
+}
+
+TEST_CASE("npz: a pipe is written to and stays a pipe, and what a link points to is replaced, not the link") {
+  const temp_folder folder;
+  const std::vector<named_tensor> tensors{{"a", {2}, {1.0F, 2.0F}}};
+  const auto pipe = folder.path("pipe");
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  REQUIRE(write_npz(tensors, pipe).ok());
+  std::string bytes(4096, ' ');
+  const auto got = read(reader, bytes.data(), bytes.size());
+  close(reader);
+  REQUIRE(got > 0);
+  CHECK(std::filesystem::is_fifo(pipe));
+  const auto file = folder.path("there.npz");
+  std::filesystem::create_symlink("there.npz", folder.path("link.npz"));
+  REQUIRE(write_npz(tensors, file).ok());
+  REQUIRE(write_npz({{"b", {1}, {3.0F}}}, folder.path("link.npz")).ok());
+  CHECK(std::filesystem::is_symlink(folder.path("link.npz")));
+  const auto back = read_npz(file);
+  REQUIRE(back.ok());
+  REQUIRE(back->size() == 1);
+  CHECK(back->front().first == "b");
 }
