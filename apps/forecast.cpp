@@ -87,6 +87,16 @@ result<void> write_trace(const std::string& path, const cluster_forecast& foreca
   return write_chrome_trace(path, lanes);
 }
 
+/// CLI11's own says it in 309 digits.
+CLI::Validator above_zero() {
+  return {[](std::string& text) -> std::string {
+            double value = 0.0;
+            return CLI::detail::lexical_cast(text, value) && value > 0.0 ? ""
+                                                                         : text + " must be a number above 0";
+          },
+          "ABOVE 0"};
+}
+
 /// What the options cannot mean together.
 result<void> check_request(const forecast_request& r) {
   if (r.file.empty() == r.profile.empty())
@@ -177,11 +187,11 @@ command_action add_forecast_command(CLI::App& program) {
   command
       ->add_option("--bandwidth-mbps", r->bandwidth_mbps,
                    "of the coordinator's network, each way, shared by all nodes (default: 10000)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command
       ->add_option("--node-bandwidth-mbps", r->node_bandwidth_mbps,
                    "of each node's network (default: as the coordinator's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command->add_option("--latency-ms", r->latency_ms, "of the network, one way (default: 0.1)")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--local", r->local, "all nodes are processes of this machine and share its cores");

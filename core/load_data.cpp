@@ -80,8 +80,11 @@ result<description> read_description(const json_value& json, const json_place& p
 /// Out of memory is a property of the data here, and known before training starts.
 result<loaded_data> load_guarded(const dataset_format& format, const data_source& source) {
   const auto too_large = [&] {
+    const std::string& file = source.train.empty() ? source.path : source.train;
     return data_error(
-        fmt::format("{}: does not fit into memory", source.train.empty() ? source.path : source.train));
+        fmt::format("{}: does not fit into memory; take fewer samples, or plain IDX or npy files, "
+                    "which may stay on disk",
+                    file.empty() ? "the data" : file));
   };
   try {
     return format.load(source);

@@ -1,5 +1,7 @@
 #include "apps/race/metric.hpp"
 
+#include "actors/run_records.hpp"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -17,7 +19,7 @@ std::span<const std::string_view> race_metrics() {
 }
 
 bool is_rising(std::string_view metric) {
-  return metric.ends_with("accuracy");
+  return grows_better(metric);
 }
 
 bool at_least_as_good(std::string_view metric, double a, double b) {

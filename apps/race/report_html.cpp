@@ -1,4 +1,5 @@
 #include "apps/race/chart.hpp"
+#include "apps/race/endings.hpp"
 #include "apps/race/finals.hpp"
 #include "apps/race/format.hpp"
 #include "apps/race/html.hpp"
@@ -36,11 +37,19 @@ const char* mood(const target_outcome& target, std::size_t statement) {
   return bounds->low > 1.0 ? " class=\"good\"" : " class=\"bad\"";
 }
 
+const char* mood(const ending& e) {
+  if (!e.bounds || e.bounds->contains(0.0))
+    return "";
+  return at_least_as_good(e.metric, e.difference, 0.0) ? " class=\"good\"" : " class=\"bad\"";
+}
+
 std::string summary(const race_outcome& race) {
   std::string out = "<ul class=\"summary\">";
   for (const auto& target : race.targets)
     for (std::size_t i = 0; i < target.statements.size(); ++i)
       out += fmt::format("<li{}>{}</li>", mood(target, i), escape_html(target.statements[i]));
+  for (const auto& e : endings(race))
+    out += fmt::format("<li{}>{}</li>", mood(e), escape_html(to_sentence(race, e)));
   out += "</ul>\n";
   if (!race.remarks.empty())
     out += "<h3>Before you believe it</h3>" + items(race.remarks);

@@ -1,3 +1,4 @@
+#include "apps/race/endings.hpp"
 #include "apps/race/finals.hpp"
 #include "apps/race/report.hpp"
 #include "apps/race/statements.hpp"
@@ -35,6 +36,20 @@ json_value cost_json(const cost_outcome& cost) {
                       : json_value());
   out.set("pairs", json_value(std::uint64_t{cost.pairs}));
   out.set("sooner_in_pairs", json_value(std::uint64_t{cost.sooner}));
+  return out;
+}
+
+json_value ending_json(const race_outcome& race, const ending& e) {
+  json_value out;
+  out.set("arm", json_value(race.spec.arms[e.arm].name));
+  out.set("metric", json_value(e.metric));
+  out.set("pairs", json_value(std::uint64_t{e.pairs}));
+  out.set("difference", json_value(e.difference));
+  out.set("interval_95",
+          e.bounds ? json_value(json_value::array{json_value(e.bounds->low), json_value(e.bounds->high)})
+                   : json_value());
+  out.set("share_of_seconds", json_value(e.time_share));
+  out.set("statement", json_value(to_sentence(race, e)));
   return out;
 }
 
@@ -169,6 +184,10 @@ json_value report_json(const race_outcome& race, const race_circumstances& aroun
   for (const auto& target : race.targets)
     targets.push_back(target_json(race, target));
   out.set("targets", json_value(std::move(targets)));
+  json_value::array ends;
+  for (const auto& e : endings(race))
+    ends.push_back(ending_json(race, e));
+  out.set("endings", json_value(std::move(ends)));
   json_value tuning;
   tuning.set("seeds",
              json_value(json_value::array(race.spec.tuning_seeds.begin(), race.spec.tuning_seeds.end())));

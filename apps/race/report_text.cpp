@@ -1,3 +1,4 @@
+#include "apps/race/endings.hpp"
 #include "apps/race/finals.hpp"
 #include "apps/race/format.hpp"
 #include "apps/race/metric.hpp"
@@ -23,6 +24,8 @@ std::string report_text(const race_outcome& race) {
   for (const auto& target : race.targets)
     for (const auto& statement : target.statements)
       out += statement + "\n";
+  for (const auto& e : endings(race))
+    out += to_sentence(race, e) + "\n";
   for (const auto& remark : race.remarks)
     out += "note: " + remark + "\n";
   std::size_t width = 3;

@@ -184,6 +184,8 @@ std::vector<std::string> caveats() {
       "Intervals are 95 % bootstrap intervals of the ratio of medians over seeds. They know the chance of "
       "seeds, "
       "not that of this machine, data set or model; with few seeds they are too narrow.",
+      "How an arm ends beside the baseline is compared seed by seed, with a 95 % interval of the mean "
+      "difference by Student's t. Of several arms and figures one in twenty looks different by chance.",
       "A figure taken from the baseline's end favours no recipe, and the baseline reaches it, by "
       "construction, in "
       "about half of its seeds.",

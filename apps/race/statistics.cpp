@@ -3,7 +3,9 @@
 #include "core/rng.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <numeric>
 
 namespace triage {
 
@@ -59,6 +61,19 @@ std::optional<interval> bootstrap_ratio(const std::vector<double>& baseline, con
   std::sort(high.begin(), high.end());
   const auto cut = static_cast<std::size_t>(tail * static_cast<double>(n));
   return interval{low[cut], high[n - 1 - cut]};
+}
+
+std::optional<interval> mean_interval(const std::vector<double>& values) {
+  if (values.size() < 2)
+    return std::nullopt;
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0.0;
+  for (const double v : values)
+    squares += (v - mean) * (v - mean);
+  const double error = std::sqrt(squares / (n - 1.0) / n);
+  const double reach = error * boost::math::quantile(boost::math::students_t(n - 1.0), 0.975);
+  return interval{mean - reach, mean + reach};
 }
 
 } // namespace triage

@@ -32,4 +32,7 @@ struct interval {
                                                       const std::vector<double>& arm, std::uint64_t seed,
                                                       int resamples = 10000);
 
+/// The 95 % interval of the mean of these values, by Student's t; nothing with fewer than two.
+[[nodiscard]] std::optional<interval> mean_interval(const std::vector<double>& values);
+
 } // namespace triage

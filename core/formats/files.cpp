@@ -39,7 +39,7 @@ result<input_file> input_file::open(const std::string& path) {
   std::error_code ec;
   const auto status = fs::status(path, ec);
   if (status.type() == fs::file_type::not_found)
-    return path_problem(path, "no such file; check the path in the \"data\" section");
+    return path_problem(path, "no such file; check the path");
   if (status.type() == fs::file_type::directory)
     return path_problem(path, "is a directory where a file is expected; name a file in it");
   if (status.type() != fs::file_type::regular)

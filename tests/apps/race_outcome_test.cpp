@@ -1,3 +1,4 @@
+#include "apps/race/endings.hpp"
 #include "apps/race/finals.hpp"
 #include "apps/race/report.hpp"
 #include "race_support.hpp"
@@ -166,4 +167,47 @@ TEST_CASE("race: the band of a curve is the median and the range of the seeds") 
   CHECK(band[3].low == doctest::Approx(1.0));
   CHECK(band[3].high == doctest::Approx(1.2));
   CHECK(band[3].samples == 400.0);
+}
+
+TEST_CASE("race: ends are compared seed by seed, with the time they took") {
+  auto race = two_arms("2.0");
+  race.arms[1].runs.clear();
+  for (const double gained : {0.30, 0.31, 0.32}) { // below seeds that differ by much more
+    const auto seed = race.arms[1].runs.size();
+    const double base = *race.arms[0].runs[seed].final_figure("train_loss");
+    race.arms[1].runs.push_back(
+        run_of(static_cast<std::int64_t>(seed + 1), "train_loss", {2.0, base - gained}));
+  }
+  analyse(race);
+  auto found = endings(race);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].pairs == 3);
+  CHECK(found[0].difference == doctest::Approx(-0.31));
+  REQUIRE(found[0].bounds);
+  CHECK(found[0].bounds->low == doctest::Approx(-0.31 - 4.30265 * 0.01 / std::sqrt(3.0)).epsilon(1e-4));
+  CHECK(found[0].bounds->high == doctest::Approx(-0.31 + 4.30265 * 0.01 / std::sqrt(3.0)).epsilon(1e-4));
+  CHECK(found[0].time_share == doctest::Approx(0.5));
+  const std::string sentence =
+      "fast ends with a train loss 0.31 better than slow (0.33 better to 0.29 better, 3 pairs "
+      "of seeds), in 0.50 of its seconds";
+  CHECK(to_sentence(race, found[0]) == sentence);
+  CHECK(report_text(race).find(sentence) != std::string::npos);
+  CHECK(report_html(race, {}).find("0.31 better than slow") != std::string::npos);
+  CHECK(report_json(race, {}).find("endings")->as_array().at(0).find("difference")->as_number() ==
+        doctest::Approx(-0.31));
+  // Chance, a failed seed, and one pair.
+  race.arms[1] = race.arms[0];
+  race.arms[1].runs[0].points.back().figures[0].second += 0.1;
+  race.arms[1].runs[1].points.back().figures[0].second -= 0.1;
+  CHECK(to_sentence(race, endings(race).at(0)).find("no difference that this race could show") !=
+        std::string::npos);
+  race.arms[1].runs[0].failed = true;
+  CHECK(endings(race).at(0).pairs == 2);
+  race.arms[0].runs[1].failed = true;
+  found = endings(race);
+  REQUIRE(found.size() == 1);
+  CHECK(!found[0].bounds);
+  CHECK(to_sentence(race, found[0]).find("one pair says nothing") != std::string::npos);
+  race.arms[0].runs[2].failed = true;
+  CHECK(endings(race).empty());
 }

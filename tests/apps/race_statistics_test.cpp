@@ -80,3 +80,17 @@ TEST_CASE("race: seeds that do not get there widen the interval honestly") {
   CHECK(neither.low == 0.0);
   CHECK(std::isinf(neither.high));
 }
+
+TEST_CASE("mean interval: Student's t, from two values on") {
+  CHECK(!mean_interval({}));
+  CHECK(!mean_interval({1.0}));
+  const auto two = mean_interval({1.0, 3.0}); // one degree of freedom: 12.7062
+  REQUIRE(two);
+  CHECK(two->low == doctest::Approx(2.0 - 12.7062).epsilon(1e-4));
+  CHECK(two->high == doctest::Approx(2.0 + 12.7062).epsilon(1e-4));
+  const auto ten = mean_interval({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}); // nine: 2.26216
+  CHECK(ten->low == doctest::Approx(5.5 - 2.26216 * 3.02765 / std::sqrt(10.0)).epsilon(1e-4));
+  const auto same = mean_interval({0.5, 0.5, 0.5});
+  CHECK(same->low == 0.5);
+  CHECK(same->high == 0.5);
+}
