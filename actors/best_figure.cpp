@@ -7,6 +7,7 @@ namespace triage {
 bool best_figure::offer(const evaluation_figures& figures, double epochs, std::uint64_t step) {
   if (metric_.empty())
     return false;
+  last_ = epochs;
   const auto value = figures.find(metric_);
   if (!value || !std::isfinite(*value))
     return false;
@@ -19,15 +20,11 @@ bool best_figure::offer(const evaluation_figures& figures, double epochs, std::u
   return true;
 }
 
-double best_figure::epochs_without_better(double epochs) const {
-  return best_ ? epochs - best_->epochs : 0.0;
-}
-
 void best_figure::save(saved_state& state, const std::string& prefix) const {
   if (!best_)
     return;
   state.put_text(prefix + "/metric", best_->metric);
-  state.put(prefix + "/value", std::vector<double>{best_->value, best_->epochs});
+  state.put(prefix + "/value", std::vector<double>{best_->value, best_->epochs, last_});
   state.put(prefix + "/step", std::vector<std::uint64_t>{best_->step});
 }
 
@@ -38,10 +35,12 @@ result<void> best_figure::load(const saved_state& state, const std::string& pref
   const auto metric = state.get_text(prefix + "/metric");
   const auto value = state.get<double>(prefix + "/value");
   const auto step = state.get<std::uint64_t>(prefix + "/step");
-  if (!metric.ok() || !value.ok() || !step.ok() || value->size() != 2 || step->size() != 1)
+  if (!metric.ok() || !value.ok() || !step.ok() || value->size() != 3 || step->size() != 1)
     return data_error("the saved best " + prefix + " is incomplete");
-  if (*metric == metric_)
-    best_ = best_value{metric_, (*value)[0], (*value)[1], (*step)[0]};
+  if (*metric != metric_)
+    return {};
+  best_ = best_value{metric_, (*value)[0], (*value)[1], (*step)[0]};
+  last_ = (*value)[2];
   return {};
 }
 

@@ -19,8 +19,8 @@ public:
   /// or no number never is.
   bool offer(const evaluation_figures& figures, double epochs, std::uint64_t step);
   [[nodiscard]] const std::optional<best_value>& best() const { return best_; }
-  /// Since when it was best; 0 before it was first measured.
-  [[nodiscard]] double epochs_without_better(double epochs) const;
+  /// From the best evaluation to the last; 0 before it was first measured.
+  [[nodiscard]] double epochs_without_better() const { return best_ ? last_ - best_->epochs : 0.0; }
 
   /// For checkpoints. What was saved of another metric, or by a version that saved nothing, is no best yet.
   void save(saved_state& state, const std::string& prefix) const;
@@ -30,6 +30,7 @@ private:
   std::string metric_;
   double min_change_;
   std::optional<best_value> best_;
+  double last_ = 0.0; ///< epochs of the last evaluation
 };
 
 } // namespace triage

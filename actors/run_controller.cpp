@@ -335,7 +335,7 @@ void run_controller::follow_figures() {
 bool run_controller::patience_has_run_out() const {
   const auto& c = setup_->config;
   return c.patience.epochs &&
-         improved_.epochs_without_better(epochs(samples_dispatched_)) >=
+         improved_.epochs_without_better() >=
              *c.patience.epochs - 0.5 * std::min(c.evaluate_every_epochs, *c.patience.epochs);
 }
 

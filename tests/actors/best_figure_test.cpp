@@ -51,7 +51,7 @@ const std::string patience = R"(duration.patience={"metric":"train_loss","epochs
 TEST_CASE("best figure: losses fall, accuracies rise, and what is no number is never the best") {
   best_figure loss("test_loss");
   CHECK(!loss.offer(losses(1.0), 1.0, 10)); // not measured
-  CHECK(loss.epochs_without_better(5.0) == 0.0);
+  CHECK(loss.epochs_without_better() == 0.0);
   CHECK(!loss.offer(losses(1.0, std::nan("")), 1.0, 10));
   CHECK(loss.offer(losses(1.0, 0.5), 1.0, 10));
   CHECK(!loss.offer(losses(1.0, 0.5), 2.0, 20)); // as good is not better
@@ -60,7 +60,7 @@ TEST_CASE("best figure: losses fall, accuracies rise, and what is no number is n
   REQUIRE(loss.best());
   CHECK(loss.best()->value == 0.4);
   CHECK(loss.best()->step == 30);
-  CHECK(loss.epochs_without_better(4.0) == 1.0);
+  CHECK(loss.epochs_without_better() == 1.0);
   best_figure accuracy("test_accuracy", 0.01);
   CHECK(accuracy.offer(losses(1.0, 0.5, 0.90), 1.0, 10));
   CHECK(!accuracy.offer(losses(1.0, 0.5, 0.905), 2.0, 20)); // not by more than it has to be
@@ -80,6 +80,12 @@ TEST_CASE("best figure: is saved and loaded, but not for another metric") {
   CHECK(same.best()->value == 0.5);
   CHECK(same.best()->epochs == 1.5);
   CHECK(same.best()->step == 10);
+  CHECK(same.epochs_without_better() == 0.0);
+  CHECK(!same.offer(losses(1.0, 0.6), 3.0, 20));
+  same.save(state, "worse since");
+  best_figure later("test_loss");
+  REQUIRE(later.load(state, "worse since").ok());
+  CHECK(later.epochs_without_better() == 1.5);
   best_figure other("test_accuracy");
   REQUIRE(other.load(state, "best").ok());
   CHECK(!other.best());
@@ -142,6 +148,11 @@ TEST_CASE("controller: patience and best go on in a resumed run") {
       s.answer(0);
     }
   }
+  // Stopped between two evaluations: the next one decides, not the distance to the best.
+  for (int i = 0; i < 22; ++i)
+    s.answer(0);
+  s.controller.stop();
+  s.serve();
   const auto resumed = [&](const std::vector<std::string>& changed) {
     auto again = std::make_unique<scene>(changed);
     REQUIRE(again->controller.restore(s.world.last.parameters.view(), s.world.saved).ok());
@@ -162,6 +173,7 @@ TEST_CASE("controller: patience and best go on in a resumed run") {
   };
   const auto same = resumed(options); // one epoch is gone, one is left
   CHECK(same.status == run_status::stopped_improving);
+  CHECK(same.epochs == doctest::Approx(4.0).epsilon(0.05));
   REQUIRE(same.best);
   CHECK(same.best->value == 0.4);
   CHECK(resumed({"duration.epochs=20", R"(duration.patience={"metric":"train_loss","epochs":5})"}).steps ==
