@@ -15,7 +15,7 @@ struct checkpointer_state {
 };
 
 checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_pointer<checkpointer_state> self,
-                                               shared_context context, coordinator_actor coordinator) {
+                                               shared_context context, const coordinator_actor& coordinator) {
   self->monitor(coordinator);
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   return {

@@ -95,8 +95,8 @@ TRIAGE_INLINE TRIAGE_WITH_VNNI void multiply_point(const byte_winograd& w, const
   for (std::size_t g = 0; g < registers; ++g) {
     const __m512i sum = _mm512_loadu_si512(first + g * vnni::lanes);
 #pragma GCC unroll 7
-    for (std::size_t t = 0; t < byte_winograd::together; ++t)
-      sums[t][g] = sum;
+    for (auto& tile : sums)
+      tile[g] = sum;
   }
   for (std::size_t c = 0; c < w.channels; c += byte_winograd::block) {
     const std::uint8_t* at[byte_winograd::together];
@@ -220,7 +220,8 @@ TRIAGE_MULTIVERSION void transform_windows(const byte_winograd& w, const float* 
 packed_windows::packed_windows(const byte_winograd& w)
     : weights(w.outputs * w.tile_bytes()), compensation(byte_winograd::points * w.outputs) {}
 
-void packed_windows::pack(const byte_winograd& w, const std::int8_t* from) {
+void packed_windows::pack(const byte_winograd& w, const std::int8_t* quantised) {
+  const std::int8_t* from = quantised;
   constexpr std::size_t word = 4;
   std::int8_t* to = weights.data();
   for (std::size_t o = 0; o < w.outputs; o += byte_winograd::block)

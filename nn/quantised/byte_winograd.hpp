@@ -36,7 +36,7 @@ void transform_windows(const byte_winograd& w, const float* windows, float* tran
 /// Quantised weights of [output][point][channel], in the order of the kernel.
 struct packed_windows {
   explicit packed_windows(const byte_winograd& w);
-  void pack(const byte_winograd& w, const std::int8_t* weights);
+  void pack(const byte_winograd& w, const std::int8_t* quantised);
 
   std::vector<std::int8_t> weights;
   std::vector<std::int32_t> compensation; ///< [point][output]
