@@ -70,19 +70,22 @@ private:
   cluster_view view(std::uint64_t oldest_round = 0) {
     views_.clear();
     for (const auto& n : nodes_)
-      views_.push_back({n->number, n->clock, !n->outstanding.empty(), n->clock + n->outstanding.size()});
+      views_.push_back(member(*n));
     return {views_, false, oldest_round};
+  }
+  [[nodiscard]] static member_view member(const simulated_node& n) {
+    return {n.number, n.clock, !n.outstanding.empty(), n.clock + n.outstanding.size()};
   }
 
   void dispatch() {
+    const auto present = view();
     for (bool again = true; std::exchange(again, false);)
       for (std::size_t i = 0; i < nodes_.size(); ++i)
-        if (nodes_[i]->outstanding.size() < policy_.orders_at_once()) {
-          const auto present = view();
-          if (policy_.may_start(present.members[i], present)) {
-            grant(*nodes_[i]);
-            again = true;
-          }
+        if (nodes_[i]->outstanding.size() < policy_.orders_at_once() &&
+            policy_.may_start(views_[i], present)) {
+          grant(*nodes_[i]);
+          views_[i] = member(*nodes_[i]); // a grant changes nothing of the others
+          again = true;
         }
   }
 
