@@ -9,6 +9,8 @@
 #include "core/files.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -91,8 +93,9 @@ result<void> write_trace(const std::string& path, const cluster_forecast& foreca
 CLI::Validator above_zero() {
   return {[](std::string& text) -> std::string {
             double value = 0.0;
-            return CLI::detail::lexical_cast(text, value) && value > 0.0 ? ""
-                                                                         : text + " must be a number above 0";
+            const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool number = problem == std::errc() && end == text.data() + text.size();
+            return number && value > 0.0 && std::isfinite(value) ? "" : text + " must be a number above 0";
           },
           "ABOVE 0"};
 }

@@ -1,7 +1,6 @@
 #include "core/checkpoint.hpp"
 
 #include "core/checkpoint_files.hpp"
-#include "core/files.hpp"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -54,7 +53,7 @@ result<loaded_checkpoint> read_latest_checkpoint(const std::string& directory) {
   std::error_code ec;
   const std::filesystem::directory_iterator listed(directory, ec);
   if (ec && ec != std::errc::no_such_file_or_directory)
-    return file_error(directory, "cannot be read", ec.value());
+    return data_error(fmt::format("{}: cannot be read: {}; check its permissions", directory, ec.message()));
   if (out.rejected.empty())
     return data_error(fmt::format(
         "{}: holds no checkpoint: the run ended before its first one; start it again with triage resume",

@@ -163,7 +163,7 @@ public:
   [[nodiscard]] result<void> prune(std::int64_t keep) const {
     std::int64_t kept = 0;
     for (const auto& p : find_checkpoints(directory_))
-      if (keep == only_this ? p.step != step_ : p.step <= step_ && kept++ >= keep)
+      if (keep == only_this ? p.step != step_ : p.step <= step_ && kept++ >= std::max<std::int64_t>(keep, 1))
         if (auto done = discard(p.path); !done.ok())
           return done;
     return {};

@@ -141,8 +141,11 @@ result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::
   const std::unique_ptr<zip_source_t, source_closer> bytes(zip_source_buffer_create(nullptr, 0, 0, &problem));
   std::unique_ptr<zip_t, archive_closer> archive(
       bytes ? zip_open_from_source(bytes.get(), ZIP_TRUNCATE, &problem) : nullptr);
-  if (!archive)
-    return io_error(fmt::format("{}: cannot be written: {}", path, zip_error_strerror(&problem)));
+  if (!archive) {
+    auto failed = io_error(fmt::format("{}: cannot be written: {}", path, zip_error_strerror(&problem)));
+    zip_error_fini(&problem);
+    return failed;
+  }
   zip_source_keep(bytes.get());     // the archive frees it, and so do we
   std::vector<std::string> encoded; // libzip reads the bytes when it closes the archive
   encoded.reserve(entries.size());
@@ -162,8 +165,12 @@ result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::
   if (zip_close(archive.get()) != 0)
     return write_problem(archive.get(), path);
   (void)archive.release(); // closed
+  encoded = {};            // before there is one more copy
   const auto whole = read_source(bytes.get());
-  return whole ? write_file_atomic(path, *whole) : io_error(fmt::format("{}: cannot be written", path));
+  if (!whole)
+    return io_error(
+        fmt::format("{}: cannot be written: {}", path, zip_error_strerror(zip_source_error(bytes.get()))));
+  return write_file_atomic(path, *whole);
 }
 
 result<void> write_npz(const std::vector<named_tensor>& tensors, const std::string& path) {

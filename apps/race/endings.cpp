@@ -3,6 +3,7 @@
 #include "apps/race/format.hpp"
 #include "apps/race/metric.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <set>

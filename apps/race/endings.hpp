@@ -19,8 +19,8 @@ struct ending {
 /// For the metric of each target and each arm beside the baseline; those that were not measured are left out.
 [[nodiscard]] std::vector<ending> endings(const race_outcome& race);
 
-/// "auto ends at test accuracy 0.0014 better than uniform (0.0003 to 0.0025 better, 10 pairs of seeds), in
-/// 0.75 of its seconds"
+/// "auto ends with a test accuracy 0.0014 better than uniform (0.0003 better to 0.0025 better, 10 pairs of
+/// seeds), in 0.75 of its seconds"
 [[nodiscard]] std::string to_sentence(const race_outcome& race, const ending& e);
 
 } // namespace triage

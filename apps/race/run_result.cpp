@@ -28,9 +28,10 @@ std::string text(const json_value& record, std::string_view name) {
 
 bool ended_well(const json_value& summary) {
   const auto status = text(summary, "status");
-  for (const auto end : {run_status::finished, run_status::target_reached, run_status::stopped_improving})
-    if (status == to_string(end))
-      return true;
+  for (const auto s : {run_status::finished, run_status::target_reached, run_status::stopped_improving,
+                       run_status::interrupted, run_status::starved, run_status::failed})
+    if (status == to_string(s))
+      return ended_by_itself(s);
   return false;
 }
 

@@ -6,8 +6,8 @@ namespace triage {
 
 namespace {
 
-constexpr std::size_t word = 4;   ///< bytes that one instruction multiplies and sums
-constexpr std::size_t lanes = 16; ///< output channels of a register
+using vnni::lanes;
+using vnni::word;
 
 #if defined(__x86_64__)
 // GCC 12 takes the undefined lanes of its own intrinsics for a mistake of ours.

@@ -222,7 +222,7 @@ packed_windows::packed_windows(const byte_winograd& w)
 
 void packed_windows::pack(const byte_winograd& w, const std::int8_t* quantised) {
   const std::int8_t* from = quantised;
-  constexpr std::size_t word = 4;
+  using vnni::word;
   std::int8_t* to = weights.data();
   for (std::size_t o = 0; o < w.outputs; o += byte_winograd::block)
     for (std::size_t p = 0; p < byte_winograd::points; ++p)

@@ -26,17 +26,17 @@ inline bool has_vnni() {
 }
 
 /// Whether oneDNN multiplies bytes in tiles (AMX), several times as fast as VNNI.
-inline bool has_byte_tiles() {
+inline bool has_amx() {
   return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
 }
-
-#if defined(__x86_64__)
-#define TRIAGE_WITH_VNNI __attribute__((target("arch=x86-64-v4,avx512vnni")))
 
 namespace vnni {
 
 constexpr std::size_t word = 4;   ///< bytes that one instruction multiplies and sums
 constexpr std::size_t lanes = 16; ///< output channels of a register
+
+#if defined(__x86_64__)
+#define TRIAGE_WITH_VNNI __attribute__((target("arch=x86-64-v4,avx512vnni")))
 
 /// A register that several instructions read. Without this the compiler makes each of them load it.
 TRIAGE_INLINE TRIAGE_WITH_VNNI __m512i load_once(const void* at) {
@@ -61,7 +61,8 @@ TRIAGE_INLINE TRIAGE_WITH_VNNI void store_bytes(__m512i sum, const float* multip
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtusepi32_epi8(rounded));
 }
 
-} // namespace vnni
 #endif
+
+} // namespace vnni
 
 } // namespace triage

@@ -136,7 +136,7 @@ bool suits(const quantised_window& window, const sample_shape& in, const sample_
   constexpr auto points = static_cast<std::int64_t>(byte_winograd::points);
   const std::int64_t tiles = ((out.height + side - 1) / side) * ((out.width + side - 1) / side);
   return window.size == 3 && window.step == 1 && 3 * points * tiles <= 2 * 9 * out.height * out.width &&
-         multiplies_byte_tiles(count(in.channels), count(out.channels)) && !has_byte_tiles();
+         multiplies_byte_tiles(count(in.channels), count(out.channels)) && !has_amx();
 }
 
 } // namespace

@@ -125,9 +125,11 @@ TEST_CASE("race: a run is done when it ended well with exactly this description"
   f.complete();
   CHECK(is_done(directory, "{}\n"));
   CHECK(!is_done(directory, "{} \n")); // described otherwise now
-  f.complete("target_reached");
-  CHECK(is_done(directory, "{}\n"));
-  for (const char* status : {"failed", "interrupted", "starved"}) {
+  for (const char* status : {"target_reached", "stopped_improving"}) {
+    f.complete(status);
+    CHECK(is_done(directory, "{}\n"));
+  }
+  for (const char* status : {"failed", "interrupted", "too few workers", "unknown"}) {
     f.complete(status);
     CHECK(!is_done(directory, "{}\n"));
   }

@@ -155,21 +155,27 @@ TEST_CASE(
       arguments.insert(arguments.end(), {"--output", run.directory + "/model.npz"});
     check_refused(run_command(arguments), 3, {"no best checkpoint is kept", "checkpoint.best"});
   }
-  // A learning rate that makes it worse at once: the first evaluation stays the best.
-  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=12", "--set",
-                       "checkpoint.best=train_loss", "--set",
-                       R"(duration.patience={"metric":"train_loss","epochs":2})", "--set", "sampling=uniform",
-                       "--set", R"(schedule={"type":"constant"})"})
+  REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=4", "--set",
+                       "checkpoint.best=train_loss"})
               .code == 0);
   const auto summary = json_of(text_of(run.directory + "/summary.json"));
   const auto* best = summary.find("best");
   REQUIRE(best != nullptr);
   REQUIRE(best->is_object());
+  // With nothing else left to read, it is the best one that is read.
+  for (const auto& checkpoint : list_checkpoints(run.directory + "/checkpoints"))
+    std::ofstream(checkpoint + "/model.safetensors", std::ios::binary) << "no model";
+  CHECK(run_command({"evaluate", run.directory}).code == 3);
   const auto s = run_command({"evaluate", run.directory, "--best"});
   REQUIRE_MESSAGE(s.code == 0, s.err);
   CHECK(json_of(s.out).find("train_loss")->as_number() ==
         doctest::Approx(best->find("value")->as_number()).epsilon(1e-5));
   CHECK(run_command({"export", run.directory, "--best", "--output", run.directory + "/model.npz"}).code == 0);
+  const scratch_folder folder;
+  const auto input = folder.file("in.csv", "1,2,3,4\n");
+  const auto predicted =
+      run_command({"predict", run.directory, "--best", "--input", input, "--output", folder.path("out.csv")});
+  CHECK_MESSAGE(predicted.code == 0, predicted.err);
 }
 
 TEST_CASE(
