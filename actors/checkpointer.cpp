@@ -34,7 +34,7 @@ checkpointer_actor::behavior_type checkpointer(checkpointer_actor::stateful_poin
               if (const auto kept =
                       write_checkpoint(context->best_directory, content(order.state), only_this);
                   !kept.ok())
-                refused = kept.error().message;
+                out.best_problem = kept.error().message;
             const auto written =
                 write_checkpoint(context->checkpoint_directory, content(std::move(order.state)),
                                  context->setup->config.checkpoint_keep);

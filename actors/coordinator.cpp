@@ -325,7 +325,11 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         else
           controller.fail("the evaluator failed: " + m.problem, true);
       },
-      [self](const checkpoint_outcome& m) { self->state.controller->checkpoint_done(m.path, m.problem); },
+      [self](const checkpoint_outcome& m) {
+        if (!m.best_problem.empty())
+          self->state.controller->best_not_kept(m.best_problem);
+        self->state.controller->checkpoint_done(m.path, m.problem);
+      },
       [self](const stop_request&) { self->state.controller->stop(); },
       [self](const status_query&) {
         auto promise = self->make_response_promise<status_answer>();

@@ -22,7 +22,7 @@ member& member_ledger::join(std::string name, std::string node) {
   m.id = next_member_++;
   m.name = std::move(name);
   m.node = std::move(node);
-  m.clock = view(false).smallest_clock();
+  m.clock = members_.empty() ? latest_clock_ : view(false).smallest_clock();
   members_.push_back(std::move(m));
   return members_.back();
 }
@@ -59,16 +59,13 @@ std::optional<lease> member_ledger::settle(std::uint64_t member_id, std::uint64_
   if (!m->idle())
     m->outstanding.front().granted_at = now;
   m->idle_since = now;
-  ++m->clock;
+  latest_clock_ = std::max(latest_clock_, ++m->clock);
   return done;
 }
 
 void member_ledger::align_clocks() {
-  std::uint64_t largest = 0;
-  for (const auto& m : members_)
-    largest = std::max(largest, m.clock);
   for (auto& m : members_)
-    m.clock = largest;
+    m.clock = latest_clock_;
 }
 
 cluster_view member_ledger::view(bool draining, std::uint64_t oldest_round) {

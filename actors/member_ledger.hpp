@@ -51,7 +51,8 @@ struct member {
 /// Who takes part, what they are working on, and how far they are. Owned by the coordinator.
 class member_ledger {
 public:
-  /// A newcomer starts at the smallest clock of the others, so that it keeps nobody waiting.
+  /// A newcomer starts at the smallest clock of the others, so that it keeps nobody waiting; where nobody is
+  /// left, where the one who was furthest ended: rounds are never counted twice.
   member& join(std::string name, std::string node = {});
   [[nodiscard]] std::uint64_t next_member() const { return next_member_; }
   /// Removes a member and returns what it was working on, if anything.
@@ -81,6 +82,7 @@ private:
   std::vector<member> members_;
   std::vector<member_view> views_;
   std::uint64_t next_member_ = 0;
+  std::uint64_t latest_clock_ = 0; ///< that anybody has had
   std::uint64_t next_lease_ = 1;
 };
 

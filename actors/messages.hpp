@@ -101,7 +101,8 @@ struct checkpoint_order {
 
 struct checkpoint_outcome {
   std::string path;
-  std::string problem; ///< empty on success
+  std::string problem;           ///< empty on success
+  std::string best_problem = {}; ///< of keeping it as the best one, too
 };
 
 /// Anyone -> coordinator: finish the step, save, end.

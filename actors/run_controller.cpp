@@ -111,8 +111,11 @@ void run_controller::evaluation_arrived(const evaluation_figures& figures) {
     return;
   figures_ = figures;
   effects_.report_evaluation(present_progress(false), figures);
-  if (ending() && !std::isfinite(figures.train_loss))
-    diverge(fmt::format("the train loss at the end is {}", figures.train_loss));
+  broken_ = !std::isfinite(figures.train_loss);
+  if (broken_ && !ending())
+    effects_.warn(
+        fmt::format("the train loss is {} at step {}; no checkpoint is written until it is a number again",
+                    figures.train_loss, store_.version()));
   check_target();
   follow_figures();
   collect_or_continue();
@@ -152,6 +155,11 @@ void run_controller::checkpoint_done(const std::string& path, const std::string&
   if (!problem.empty() && problem_.empty())
     problem_ = fmt::format("the final checkpoint could not be written: {}", problem);
   finish();
+}
+
+void run_controller::best_not_kept(const std::string& problem) {
+  best_.forget(); // whatever comes next is better than none
+  effects_.warn(fmt::format("the best state so far could not be kept: {}", problem));
 }
 
 void run_controller::fail(const std::string& problem, bool can_save) {
@@ -290,6 +298,12 @@ void run_controller::drained() {
 }
 
 void run_controller::collect_or_continue() {
+  if (broken_ && ending() && problem_.empty())
+    diverge(fmt::format("the train loss is {} at the last evaluation", figures_->train_loss));
+  if (broken_ && !ending()) { // a checkpoint would make it the state to resume from
+    checkpoints_.passed(epochs(samples_dispatched_));
+    return resume_training();
+  }
   if (ending() && sampler_lost_)
     return finish();
   if (ending() || first_checkpoint_due_ || best_checkpoint_due_ ||

@@ -69,6 +69,8 @@ public:
   void sampler_state_arrived(sampler_report report);
   /// `problem` is empty when the checkpoint was written to `path`.
   void checkpoint_done(const std::string& path, const std::string& problem);
+  /// Before checkpoint_done of the same checkpoint.
+  void best_not_kept(const std::string& problem);
   /// A part that the run cannot do without has failed. `can_save`: the sampler can still hand over its state.
   void fail(const std::string& problem, bool can_save);
   /// Finish the step, save, end. Harmless when repeated.
@@ -218,6 +220,7 @@ private:
   bool out_of_patience_ = false;
   bool best_checkpoint_due_ = false;
   bool diverged_ = false;
+  bool broken_ = false; ///< the train loss was no number at the last evaluation
   bool sampler_lost_ = false;
   std::string problem_;
   std::vector<std::string> lost_members_;

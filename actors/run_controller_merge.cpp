@@ -96,8 +96,11 @@ void run_controller::record(const byproducts_of& trained) {
     return std::vector<float>(first, first + static_cast<std::ptrdiff_t>(size));
   };
   for (const auto& b : trained.batches) {
-    effects_.record_byproducts(b, part(trained.scores, b->ids.size()), part(trained.losses, b->ids.size()),
-                               trained.version);
+    // What stands in for a projection is larger than any: the points would come first for no reason.
+    const bool lost_direction =
+        b->resumed && setup_->point_score && need_direction(setup_->point_score->needs());
+    effects_.record_byproducts(b, lost_direction ? std::vector<float>() : part(trained.scores, b->ids.size()),
+                               part(trained.losses, b->ids.size()), trained.version);
     at += b->ids.size();
   }
 }
@@ -188,7 +191,10 @@ void run_controller::merge_round(merge_observer* observer) {
     merging_.push_back(std::move(a->gradient));
   }
   arrived_.erase(arrived_.begin(), of_later);
-  const double rate = learning_rate_at(samples_merged_);
+  double rate = learning_rate_at(samples_merged_);
+  if (local_ &&
+      !(rate > smallest_rate)) // a warm-up begins at zero, where its first round would count for nothing
+    rate = learning_rate_at(samples_merged_ + samples / 2);
   if (period_ && period_->merged(loss / static_cast<double>(samples), rate, training_time_.seconds()))
     effects_.remark(fmt::format("workers now take {} local steps a round: the loss is {:.3g} of the first",
                                 period_->steps(), period_->loss_ratio()));

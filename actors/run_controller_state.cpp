@@ -18,30 +18,50 @@ void put_stock(saved_state& state, const batch_list& stock) {
   std::vector<std::uint32_t> ids;
   std::vector<float> weights;
   std::vector<std::uint32_t> sizes;
+  std::vector<float> frequencies; // of the batches that know them, and which those are
+  std::vector<std::uint32_t> known;
   for (const auto& b : stock) {
     ids.insert(ids.end(), b->ids.begin(), b->ids.end());
     weights.insert(weights.end(), b->weights.begin(), b->weights.end());
+    frequencies.insert(frequencies.end(), b->frequencies.begin(), b->frequencies.end());
+    known.push_back(b->frequencies.empty() ? 0 : 1);
     sizes.push_back(static_cast<std::uint32_t>(b->ids.size()));
   }
   state.put("stock/ids", std::move(ids));
   state.put("stock/weights", std::move(weights));
   state.put("stock/sizes", std::move(sizes));
+  state.put("stock/frequencies", std::move(frequencies));
+  state.put("stock/frequencies_known", std::move(known));
 }
 
 result<batch_list> get_stock(const saved_state& state, std::size_t points) {
   const auto ids = state.get<std::uint32_t>("stock/ids");
   const auto weights = state.get<float>("stock/weights");
   const auto sizes = state.get<std::uint32_t>("stock/sizes");
-  for (const auto* problem : {ids.ok() ? nullptr : &ids.error(), weights.ok() ? nullptr : &weights.error(),
-                              sizes.ok() ? nullptr : &sizes.error()})
+  const auto frequencies = state.get<float>("stock/frequencies");
+  const auto known = state.get<std::uint32_t>("stock/frequencies_known");
+  for (const auto* problem :
+       {ids.ok() ? nullptr : &ids.error(), weights.ok() ? nullptr : &weights.error(),
+        sizes.ok() ? nullptr : &sizes.error(), frequencies.ok() ? nullptr : &frequencies.error(),
+        known.ok() ? nullptr : &known.error()})
     if (problem != nullptr)
       return *problem;
   batch_list stock;
   std::size_t at = 0;
+  std::size_t frequency_at = 0;
   for (const auto size : *sizes) {
     if (at + size > ids->size() || ids->size() != weights->size())
       return data_error("the saved stock of batches contradicts itself");
     drawn_batch b;
+    b.resumed = true;
+    if (known->size() != sizes->size() ||
+        frequency_at + ((*known)[stock.size()] != 0 ? size : 0) > frequencies->size())
+      return data_error("the saved stock of batches contradicts itself");
+    if ((*known)[stock.size()] != 0) {
+      const auto first = frequencies->begin() + static_cast<std::ptrdiff_t>(frequency_at);
+      b.frequencies.assign(first, first + static_cast<std::ptrdiff_t>(size));
+      frequency_at += size;
+    }
     b.ids.assign(ids->begin() + static_cast<std::ptrdiff_t>(at),
                  ids->begin() + static_cast<std::ptrdiff_t>(at + size));
     b.weights.assign(weights->begin() + static_cast<std::ptrdiff_t>(at),

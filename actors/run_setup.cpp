@@ -143,6 +143,9 @@ std::string run_setup::why_unmeasured(std::string_view metric) const {
     return "there is no validation set; give data.validation_fraction";
   if (metric.ends_with("accuracy") && !loss->has_accuracy())
     return "this loss has no accuracy; choose a loss, like train_loss";
+  if (metric.ends_with("balanced_accuracy") && !data.train.is_classification())
+    return "the data has values to predict and no classes; choose an accuracy that is not balanced, or a "
+           "loss";
   return {};
 }
 
@@ -240,9 +243,9 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   if (!net.ok())
     return net.error();
   setup->net = net.take();
-  if (const auto& tensors = setup->net->parameters().tensors();
-      c.batch_size == 1 && !train.shape.is_image() &&
-      std::any_of(tensors.begin(), tensors.end(), [](const auto& t) { return !t.trained; }))
+  if (const auto& built = setup->net->layers();
+      c.batch_size == 1 &&
+      std::any_of(built.begin(), built.end(), [](const auto& l) { return l->needs_several_samples(); }))
     return configuration_error(source + ", /batch_size: batch_norm compares the samples of a batch, and one "
                                         "alone tells it nothing; use at least 2, or layer_norm");
   if (c.training_precision == "bf16" && !has_bfloat16())

@@ -5,6 +5,8 @@
 #include "actors/net/cluster.hpp"
 #include "actors/net/io_thread.hpp"
 #include "actors/run_context.hpp"
+#include "actors/scoring_desk.hpp"
+#include "core/clock.hpp"
 #include "nn/model_tensors.hpp"
 
 #include <caf/all.hpp>
@@ -38,14 +40,26 @@ result<std::optional<resume_point>> make_resume_point(const run_setup& setup,
 
 } // namespace
 
+result<void> check_workers(const run_setup& setup, bool nodes_may_join) {
+  if (setup.config.workers > 0 || nodes_may_join)
+    return {};
+  return configuration_error(setup.source + ", /runtime/workers: nobody would work; give at least 1, or "
+                                            "--listen HOST:PORT and let nodes do the work");
+}
+
 result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const train_options& options,
                             std::stop_token stop) {
   auto resume = make_resume_point(*setup, options.resume);
   if (!resume.ok())
     return resume.error();
-  if (setup->config.workers == 0 && !options.listen)
-    return configuration_error(setup->source + ", /runtime/workers: nobody would work; give at least 1, or "
-                                               "--listen HOST:PORT and let nodes do the work");
+  if (auto staffed = check_workers(*setup, options.listen.has_value()); !staffed.ok())
+    return staffed.error();
+  if (options.accepted && options.resume) {
+    // The coordinator's part is made to take changed options; the sampling's state may not fit them.
+    const steady_clock time;
+    if (auto fits = scoring_desk(*setup, time).load(options.resume->state.below("sampler")); !fits.ok())
+      return fits.error();
+  }
   if (options.accepted)
     if (auto ready = options.accepted(); !ready.ok())
       return ready.error();

@@ -40,6 +40,9 @@ struct train_outcome {
   blob parameters;
 };
 
+/// An error when there would be nobody to compute gradients: no workers here, and no nodes to join.
+[[nodiscard]] result<void> check_workers(const run_setup& setup, bool nodes_may_join);
+
 /// Trains: starts coordinator, workers, estimators and services as actors of this process and waits for the
 /// end. A failed run is an outcome with status `failed`, not an error; errors are what prevents a start.
 /// `stop` asks for an early end: the step is finished and the state saved. Blocks; any number of runs may

@@ -22,6 +22,7 @@ constexpr int timed_steps = 8;
 /// What one step of every phase costs, measured on this machine.
 struct check_figures {
   double loss = 0.0;
+  std::size_t batch = 0; ///< samples of a step: as many as the description says, or as there are
   double step_seconds = 0.0;
   double score_seconds = 0.0;
   double evaluate_seconds = 0.0;
@@ -42,6 +43,7 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
   store.initialise(setup->seed());
   batch_trainer trainer(setup);
   const auto batch = first_points(*setup, static_cast<std::size_t>(setup->config.batch_size));
+  out.batch = batch->ids.size();
   for (int i = 0; i <= timed_steps; ++i) {
     const double begin = time.now(); // the first step builds the kernels and is not counted
     const auto trained = trainer.train({store.version(), store.current()}, *batch, 1);
@@ -98,7 +100,7 @@ void print_estimate(const run_setup& setup, const check_figures& f) {
   const auto& c = setup.config;
   const auto workers = std::max<std::int64_t>(c.workers, 1); // of nodes, where none is here
   const auto points = static_cast<double>(setup.data.train.size);
-  const auto batch = static_cast<double>(c.batch_size);
+  const auto batch = static_cast<double>(f.batch);
   const double epoch_seconds = points / batch * f.step_seconds / static_cast<double>(workers);
   const auto block = static_cast<double>(setup.net->parameters().size()) * sizeof(float);
   const double memory = static_cast<double>(setup.data.train.stored_bytes() + setup.data.test.stored_bytes() +
@@ -110,7 +112,7 @@ void print_estimate(const run_setup& setup, const check_figures& f) {
              setup.data.validation.size, setup.data.test.size, to_string(setup.data.train.shape));
   fmt::print("{}", setup.net->summary());
   fmt::print("first loss {:.4f}; one step of {} samples takes {:.2f} ms ({:.0f} samples/s per worker)\n",
-             f.loss, c.batch_size, 1e3 * f.step_seconds, batch / f.step_seconds);
+             f.loss, f.batch, 1e3 * f.step_seconds, batch / f.step_seconds);
   if (setup.point_score)
     fmt::print("scoring one point costs {:.2f} of training it\n", f.score_seconds * batch / f.step_seconds);
   fmt::print("about {:.1f} s per epoch with {} worker(s) on cores of their own", epoch_seconds, workers);

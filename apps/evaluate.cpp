@@ -1,6 +1,7 @@
 #include "actors/model_evaluator.hpp"
 #include "apps/commands.hpp"
 #include "apps/support.hpp"
+#include "core/excerpt.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +11,37 @@
 namespace triage {
 
 namespace {
+
+error other_meaning(const std::string& what, const std::string& here, const std::string& in_training) {
+  return data_error(
+      fmt::format("the other test set does not fit the model: its {} is {}, and in training {}; "
+                  "give data.test=FILE with the columns and classes of the training data",
+                  what, quoted_excerpt(here), quoted_excerpt(in_training)));
+}
+
+/// A source need not name its columns.
+result<void> check_same_columns(const char* what, const std::vector<std::string>& here,
+                                const std::vector<std::string>& in_training) {
+  for (std::size_t i = 0; i < std::min(here.size(), in_training.size()); ++i)
+    if (here[i] != in_training[i])
+      return other_meaning(fmt::format("{} {}", what, i), here[i], in_training[i]);
+  return {};
+}
+
+/// Whether columns and classes mean what they did in training.
+result<void> check_same_names(const data_names& here, const data_names& in_training, std::int64_t classes) {
+  if (auto same = check_same_columns("feature", here.features, in_training.features); !same.ok())
+    return same;
+  if (auto same = check_same_columns("output", here.outputs, in_training.outputs); !same.ok())
+    return same;
+  for (std::int32_t c = 0; c < classes; ++c)
+    if (here.of_class(c) != in_training.of_class(c))
+      return other_meaning(fmt::format("class {}", c), here.of_class(c), in_training.of_class(c));
+  if (here.first_index && in_training.first_index && *here.first_index != *in_training.first_index)
+    return other_meaning("first index", std::to_string(*here.first_index),
+                         std::to_string(*in_training.first_index));
+  return {};
+}
 
 /// The run with the test set of the changed data. What was trained, held out and standardised stays.
 result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& run,
@@ -30,10 +62,7 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
                         o));
   const auto file = run.directory.config_file();
   auto asked_for = overrides;
-  const bool other_files = std::any_of(overrides.begin(), overrides.end(),
-                                       [](const auto& o) { return o.starts_with("data.path="); });
-  if (other_files) // of which no part may be taken for the whole
-    asked_for.emplace_back("data.test_fraction=0");
+  asked_for.emplace_back("data.test_fraction=0"); // no part may be taken for the whole
   const auto changed = read_description(file, asked_for);
   const auto original = read_description(file, {});
   if (!changed.ok())
@@ -53,6 +82,10 @@ result<std::shared_ptr<const run_setup>> with_other_test_set(const opened_run& r
                     "where it has {} with {}",
                     to_string(test.shape), test.classes, to_string(run.setup->data.train.shape),
                     run.setup->data.train.classes));
+  if (auto same = check_same_names((*source)->data.names, run.setup->data.names, test.classes); !same.ok())
+    return same.error();
+  if (auto alike = check_same_kind(run.setup->data.kind, test, "the other test set"); !alike.ok())
+    return alike.error();
   run_extensions replacing;
   replacing.change_data = [&](data_splits& splits) { splits.test = test; };
   return prepare_run(*original, file, replacing);

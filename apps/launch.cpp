@@ -1,14 +1,12 @@
 #include "apps/commands.hpp"
 #include "apps/launch/host_list.hpp"
-#include "apps/processes/child_process.hpp"
+#include "apps/launch/launched_nodes.hpp"
 #include "apps/support.hpp"
 #include "apps/train_flags.hpp"
 #include "apps/train_run.hpp"
 #include "core/files.hpp"
 
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
 #include <fmt/format.h>
 #include <memory>
 #include <thread>
@@ -29,25 +27,37 @@ struct launch_options {
   train_flags flags;
 };
 
-/// What has to be started once the address to join is known.
-using node_plan = std::vector<child_description>;
+using node_plan = std::vector<node_start>;
 
-result<node_plan> plan_nodes(const launch_options& o, const std::string& join) {
+/// What has to be started once it is known where the coordinator listens. `asked`: what --listen says.
+result<node_plan> plan_nodes(const launch_options& o, const net_address& asked, net_address at) {
   node_plan plan;
   if (o.local > 0) {
     const auto cores = std::max(std::thread::hardware_concurrency(), 1U);
     const auto threads =
         o.threads > 0 ? o.threads : std::max(cores / static_cast<std::uint32_t>(o.local), 1U);
+    if (!o.flags.tls.empty())
+      return configuration_error("--local nodes stay on this machine and use no certificates: leave --tls");
+    if (is_any_address(at))
+      at.host = at.host.find(':') == std::string::npos ? "127.0.0.1" : "::1";
     for (int i = 1; i <= o.local; ++i) {
-      child_description node;
-      node.arguments = {
-          "node", "--join", join, "--threads", std::to_string(threads), "--name", fmt::format("local-{}", i)};
-      if (!o.flags.tls.empty())
-        return configuration_error("--local nodes stay on this machine and use no certificates: leave --tls");
+      const auto name = fmt::format("local-{}", i);
+      node_start node{name,
+                      {.arguments = {"node", "--join", to_string(at), "--threads", std::to_string(threads),
+                                     "--name", name}}};
+      if (o.flags.insecure)
+        node.process.arguments.emplace_back("--insecure");
       plan.push_back(std::move(node));
     }
     return plan;
   }
+  if (is_any_address(asked))
+    return configuration_error(
+        fmt::format("--listen {}: nodes on other machines have to be told an address of "
+                    "this one; give the one that they can reach",
+                    to_string(asked)));
+  // As it was given: a name may be another address for them than for this machine.
+  const auto join = to_string(net_address{asked.host, at.port});
   auto text = read_file(o.hosts, largest_host_list);
   if (!text.ok())
     return text.error();
@@ -55,7 +65,7 @@ result<node_plan> plan_nodes(const launch_options& o, const std::string& join) {
   if (!hosts.ok())
     return hosts.error();
   for (const auto& h : *hosts)
-    plan.push_back({.arguments = ssh_arguments(h, join, o.flags.insecure), .program = "ssh"});
+    plan.push_back({h.host, {.arguments = ssh_arguments(h, join, o.flags.insecure), .program = "ssh"}});
   return plan;
 }
 
@@ -70,36 +80,27 @@ int launch(launch_options o, const std::vector<std::string>& arguments) {
   const auto listen = o.flags.cluster();
   if (!listen.ok())
     return complain(listen.error());
-  if (const auto possible = plan_nodes(o, "0:0"); !possible.ok())
+  const net_address asked = (*listen)->address;
+  if (const auto possible = plan_nodes(o, asked, asked); !possible.ok())
     return complain(possible.error());
   auto overrides = o.flags.all_overrides();
   overrides.insert(overrides.begin(), "runtime.workers=0");
   auto document = read_description(o.file, overrides);
   if (!document.ok())
     return complain(document.error());
-  auto run = start_run(*document, o.file, o.run_directory, arguments);
+  run_choices choices{o.flags.trace, o.flags.quiet, std::nullopt, *listen, {}};
+  auto run = start_run(*document, o.file, o.run_directory, arguments, choices);
   if (!run.ok())
     return complain(run.error());
 
-  std::vector<child_process> nodes;
-  run_choices choices{o.flags.trace, o.flags.quiet, std::nullopt, *listen, {}};
+  launched_nodes nodes;
   choices.listening = [&](const net_address& at) {
-    const auto plan = plan_nodes(o, to_string(at));
-    for (const auto& node : *plan) {
-      auto child = child_process::start(node);
-      if (child.ok())
-        nodes.push_back(child.take());
-      else
-        complain(child.error());
-    }
+    if (const auto plan = plan_nodes(o, asked, at); plan.ok())
+      nodes.start(*plan);
   };
+  choices.stop = nodes.all_failed();
   const int code = run_and_report(run->setup, run->directory, std::move(choices));
-  if (code != 0) // the nodes would wait for the run to be resumed
-    for (const auto& n : nodes)
-      n.signal(SIGTERM);
-  for (auto& n : nodes)
-    if (const auto ended = n.wait(farewell_seconds); ended && *ended != 0 && code == 0)
-      std::fprintf(stderr, "triage: a node ended with code %d\n", *ended);
+  nodes.end(code != 0, farewell_seconds);
   return code;
 }
 

@@ -70,7 +70,7 @@ command_action add_ledger_command(CLI::App& program) {
       "ledger", "what a run has learned about each point: visits, losses, likely wrong labels");
   command->add_option("DIR", o->directory, "the run directory")->required();
   command->add_option("--output-dir", o->output, "where the files go (default: DIR)");
-  command->add_option("--top", o->top, "suspects shown on the page");
+  command->add_option("--top", o->top, "suspects shown on the page")->check(CLI::Range(0, 1'000'000));
   command->add_option("--set", o->overrides, "override, e.g. data.path=DIR (repeatable)")
       ->allow_extra_args(false);
   return [o] { return write_ledger(*o); };

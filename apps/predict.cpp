@@ -37,6 +37,19 @@ std::vector<float> predict(const opened_run& run, const dataset& samples) {
   return out;
 }
 
+expected_samples samples_like_training(const run_setup& setup) {
+  const json_value& data = *setup.resolved.find("data");
+  const json_value* last = data.find("channels_last");
+  const json_value* delimiter = data.find("delimiter");
+  const json_value* format = data.find("format");
+  return {setup.net->input_shape(),
+          last != nullptr && last->is_bool() && last->as_bool(),
+          delimiter != nullptr ? delimiter->as_string().front() : ',',
+          setup.data.names.features,
+          setup.data.names.first_index,
+          format != nullptr && format->is_string() && format->as_string() == "tsv"};
+}
+
 /// How the columns of predictions are called: by class or output, where these have names.
 std::vector<std::string> column_names(const run_setup& setup) {
   const auto width = static_cast<std::size_t>(setup.net->output_width());
@@ -91,12 +104,7 @@ command_action add_predict_command(CLI::App& program) {
     auto run = open_model(o->directory, o->which);
     if (!run.ok())
       return complain(run.error());
-    const json_value* last = run->setup->resolved.find("data")->find("channels_last");
-    const json_value* delimiter = run->setup->resolved.find("data")->find("delimiter");
-    const auto input = read_prediction_input(
-        o->input, {run->setup->net->input_shape(), last != nullptr && last->is_bool() && last->as_bool(),
-                   delimiter != nullptr ? delimiter->as_string().front() : ',',
-                   run->setup->data.names.features, run->setup->data.names.first_index});
+    const auto input = read_prediction_input(o->input, samples_like_training(*run->setup));
     if (!input.ok())
       return complain(input.error());
     if (auto alike = check_same_kind(run->setup->data.kind, input->samples, o->input); !alike.ok())

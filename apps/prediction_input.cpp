@@ -9,6 +9,7 @@
 #include "core/registry.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <numeric>
 #include <utility>
@@ -26,7 +27,17 @@ result<dataset> sized(dataset set, const std::string& path, std::uint64_t values
   return set;
 }
 
-/// Rows of as many values as the model takes may stand for images; a single sample for a batch of one.
+/// Of samples that were read with the shape `found`. Rows of as many values as the model takes may stand for
+/// images.
+result<void> check_shape(const sample_shape& found, const sample_shape& expected, const std::string& path,
+                         std::string_view remark = "") {
+  if (found == expected || found == sample_shape{expected.size(), 1, 1})
+    return {};
+  return data_error(fmt::format("{}: its samples have the shape {}, but the model takes {}{}", path,
+                                to_string(found), to_string(expected), remark));
+}
+
+/// A single sample may stand for a batch of one.
 result<dataset> from_npy(const std::string& path, const sample_shape& shape, bool channels_last) {
   auto array = read_npy(path);
   if (!array.ok())
@@ -37,11 +48,10 @@ result<dataset> from_npy(const std::string& path, const sample_shape& shape, boo
   dataset set;
   if (auto assigned = assign_npy_samples(array.take(), channels_last, path, set); !assigned.ok())
     return assigned.error();
-  const bool flat = set.shape == sample_shape{shape.size(), 1, 1};
-  if (!flat && !(set.shape == shape))
-    return data_error(fmt::format("{}: its samples have the shape {}, but the model takes {}{}", path,
-                                  to_string(set.shape), to_string(shape),
-                                  channels_last ? " (after channels_last of the training data)" : ""));
+  if (auto fits = check_shape(set.shape, shape, path,
+                              channels_last ? " (after channels_last of the training data)" : "");
+      !fits.ok())
+    return fits.error();
   set.shape = shape;
   return set;
 }
@@ -50,11 +60,13 @@ result<dataset> from_idx(const std::string& path, const sample_shape& shape) {
   auto array = read_idx(path, "samples");
   if (!array.ok())
     return array.error();
+  if (auto fits = check_shape(sample_shape_of(*array), shape, path); !fits.ok())
+    return fits.error();
   dataset set;
   set.shape = shape;
+  set.size = static_cast<std::size_t>(array->dimensions.front());
   set.bytes = std::move(array->values);
-  const auto values = set.bytes.size();
-  return sized(std::move(set), path, values);
+  return set;
 }
 
 /// Where the row that may be a header has each feature of the model. Empty: it is no header. A header that
@@ -63,9 +75,12 @@ result<std::vector<std::size_t>> find_features(const std::vector<std::string_vie
                                                const std::vector<std::string>& features,
                                                const std::string& path) {
   const auto column_of = [&](const std::string& name) { return std::find(row.begin(), row.end(), name); };
-  if (std::any_of(row.begin(), row.end(), parse_number) &&
-      std::none_of(features.begin(), features.end(),
-                   [&](const auto& name) { return column_of(name) != row.end(); }))
+  const auto is_there = [&](const auto& name) { return column_of(name) != row.end(); };
+  // Where columns are called by numbers, a sample may well hold some of their names.
+  const bool numbers = std::all_of(features.begin(), features.end(), parse_number);
+  const bool named = numbers ? std::all_of(features.begin(), features.end(), is_there)
+                             : std::any_of(features.begin(), features.end(), is_there);
+  if (std::any_of(row.begin(), row.end(), parse_number) && !named)
     return std::vector<std::size_t>{};
   std::vector<std::size_t> columns;
   for (const auto& name : features) {
@@ -81,6 +96,14 @@ result<std::vector<std::size_t>> find_features(const std::vector<std::string_vie
     columns.push_back(static_cast<std::size_t>(at - row.begin()));
   }
   return columns;
+}
+
+/// Not where cells may be missing values of a first sample: it would be lost.
+bool is_header_text(std::string_view cell) {
+  std::string text(trim(cell));
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return !text.empty() && text != "na" && text != "null" && text != "?" && !parse_number(text);
 }
 
 bool all_different(std::vector<std::string> names) {
@@ -123,7 +146,7 @@ result<prediction_input> from_text(const std::string& path, char delimiter,
           continue;
         }
       }
-      if (std::none_of(cells.begin(), cells.end(), parse_number))
+      if (std::all_of(cells.begin(), cells.end(), is_header_text))
         continue;
     }
     if (cells.size() != cells_of_row)
@@ -165,10 +188,11 @@ result<prediction_input> read_prediction_input(const std::string& path, const ex
   if (name.ends_with(".gz"))
     name.remove_suffix(3);
   const bool libsvm = name.ends_with(".libsvm") || name.ends_with(".svm");
-  if (name.ends_with(".csv") || (name.ends_with(".txt") && !expected.first_index))
-    return from_text(path, expected.delimiter, expected);
-  if (name.ends_with(".tsv"))
+  const bool text = name.ends_with(".txt") && !expected.first_index;
+  if (name.ends_with(".tsv") || (text && expected.tabs))
     return from_text(path, '\t', expected);
+  if (name.ends_with(".csv") || text)
+    return from_text(path, expected.delimiter, expected);
   auto samples = path.ends_with(".npy") ? from_npy(path, expected.shape, expected.channels_last)
                                         : from_other(path, libsvm, expected);
   if (!samples.ok())

@@ -17,6 +17,7 @@ struct expected_samples {
   std::vector<std::string> features; ///< the names of the columns; empty: it was trained without names
   /// Of the first feature in LIBSVM files; none: it was trained on another format.
   std::optional<std::uint64_t> first_index = std::nullopt;
+  bool tabs = false; ///< in .txt files: it was trained on .tsv
 };
 
 struct prediction_input {

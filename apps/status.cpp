@@ -32,6 +32,8 @@ command_action add_status_command(CLI::App& program) {
     auto status = parse_json(*answer, "the coordinator's answer");
     if (!status.ok())
       return complain(status.error());
+    if (const auto* problem = status->find("problem"); problem != nullptr && problem->is_string())
+      return complain(error{error_kind::retry, to_string(*address) + ": " + problem->as_string()});
     std::fputs(o->json ? (*answer + "\n").c_str() : status_text(*status).c_str(), stdout);
     return 0;
   };

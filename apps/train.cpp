@@ -25,11 +25,11 @@ command_action add_train_command(CLI::App& program, const std::vector<std::strin
     auto document = read_description(o->file, o->flags.all_overrides());
     if (!document.ok())
       return complain(document.error());
-    auto run = start_run(*document, o->file, o->run_directory, arguments);
+    const run_choices choices{o->flags.trace, o->flags.quiet, std::nullopt, *listen, {}};
+    auto run = start_run(*document, o->file, o->run_directory, arguments, choices);
     if (!run.ok())
       return complain(run.error());
-    return run_and_report(run->setup, run->directory,
-                          {o->flags.trace, o->flags.quiet, std::nullopt, *listen, {}});
+    return run_and_report(run->setup, run->directory, choices);
   };
 }
 

@@ -46,13 +46,21 @@ void print_summary(const run_summary& s, const run_directory& directory) {
   std::puts(line.c_str());
 }
 
+result<void> check_trace(const run_choices& choices) {
+  return choices.trace_file.empty() ? result<void>() : check_writable(choices.trace_file);
+}
+
 } // namespace
 
 result<started_run> start_run(const json_value& document, const std::string& file, const std::string& path,
-                              const std::vector<std::string>& arguments) {
+                              const std::vector<std::string>& arguments, const run_choices& choices) {
   auto setup = prepare_run(document, file);
   if (!setup.ok())
     return setup.error();
+  if (auto staffed = check_workers(**setup, choices.listen.has_value()); !staffed.ok())
+    return staffed.error();
+  if (auto writable = check_trace(choices); !writable.ok())
+    return writable.error();
   auto directory = run_directory::create(path, (*setup)->config.name);
   if (!directory.ok())
     return directory.error();
@@ -69,9 +77,8 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
       directory.path(), "another process is training in this run directory; wait for it, or stop it");
   if (!lock.ok() && lock.error().kind == error_kind::configuration)
     return complain(lock.error());
-  if (!choices.trace_file.empty())
-    if (auto writable = check_writable(choices.trace_file); !writable.ok())
-      return complain(writable.error());
+  if (auto writable = check_trace(choices); !writable.ok())
+    return complain(writable.error());
   const signal_watch signals;
   logger log = logger::to_stderr_and_file(directory.log_file(), choices.quiet && !choices.listen);
   log.info("data", describe_data(setup->data));
@@ -91,13 +98,17 @@ int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_dire
     if (choices.listening)
       choices.listening(at);
   };
-  const auto outcome = train(setup, options, signals.token());
+  std::stop_source stop;
+  const auto ask_to_stop = [&stop] { stop.request_stop(); };
+  const std::stop_callback by_signal(signals.token(), ask_to_stop);
+  const std::stop_callback by_choice(choices.stop, ask_to_stop);
+  const auto outcome = train(setup, options, stop.get_token());
   if (!outcome.ok())
     return complain(outcome.error());
   const run_summary& summary = outcome->summary;
   int code = summary.status == run_status::failed ? 1 : 0;
   if (summary.status == run_status::interrupted)
-    code = 128 + signals.received();
+    code = signals.received() != 0 ? 128 + signals.received() : exit_code(error_kind::retry);
   if (summary.status == run_status::starved)
     code = exit_code(error_kind::retry);
   if (ended_by_itself(summary.status))

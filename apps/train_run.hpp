@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct run_choices {
   std::optional<cluster_options> listen;
   std::function<void(const net_address&)> listening; ///< called with the address, its port filled in
   bool changed = false; ///< the description is not that of the directory any more, which is to keep it
+  /// Asks for an early end, as a signal does: there is nobody to work. The exit code is that of "try again".
+  std::stop_token stop{};
 };
 
 /// A run that is about to begin: set up and with a directory of its own.
@@ -28,10 +31,11 @@ struct started_run {
   std::shared_ptr<const run_setup> setup;
   run_directory directory;
 };
-/// `path` empty: a new directory below runs/.
+/// `path` empty: a new directory below runs/. There is none when the run could not begin as chosen.
 [[nodiscard]] result<started_run> start_run(const json_value& document, const std::string& file,
                                             const std::string& path,
-                                            const std::vector<std::string>& arguments);
+                                            const std::vector<std::string>& arguments,
+                                            const run_choices& choices);
 
 /// What `train` and `resume` have in common: log, signals, the run itself, the model files, the exit code.
 /// Prints the summary to stdout.

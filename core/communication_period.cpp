@@ -72,10 +72,10 @@ result<void> communication_period::load(const saved_state& state) {
     return steps.error();
   if (!figures.ok())
     return figures.error();
-  if (steps->size() != 2 || figures->size() != 4 || (*steps)[0] < 1 ||
-      (*steps)[0] > static_cast<std::uint64_t>(first_))
+  if (steps->size() != 2 || figures->size() != 4 || (*steps)[0] < 1)
     return data_error("the saved communication period contradicts itself");
-  steps_ = static_cast<std::int64_t>((*steps)[0]);
+  // A run that is resumed may be told to begin with fewer.
+  steps_ = static_cast<std::int64_t>(std::min((*steps)[0], static_cast<std::uint64_t>(first_)));
   begun_ = (*steps)[1] != 0;
   loss_ = (*figures)[0];
   first_loss_ = (*figures)[1];

@@ -89,49 +89,90 @@ std::optional<std::string> read_source(zip_source_t* source) {
   return complete ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
-result<named_arrays> read_archive(const std::string& path) {
+struct opened_archive {
+  std::unique_ptr<zip_t, archive_closer> zip;
+  std::uint64_t file_bytes = 0;
+  std::vector<std::pair<std::string, zip_uint64_t>> arrays; ///< names without ".npy", and their entries
+};
+
+result<opened_archive> open_archive(const std::string& path) {
+  opened_archive out;
   std::error_code ec;
-  const auto file_bytes = std::filesystem::file_size(path, ec);
+  out.file_bytes = std::filesystem::file_size(path, ec);
   if (ec)
     return data_error(fmt::format("{}: {}", path, ec.message()));
   int code = 0;
-  const std::unique_ptr<zip_t, archive_closer> archive(
-      zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
-  if (!archive)
+  out.zip.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
+  if (!out.zip)
     return bad(path, code_text(code));
-  named_arrays out;
   const auto entries =
-      static_cast<zip_uint64_t>(std::max<zip_int64_t>(zip_get_num_entries(archive.get(), 0), 0));
+      static_cast<zip_uint64_t>(std::max<zip_int64_t>(zip_get_num_entries(out.zip.get(), 0), 0));
   if (entries > most_entries)
     return bad(path, fmt::format("it has {} entries; {} are possible", entries, most_entries));
-  // For all entries together: they may share compressed bytes.
-  std::uint64_t budget = file_bytes * most_expansion;
   for (zip_uint64_t index = 0; index < entries; ++index) {
-    const char* raw = zip_get_name(archive.get(), index, 0);
+    const char* raw = zip_get_name(out.zip.get(), index, 0);
     std::string name = raw == nullptr ? "" : raw;
     if (!name.ends_with(".npy"))
       continue;
-    const auto bytes = read_entry(archive.get(), index, budget, path);
+    name.resize(name.size() - 4);
+    out.arrays.emplace_back(std::move(name), index);
+  }
+  return out;
+}
+
+/// Of the arrays that `wants`.
+template <class Wants>
+result<named_arrays> read_archive(const std::string& path, const Wants& wants) {
+  auto archive = open_archive(path);
+  if (!archive.ok())
+    return archive.error();
+  named_arrays out;
+  // For all entries together: they may share compressed bytes.
+  std::uint64_t budget = archive->file_bytes * most_expansion;
+  for (auto& [name, index] : archive->arrays) {
+    if (!wants(name))
+      continue;
+    const auto bytes = read_entry(archive->zip.get(), index, budget, path);
     if (!bytes.ok())
       return bytes.error();
     budget -= bytes->size();
-    auto array = decode_npy(*bytes, fmt::format("{}[{}]", path, name));
+    auto array = decode_npy(*bytes, fmt::format("{}[{}.npy]", path, name));
     if (!array.ok())
       return array.error();
-    name.resize(name.size() - 4);
     out.emplace_back(std::move(name), array.take());
   }
   return out;
 }
 
-} // namespace
-
-result<named_arrays> read_npz(const std::string& path) {
+template <class Wants>
+result<named_arrays> read_guarded(const std::string& path, const Wants& wants) {
   try {
-    return read_archive(path);
+    return read_archive(path, wants);
   } catch (const std::bad_alloc&) { // a small archive may honestly unpack to more than there is
     return bad(path, "its arrays do not fit into memory");
   }
+}
+
+} // namespace
+
+result<named_arrays> read_npz(const std::string& path) {
+  return read_guarded(path, [](const std::string&) { return true; });
+}
+
+result<named_arrays> read_npz(const std::string& path, std::span<const std::string> wanted) {
+  return read_guarded(path, [&](const std::string& name) {
+    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  });
+}
+
+result<std::vector<std::string>> names_in_npz(const std::string& path) {
+  const auto archive = open_archive(path);
+  if (!archive.ok())
+    return archive.error();
+  std::vector<std::string> names;
+  for (const auto& [name, index] : archive->arrays)
+    names.push_back(name);
+  return names;
 }
 
 result<void> write_npz_arrays(const std::vector<npz_entry>& entries, const std::string& path) {

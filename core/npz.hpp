@@ -3,6 +3,7 @@
 #include "core/npy.hpp"
 #include "core/safetensors.hpp"
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,11 @@ using named_arrays = std::vector<std::pair<std::string, npy_array>>;
 /// Refused are archives whose entries together unpack to more than 1032 times their size, what deflate can
 /// reach, or to more than fits into memory.
 [[nodiscard]] result<named_arrays> read_npz(const std::string& path);
+/// Only those of them, as far as they are there: what is in others, and whether it can be read, is not looked
+/// at.
+[[nodiscard]] result<named_arrays> read_npz(const std::string& path, std::span<const std::string> wanted);
+/// What arrays there are, without reading them.
+[[nodiscard]] result<std::vector<std::string>> names_in_npz(const std::string& path);
 
 /// An array to write; borrows its values.
 struct npz_entry {

@@ -37,5 +37,9 @@ constexpr signal_set operator|(signal_set a, signal b) {
 constexpr bool contains(signal_set set, signal s) {
   return (set & static_cast<signal_set>(s)) != 0;
 }
+/// Whether any of them is measured along a given direction.
+constexpr bool need_direction(signal_set set) {
+  return contains(set, signal::projection) || contains(set, signal::last_projection);
+}
 
 } // namespace triage

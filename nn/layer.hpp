@@ -190,6 +190,8 @@ public:
   [[nodiscard]] virtual bool halves_by_maximum() const { return false; }
   /// Whether its stages can tell the gradients of single samples: not where samples see each other.
   [[nodiscard]] virtual bool has_sample_gradients() const { return !has_parameters(); }
+  /// Whether a sample alone trains nothing in it, since all that it sees is the difference between samples.
+  [[nodiscard]] virtual bool needs_several_samples() const { return false; }
   /// Multiply-adds of a sample's forward pass, times two.
   [[nodiscard]] virtual double flops() const { return 0.0; }
 

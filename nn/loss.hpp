@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numbers>
 #include <span>
 
 namespace triage {
@@ -32,6 +33,10 @@ public:
   [[nodiscard]] virtual bool has_accuracy() const = 0;
   [[nodiscard]] virtual bool is_correct(std::span<const float> row, const batch_targets& targets,
                                         std::size_t index) const = 0;
+
+  /// Classification: the loss of a sample whose label has half of the probability, and the other classes even
+  /// shares of the rest.
+  [[nodiscard]] virtual double loss_at_one_half(std::int64_t) const { return std::numbers::ln2; }
 
   /// Why this loss cannot be used with such targets, or success. `width` is the network's output width.
   [[nodiscard]] virtual result<void> check(std::int64_t classes, std::int64_t outputs,

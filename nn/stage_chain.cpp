@@ -72,7 +72,9 @@ stage_chain::stage_chain(const std::vector<std::unique_ptr<layer>>& layers, cons
     const auto& l = layers[i];
     const scratch_meter meter(engine_);
     const bool skipped_pool = l->halves_by_maximum() && std::exchange(pool_done, false);
-    if (skipped_pool || (l->is_relu() && before != nullptr && before->applies_next_relu())) {
+    // Who pools has rectified, by the relu before the pool or by one of its own.
+    const bool skipped_relu = l->is_relu() && before != nullptr && (pool_done || before->applies_next_relu());
+    if (skipped_pool || skipped_relu) {
       link_of_layer_.push_back(links_.size());
       add(std::make_unique<done_stage>(output_layout_), gradient, std::string(l->type()), meter);
       continue;

@@ -157,7 +157,7 @@ struct workspace::state {
     sample_gradients samples{{}, {}, direction};
     if (contains(wanted, signal::gradient_norm))
       samples.squared_norms = p.squared_norms;
-    if (contains(wanted, signal::projection) || contains(wanted, signal::last_projection))
+    if (need_direction(wanted))
       samples.projections = p.projections;
     now.samples = &samples;
     p.chain.backward_last(now);

@@ -218,6 +218,8 @@ result<void> noise_guard::load(const saved_state& state) {
   pairs_ = (*figures)[0];
   doubted_again_ = (*figures)[1];
   verdict_ = static_cast<verdict>(static_cast<int>((*figures)[2]));
+  if (verdict_ == verdict::passing_over && !may_pass_over())
+    verdict_ = verdict::closed;
   next_look_ = (*figures)[3];
   suspect_share_ = (*figures)[4] < 0.0 ? std::nullopt : std::optional<double>((*figures)[4]);
   return {};

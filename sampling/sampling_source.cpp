@@ -56,7 +56,10 @@ std::string sampling_source::reason_for_uniform(double run_fraction) {
     return "gated off";
   if (o.anneal_fraction > 0.0) {
     const double uniform_share = (run_fraction - (tail - o.anneal_fraction)) / o.anneal_fraction;
-    if (uniform_share > 0.0 && random_.uniform() < uniform_share)
+    // Thrown once for a plan, however often it is tried: one that waits for scores would lose in the end.
+    if (uniform_share > 0.0 && !annealed_)
+      annealed_ = random_.uniform() < uniform_share;
+    if (annealed_.value_or(false))
       return "annealed";
   }
   return {};
@@ -126,6 +129,7 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
   if (const auto reason = reason_for_uniform(run_fraction); !reason.empty()) {
     plan_.clear();
     next_ = 0;
+    annealed_.reset();
     keep_order(reason);
     return true;
   }
@@ -142,6 +146,7 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
     if (description_.refresh->pools_ahead().value_or(0) > 0)
       fill_pools();
   }
+  annealed_.reset();
   const bool among_all = pool.ids.empty();
   pass_over_suspects(pool.ids);
   direction_.commit(priorities_.size());

@@ -114,6 +114,7 @@ private:
   std::size_t next_ = 0;
   bool ends_pass_ = false;
   bool planned_by_priority_ = false;
+  std::optional<bool> annealed_; ///< what the die said for the plan that is being tried
   std::string phase_ = "warm-up";
   /// The batch being filled, when its plan ran out and the next one has to wait.
   selection_plan partial_;

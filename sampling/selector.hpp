@@ -25,6 +25,8 @@ struct drawn_batch {
   /// be the inverse of. Empty where that is not known.
   std::vector<float> frequencies;
   blob direction; ///< what projections are measured on; empty where no score needs it
+  /// Drawn before a checkpoint, which holds no directions: a projection cannot be measured on it.
+  bool resumed = false;
 };
 
 /// Where the run stands when a batch is drawn.

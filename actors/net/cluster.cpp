@@ -62,8 +62,17 @@ void ask_status_of(caf::event_based_actor* self, const coordinator_actor& coordi
             [answer](const caf::error&) { answer(R"({"problem":"the coordinator does not answer"})"); });
 }
 
+/// A read that is broken off passes through the layers of its stream, each in a turn of its own.
+constexpr int turns_of_a_farewell = 8;
+
+void after_turns(boost::asio::io_context& io, int turns, const std::function<void()>& done) {
+  if (turns == 0)
+    return done();
+  boost::asio::post(io, [&io, turns, done] { after_turns(io, turns - 1, done); });
+}
+
 constexpr double farewell_seconds = 1.0;
-constexpr std::size_t largest_small_head = 64; ///< of heartbeats
+constexpr link_limits heartbeats_only = {.head = 64};
 
 } // namespace
 
@@ -138,7 +147,7 @@ void cluster::greet(const std::shared_ptr<link>& l, const hello_message& hello, 
 
 void cluster::refuse(const std::shared_ptr<link>& l, const std::string& address, const refusal_message& m) {
   listener_->refuse(address, m.reason);
-  l->hand_over(std::make_shared<answered>(listener_), largest_small_head);
+  l->hand_over(std::make_shared<answered>(listener_), heartbeats_only);
   l->send(to_frame(m));
   l->close_when_sent(m.reason, farewell_seconds);
 }
@@ -294,15 +303,16 @@ void cluster::shut_down() {
     for (const auto& n : std::vector(nodes_))
       n->close("the run is over");
     run_.reset();
-    // Links close in a turn of their own. Until they have, they hold the run's actors by their handlers, and
-    // the actor system would wait for those for ever: a silent node has not closed its links before.
-    boost::asio::post(io_, [&] { stopped.set_value(); });
+    // Links close in a turn of their own, and what they were reading ends in those that follow. Until then
+    // they hold the run's actors by their handlers, and the actor system would wait for those for ever: a
+    // silent node has not closed its links before.
+    after_turns(io_, turns_of_a_farewell, [&] { stopped.set_value(); });
   });
   stopped.get_future().wait();
 }
 
 void cluster::tell_status(const std::shared_ptr<link>& l) {
-  l->hand_over(std::make_shared<answered>(listener_), largest_small_head);
+  l->hand_over(std::make_shared<answered>(listener_), heartbeats_only);
   const std::function<void(const std::string&)> answer = [l](const std::string& text) {
     l->send(frame(frame_kind::status, wire_writer().text(text).take()));
     l->close_when_sent("it has its answer", farewell_seconds);

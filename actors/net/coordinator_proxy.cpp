@@ -24,7 +24,7 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
   const auto give_up = [self](const caf::actor_addr& who, const std::string& reason) {
     auto& s = self->state;
     if (const auto at = s.slots.find(who); at != s.slots.end()) {
-      s.session->send(to_frame(failure_frame{at->second, reason}));
+      s.session->give_up(at->second, reason);
       s.slots.erase(at);
     }
   };
@@ -46,9 +46,10 @@ coordinator_proxy(coordinator_proxy_actor::stateful_pointer<proxy_state> self,
         enlist(m.name, caf::actor_cast<estimator_actor>(self->current_sender()));
       },
       [self, sender, give_up](const failure_notice& m) {
-        if (!self->state.slots.contains(sender()))
-          self->state.session->send_control(to_report_frame(true, m.name, "could not start: " + m.reason));
-        give_up(sender(), m.reason);
+        if (self->state.slots.contains(sender()))
+          return give_up(sender(), m.reason);
+        self->state.session->send_control(to_report_frame(true, m.name, "could not start: " + m.reason));
+        self->state.session->give_up(std::nullopt, m.reason);
       },
       [self](gradient_part& m) { self->state.session->send_part(std::move(m)); },
       [self, sender](train_result& m) {

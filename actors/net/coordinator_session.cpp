@@ -12,7 +12,6 @@ namespace triage {
 
 namespace {
 constexpr double connection_seconds = 5.0;
-constexpr std::size_t largest_head = std::size_t{16} << 20U;
 constexpr double farewell_seconds = 1.0;
 constexpr std::chrono::seconds answer_patience{10};
 constexpr std::chrono::seconds dismissal_patience{2};
@@ -69,7 +68,7 @@ void coordinator_session::connect(peer_role role) {
                   if (self->over_)
                     return;
                   link_options options;
-                  options.largest_head = largest_head;
+                  options.limits.head = largest_plain_head;
                   hello_message hello = self->options_.hello;
                   hello.role = role;
                   if (role == peer_role::tensor) {
@@ -141,6 +140,8 @@ void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
     const std::size_t floats = setup->net->parameters().size();
     self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->compression_down.get());
     self->directions_ = std::make_unique<blob_pool>(floats);
+    if (!self->over_)
+      self->tensor_->allow(limits_of(*setup));
   });
 }
 
@@ -293,15 +294,32 @@ void coordinator_session::dismiss(slot_number number) {
   if (at->second.estimator)
     caf::anon_send_exit(at->second.estimator, caf::exit_reason::user_shutdown);
   slots_.erase(at);
-  if (!slots_.empty())
+  after_a_loss("the coordinator dismissed everybody here");
+}
+
+void coordinator_session::give_up(std::optional<slot_number> number, const std::string& reason) {
+  boost::asio::post(context_, [self = shared_from_this(), number, reason] {
+    if (self->over_)
+      return;
+    if (number && self->slots_.erase(*number) > 0)
+      self->tensor_->send_here(to_frame(failure_frame{*number, reason}));
+    self->after_a_loss("nobody is left here who could work: " + reason);
+  });
+}
+
+/// Where somebody is left, nothing happens.
+void coordinator_session::after_a_loss(const std::string& why_nobody) {
+  if (!slots_.empty() || farewell_)
     return;
-  if (leaving_)
-    return shut({session_end::kind::left, "it was told to leave", false});
-  // Either the run is over, which the control link will say, or nobody here is wanted any more.
+  if (leaving_) {
+    farewell_ = session_end{session_end::kind::left, "it was told to leave", false};
+    return tensor_->close_when_sent(farewell_->reason, farewell_seconds);
+  }
+  // The run may be over, which the control link will say, or others here may still be starting.
   patience_.expires_after(dismissal_patience);
-  patience_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-    if (!ec && !self->farewell_)
-      self->shut({session_end::kind::lost, "the coordinator dismissed everybody here", true});
+  patience_.async_wait([self = shared_from_this(), why_nobody](const boost::system::error_code& ec) {
+    if (!ec && !self->farewell_ && self->slots_.empty())
+      self->shut({session_end::kind::lost, why_nobody, true});
   });
 }
 

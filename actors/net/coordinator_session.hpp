@@ -66,6 +66,8 @@ public:
   void send_part(gradient_part part);
   /// Without what parts of it have brought.
   void send_result(slot_number number, train_result result);
+  /// A worker or estimator here has failed and takes no more orders; without a number: could not even start.
+  void give_up(std::optional<slot_number> number, const std::string& reason);
   /// On the tensor link, and on the control link.
   void send(frame f);
   void send_control(frame f);
@@ -92,6 +94,7 @@ private:
   [[nodiscard]] result<void> take_train_order(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_score_order(std::span<const std::uint8_t> head);
   void dismiss(slot_number number);
+  void after_a_loss(const std::string& why_nobody);
   void shut(const session_end& end);
 
   boost::asio::io_context& context_;

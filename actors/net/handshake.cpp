@@ -11,23 +11,21 @@ namespace triage {
 
 namespace {
 
-constexpr std::size_t longest_name = 64;
 constexpr double shortest_heartbeat = 1e-3;
 constexpr double longest_heartbeat = 3600.0;
 
-/// A name goes into logs and tables: letters, digits and a few marks.
-bool is_name(const std::string& name) {
-  return name.size() <= longest_name && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
-         });
-}
-
 /// What is shown as it came when it is not what was expected.
 bool is_showable(const std::string& text) {
-  return text.size() <= longest_name && harmless(text) == text;
+  return text.size() <= longest_node_name && harmless(text) == text;
 }
 
 } // namespace
+
+bool is_node_name(std::string_view name) {
+  return name.size() <= longest_node_name && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+         });
+}
 
 frame to_frame(const hello_message& m) {
   wire_writer out;
@@ -53,8 +51,8 @@ result<hello_message> read_hello(std::span<const std::uint8_t> head) {
   m.threads = in.number<std::uint32_t>();
   m.estimators = in.number<std::uint32_t>();
   m.token = in.text();
-  if (!in.complete() || role < 1 || role > 3 || !is_showable(m.version) || !is_name(m.name) ||
-      m.threads > 1024 || m.estimators > 1024)
+  if (!in.complete() || role < 1 || role > 3 || !is_showable(m.version) || !is_node_name(m.name) ||
+      m.threads > most_of_a_node || m.estimators > most_of_a_node)
     return run_error("its introduction makes no sense");
   return m;
 }

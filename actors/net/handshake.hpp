@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace triage {
 
@@ -17,6 +18,12 @@ enum class peer_role : std::uint8_t {
   tensor = 2,  ///< the second connection of a node that was welcomed
   status = 3,  ///< somebody who wants to know where the run stands
 };
+
+/// A node's name goes into logs and tables: letters, digits, '.', '_' and '-', or nothing.
+constexpr std::size_t longest_node_name = 64;
+[[nodiscard]] bool is_node_name(std::string_view name);
+/// Workers of one node, or estimators.
+constexpr std::uint32_t most_of_a_node = 1024;
 
 /// The first frame of every connection.
 struct hello_message {

@@ -21,6 +21,8 @@ public:
   void stop();
 
 private:
+  void run();
+
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
   std::thread thread_;

@@ -59,7 +59,7 @@ link::link(boost::asio::io_context& context, std::unique_ptr<byte_stream> stream
                 .deviations = 8.0,
                 .unmeasured = first_silence_factor}) {
   if (options_.network.active())
-    emulator_.emplace(options_.network, options_.seed, reinterpret_cast<std::uintptr_t>(this));
+    emulator_.emplace(options_.network, options_.seed, options_.number);
   deadline_ = silence_.seconds();
 }
 
@@ -71,9 +71,13 @@ void link::start(std::shared_ptr<link_handler> handler) {
   read();
 }
 
-void link::hand_over(std::shared_ptr<link_handler> handler, std::size_t largest_head) {
+void link::hand_over(std::shared_ptr<link_handler> handler, const link_limits& limits) {
   handler_ = std::move(handler);
-  options_.largest_head = largest_head;
+  allow(limits);
+}
+
+void link::allow(const link_limits& limits) {
+  options_.limits = limits;
 }
 
 link_figures link::figures() const {
@@ -120,7 +124,7 @@ void link::wait_for_arrival() {
 
 void link::depart(frame f) {
   queued_bytes_ += f.bytes();
-  if (queued_bytes_ > options_.largest_queue)
+  if (queued_bytes_ > options_.limits.queue)
     return shut(fmt::format("{} MB wait to be sent to it", queued_bytes_ >> 20U));
   (f.overtakes() ? heartbeats_ : frames_).push_back(std::move(f));
   pump();
@@ -169,14 +173,21 @@ void link::read() {
     return;
   const auto to = bulk_.empty() ? boost::asio::mutable_buffer(in_.data() + end_, in_.size() - end_)
                                 : boost::asio::mutable_buffer(bulk_.data(), bulk_.size());
-  stream_->read_some(to, [self = shared_from_this()](const auto& ec, std::size_t bytes) {
+  // The handler owns the memory that floats are read into, and a stream may write there when this link has
+  // closed and dropped it: TLS decrypts what has arrived when its turn comes, not when it arrived.
+  stream_->read_some(to, [self = shared_from_this(), owner = handler_](const auto& ec, std::size_t bytes) {
     if (!self->open_)
       return;
     if (ec)
       return self->shut(why_it_ended(ec));
     self->last_heard_ = now();
     self->bytes_received_ += bytes;
-    self->take(bytes);
+    try {
+      self->take(bytes);
+    } catch (const std::exception& e) { // memory, for the most part: that of one peer, not of the process
+      self->delivering_ = false;
+      self->shut(fmt::format("what it sent could not be taken in ({})", e.what()));
+    }
     self->read();
   });
 }
@@ -210,9 +221,9 @@ bool link::take_header() {
     shut(decoded.error().message);
     return false;
   }
-  if (decoded->head_bytes > options_.largest_head) {
+  if (decoded->head_bytes > options_.limits.head) {
     shut(fmt::format("it announced a frame with a head of {} bytes, where {} are allowed",
-                     decoded->head_bytes, options_.largest_head));
+                     decoded->head_bytes, options_.limits.head));
     return false;
   }
   header_ = *decoded;
@@ -223,7 +234,7 @@ bool link::take_header() {
 bool link::take_head() {
   const std::size_t wanted = header_->head_bytes;
   if (end_ - begin_ < wanted) {
-    // Memory for what has arrived, not for what was announced; at most options_.largest_head.
+    // Memory for what has arrived, not for what was announced; at most options_.limits.head.
     if (end_ == in_.size() && begin_ + wanted > in_.size())
       in_.resize(std::min(begin_ + wanted, 2 * in_.size()));
     return false;

@@ -3,6 +3,7 @@
 #include "actors/net/byte_stream.hpp"
 #include "actors/net/frame.hpp"
 #include "actors/net/link_emulator.hpp"
+#include "actors/net/link_limits.hpp"
 #include "core/adaptive_deadline.hpp"
 
 #include <atomic>
@@ -32,11 +33,12 @@ public:
 };
 
 struct link_options {
-  std::size_t largest_head = 4096;                   ///< bytes; more closes the link
-  std::size_t largest_queue = std::size_t{1} << 30U; ///< bytes waiting to be sent; more closes the link
+  link_limits limits = {};
   double heartbeat_seconds = 0.5;
   emulated_network network = {};
   std::uint64_t seed = 0; ///< of the emulated network
+  /// Tells its links apart: each has delays of its own, the same ones whenever the run is repeated.
+  std::uint64_t number = 0;
 };
 
 /// Figures of a link; read by any thread.
@@ -65,7 +67,8 @@ public:
   /// Begins to read. The stream's handshake is over.
   void start(std::shared_ptr<link_handler> handler);
   /// Somebody else is told from now on, e.g. after the first frame said who the peer is.
-  void hand_over(std::shared_ptr<link_handler> handler, std::size_t largest_head);
+  void hand_over(std::shared_ptr<link_handler> handler, const link_limits& limits);
+  void allow(const link_limits& limits);
 
   void send(frame f);
   /// On the link's thread: taken at once, before what waits there. May close the link, and say so, before it

@@ -47,14 +47,12 @@ struct listener::greeting : link_handler, std::enable_shared_from_this<greeting>
       return run_error("it did not begin with an introduction");
     const auto l = connection.lock();
     auto hello = read_hello(head);
-    if (const auto refusal = refuse_protocol(head)) {
+    if (!hello.ok()) {
       refused = true;
-      l->send(to_frame(*refusal));
+      l->send(to_frame(refuse_protocol(head).value_or(refusal_message{hello.error().message, false})));
       l->close_when_sent(hello.error().message, farewell_seconds);
       return {};
     }
-    if (!hello.ok())
-      return hello.error();
     timer.cancel();
     if (owner->connections_ >= owner->options_.most_connections)
       return run_error("there are too many connections");
@@ -72,7 +70,7 @@ struct listener::greeting : link_handler, std::enable_shared_from_this<greeting>
   std::string address;
   std::unique_ptr<byte_stream> raw; ///< until the handshake is over
   std::weak_ptr<link> connection;
-  bool refused = false; ///< it was told that it speaks another protocol
+  bool refused = false; ///< it was told what is wrong with its introduction
 };
 
 listener::listener(boost::asio::io_context& context, listener_options options)
@@ -192,7 +190,9 @@ void listener::greet(std::unique_ptr<byte_stream> stream, const std::string& add
   g->raw->handshake(true, [g](const boost::system::error_code& failed, std::size_t) {
     if (failed)
       return g->drop(fmt::format("it could not prove who it is ({})", failed.message()));
-    const auto l = link::make(g->owner->context_, std::move(g->raw), g->owner->options_.links);
+    link_options options = g->owner->options_.links;
+    options.number = g->owner->links_++;
+    const auto l = link::make(g->owner->context_, std::move(g->raw), options);
     g->connection = l;
     l->start(g);
   });

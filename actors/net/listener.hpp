@@ -72,6 +72,7 @@ private:
   events events_;
   std::deque<std::weak_ptr<greeting>> greetings_; ///< oldest first
   std::size_t connections_ = 0;
+  std::uint64_t links_ = 0; ///< made so far
   std::set<std::string> complained_;
 };
 

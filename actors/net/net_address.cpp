@@ -1,5 +1,6 @@
 #include "actors/net/net_address.hpp"
 
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <fmt/format.h>
 
@@ -27,6 +28,12 @@ result<net_address> parse_address(const std::string& text, const std::string& op
 std::string to_string(const net_address& a) {
   return a.host.find(':') == std::string::npos ? fmt::format("{}:{}", a.host, a.port)
                                                : fmt::format("[{}]:{}", a.host, a.port);
+}
+
+bool is_any_address(const net_address& a) {
+  boost::system::error_code ec;
+  const auto address = boost::asio::ip::make_address(a.host, ec);
+  return !ec && address.is_unspecified();
 }
 
 } // namespace triage

@@ -14,5 +14,7 @@ struct net_address {
 };
 [[nodiscard]] result<net_address> parse_address(const std::string& text, const std::string& option);
 [[nodiscard]] std::string to_string(const net_address& a);
+/// 0.0.0.0 or [::]: all addresses of this machine, where one listens, and none, where one connects.
+[[nodiscard]] bool is_any_address(const net_address& a);
 
 } // namespace triage

@@ -85,6 +85,7 @@ public:
     double searching_since = time.now();
     while (true) {
       const auto news = std::make_shared<session_news>();
+      const double began = time.now();
       const auto session = open_session(io_.context(), session_, news);
       auto end = take_part(session, news, stop);
       await_closed(*news);
@@ -96,7 +97,8 @@ public:
         return node_outcome::left;
       if (!end->again)
         return configuration_error("the coordinator refused this node: " + end->reason);
-      if (std::exchange(took_part_, false)) {
+      // A stay that ends as soon as it began is a failed attempt: what ended it may well be there again.
+      if (std::exchange(took_part_, false) && time.now() - began > longest_pause) {
         pause = first_pause;
         searching_since = time.now();
       }
@@ -243,6 +245,15 @@ private:
 
 result<node_outcome> run_node(const node_options& options, std::stop_token stop,
                               const run_extensions& extensions) {
+  if (!is_node_name(options.name))
+    return configuration_error(
+        fmt::format("\"{}\" cannot be the name of a node: give letters, digits, '.', '_' and '-', {} of them "
+                    "at most",
+                    options.name, longest_node_name));
+  if (const auto most = std::max(options.workers, options.estimators); most > most_of_a_node)
+    return configuration_error(fmt::format(
+        "{} workers or estimators are more than a node may have, {}: lower --threads or --workers-per-thread",
+        most, most_of_a_node));
   std::shared_ptr<boost::asio::ssl::context> tls;
   if (!options.tls_directory.empty()) {
     auto made = make_tls_context(options.tls_directory);

@@ -9,10 +9,6 @@
 
 namespace triage {
 
-namespace {
-constexpr std::size_t largest_head = std::size_t{16} << 20U;
-} // namespace
-
 struct remote_node::control_handler final : link_handler {
   explicit control_handler(std::shared_ptr<remote_node> n) : node(std::move(n)) {}
   result<std::span<float>> place(const frame_header&, std::span<const std::uint8_t>) override {
@@ -37,6 +33,13 @@ struct remote_node::tensor_handler final : link_handler {
   std::shared_ptr<remote_node> node;
 };
 
+namespace {
+/// What a node may write into the coordinator's log, and keep in its memory for the trace. Both are far from
+/// what an honest one has to say.
+constexpr std::size_t most_report_bytes = std::size_t{4} << 20U;
+constexpr std::size_t most_lane_bytes = std::size_t{256} << 20U;
+} // namespace
+
 remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
                          std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots)
     : run_(std::move(run)), context_(context), name_(std::move(name)), instance_(instance),
@@ -46,12 +49,12 @@ remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_conte
 
 void remote_node::begin(events e) {
   events_ = std::move(e);
-  control_->hand_over(std::make_shared<control_handler>(shared_from_this()), largest_head);
+  control_->hand_over(std::make_shared<control_handler>(shared_from_this()), {.head = largest_plain_head});
 }
 
 void remote_node::attach_tensor_link(std::shared_ptr<link> tensor) {
   tensor_ = std::move(tensor);
-  tensor_->hand_over(std::make_shared<tensor_handler>(shared_from_this()), largest_head);
+  tensor_->hand_over(std::make_shared<tensor_handler>(shared_from_this()), limits_of(*run_->context->setup));
 }
 
 void remote_node::close(const std::string& reason) {
@@ -157,6 +160,8 @@ result<std::span<float>> remote_node::place_gradient(const frame_header& header,
 result<void> remote_node::control_frame(const frame_header& header, std::span<const std::uint8_t> head) {
   switch (header.kind) {
   case frame_kind::report: {
+    if ((report_bytes_ += head.size()) > most_report_bytes)
+      return run_error("it has too much to say");
     const auto m = read_report(head);
     if (!m.ok())
       return m.error();
@@ -172,6 +177,10 @@ result<void> remote_node::control_frame(const frame_header& header, std::span<co
     return {};
   }
   case frame_kind::lane: {
+    if (!run_->context->tracing)
+      return run_error("it sent a trace that nobody asked for");
+    if ((lane_bytes_ += head.size()) > most_lane_bytes)
+      return run_error("its trace is too long");
     auto lane = read_lane(head);
     if (!lane.ok())
       return lane.error();
@@ -183,6 +192,7 @@ result<void> remote_node::control_frame(const frame_header& header, std::span<co
     begin_part();
     return {};
   case frame_kind::leaving:
+    leaving_ = true; // who joins on the other link only now is told as well
     for (const auto& [number, s] : slots_)
       caf::anon_send(s.actor, remote_leaving{});
     return {};
@@ -220,13 +230,16 @@ result<void> remote_node::take_join(std::span<const std::uint8_t> head) {
   const auto m = read_join(head);
   if (!m.ok())
     return m.error();
-  if (slots_.contains(m->slot) || slots_.size() >= most_slots_)
+  if (slots_.contains(m->slot) || joined_ >= most_slots_)
     return run_error("it joined twice under one number, or too often");
+  ++joined_;
   begin_part(); // on the other link than "ready", which may come later
   const std::string full_name = fmt::format("{}/{}", name_, m->name);
   slots_[m->slot] = {m->role, m->role == slot_role::worker
                                   ? spawn_remote_worker(*run_, shared_from_this(), m->slot, full_name)
                                   : spawn_remote_estimator(*run_, shared_from_this(), m->slot, full_name)};
+  if (leaving_)
+    caf::anon_send(slots_[m->slot].actor, remote_leaving{});
   return {};
 }
 

@@ -125,6 +125,10 @@ private:
   std::uint64_t instance_;
   std::shared_ptr<link> control_;
   std::size_t most_slots_; ///< workers and estimators that it announced
+  std::size_t joined_ = 0; ///< of them, so far
+  bool leaving_ = false;
+  std::size_t report_bytes_ = 0;
+  std::size_t lane_bytes_ = 0;
   std::shared_ptr<link> tensor_;
   events events_;
   bool takes_part_ = false;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace triage {
 
@@ -50,7 +51,8 @@ bool send_byte(int socket, std::uint8_t byte, int descriptor) {
   return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-/// The descriptor that came with the next byte, or -1; nothing when there is no byte.
+/// The descriptor that came with the next byte, or -1; nothing when there is no byte. Where there is more
+/// than the one, all are closed.
 std::optional<int> receive_byte(int socket) {
   std::uint8_t byte = 0;
   iovec data{&byte, 1};
@@ -62,12 +64,16 @@ std::optional<int> receive_byte(int socket) {
   message.msg_controllen = room.size();
   if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
     return std::nullopt;
-  int descriptor = -1; // the kernel closes those that find no room
-  if (const cmsghdr* const about = CMSG_FIRSTHDR(&message);
-      about != nullptr && about->cmsg_level == SOL_SOCKET && about->cmsg_type == SCM_RIGHTS &&
-      about->cmsg_len == CMSG_LEN(sizeof(int)))
-    std::memcpy(&descriptor, CMSG_DATA(about), sizeof descriptor);
-  return descriptor;
+  const cmsghdr* const about = CMSG_FIRSTHDR(&message); // of more the kernel closes what finds no room
+  if (about == nullptr || about->cmsg_level != SOL_SOCKET || about->cmsg_type != SCM_RIGHTS)
+    return -1;
+  std::vector<int> descriptors((about->cmsg_len - CMSG_LEN(0)) / sizeof(int)); // alignment makes room for two
+  std::memcpy(descriptors.data(), CMSG_DATA(about), descriptors.size() * sizeof(int));
+  if (descriptors.size() == 1)
+    return descriptors.front();
+  for (const int d : descriptors)
+    ::close(d);
+  return -1;
 }
 
 /// Held by whatever is under way, which may outlast the stream.

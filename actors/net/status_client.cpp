@@ -65,7 +65,7 @@ result<std::string> ask_status(const net_address& coordinator, const std::string
                   if (!stream.ok())
                     return promise->set_value(stream.error());
                   link_options options;
-                  options.largest_head = largest_answer;
+                  options.limits.head = largest_answer;
                   const auto l = link::make(context, stream.take(), options);
                   l->start(std::make_shared<status_handler>(promise));
                   hello_message hello;

@@ -57,6 +57,7 @@ result<void> run_traced(const std::shared_ptr<const run_setup>& setup, traced_ru
 /// The steps of a run, and what each has cost all of its threads.
 struct measured_steps : recorded_steps {
   double processor_seconds = 0.0;
+  run_summary summary;
 };
 
 /// Profiles whatever many steps there are; where they are too few, once more for as long as it takes.
@@ -69,7 +70,7 @@ result<measured_steps> record_steps(const json_value& description, std::shared_p
                                 setup->exchange->local().has_value(), fewest_steps);
     if (steps.ok()) {
       const double used = run.processors.between(steps->begin, steps->end);
-      return measured_steps{*steps, used / static_cast<double>(steps->answers)};
+      return measured_steps{*steps, used / static_cast<double>(steps->answers), run.summary};
     }
     if (again)
       return steps.error();
@@ -144,6 +145,11 @@ forecast_setup(const json_value& description, const std::string& source, int nod
   return prepare_run(changed, source);
 }
 
+std::size_t samples_of_order(std::size_t most, std::uint64_t trained, std::uint64_t orders) {
+  const double mean = static_cast<double>(trained) / static_cast<double>(std::max<std::uint64_t>(orders, 1));
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::llround(mean)), 1, most);
+}
+
 forecast_network emulated_network_of(const run_setup& setup) {
   const auto& emulated = setup.config.network;
   forecast_network out;
@@ -168,7 +174,9 @@ result<step_profile> measure_profile(const json_value& description,
   const auto local = setup.exchange->local();
   out.name = setup.config.name;
   out.exchange = *setup.resolved.find("runtime")->find("exchange");
-  out.samples = static_cast<std::size_t>(setup.config.batch_size * (local ? local->steps : 1));
+  out.samples =
+      samples_of_order(static_cast<std::size_t>(setup.config.batch_size * (local ? local->steps : 1)),
+                       recorded->summary.samples_trained, recorded->summary.steps);
   out.floats = setup.net->parameters().size();
   out.bytes_down = message_bytes(setup, setup.compression_down.get());
   out.bytes_up = message_bytes(setup, setup.compression_up.get());

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
 namespace triage {
@@ -71,10 +70,11 @@ ledger_account make_account(const run_setup& setup, const point_ledger& ledger,
   const dataset& train = setup.data.train;
   ledger_account out;
   out.doubt = doubts_of(ledger, train);
+  const double half_known = setup.loss->loss_at_one_half(train.classes);
   for (std::uint32_t id = 0; id < ledger.size(); ++id) {
     if (ledger.times_trained(id) == 0)
       out.never_trained.push_back(id);
-    else if (train.is_classification() && static_cast<double>(ledger.lowest_loss(id)) > std::numbers::ln2)
+    else if (train.is_classification() && static_cast<double>(ledger.lowest_loss(id)) > half_known)
       out.never_learned.push_back(id);
   }
   std::vector<std::uint32_t> order(ledger.size());

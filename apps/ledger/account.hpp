@@ -19,8 +19,9 @@ struct suspect {
 
 /// What a run's ledger comes to.
 struct ledger_account {
-  std::vector<double> doubt;                ///< of each point; see doubts_of
-  std::vector<std::uint32_t> never_learned; ///< trained, and the loss never below ln 2; classification only
+  std::vector<double> doubt; ///< of each point; see doubts_of
+  /// Trained, and the loss always above loss_function::loss_at_one_half; classification only.
+  std::vector<std::uint32_t> never_learned;
   std::vector<std::uint32_t> never_trained;
   std::vector<suspect> suspects; ///< the most doubtful first
 };

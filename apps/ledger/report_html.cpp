@@ -122,10 +122,9 @@ std::string ledger_html(const run_setup& setup, const point_ledger& ledger, cons
   out += fmt::format("<ul class=\"summary\"><li>{} training points; {} were never trained.</li>",
                      ledger.size(), account.never_trained.size());
   if (train.is_classification())
-    out +=
-        fmt::format("<li>{} were trained and never learned: the right class never had more than half of the "
-                    "probability.</li>",
-                    account.never_learned.size());
+    out += fmt::format("<li>{} were trained and never learned: their loss always was above {:.3g}, that of a "
+                       "right class with half of the probability and even shares for the others.</li>",
+                       account.never_learned.size(), setup.loss->loss_at_one_half(train.classes));
   out += "</ul>\n<div class=\"charts\">" + histogram(visits, "points by visits") +
          histogram(losses, "points by mean loss over their visits") + "</div>\n";
   if (train.is_classification())

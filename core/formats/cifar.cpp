@@ -104,11 +104,11 @@ public:
     std::vector<std::string> test;
     if (!source.train.empty()) {
       train.push_back(resolve_path(source, source.train));
-      if (!source.test.empty())
-        test.push_back(resolve_path(source, source.test));
     } else if (auto found = find_files(source.path, train, test); !found.ok()) {
       return found.error();
     }
+    if (!source.test.empty())
+      test = {resolve_path(source, source.test)};
     auto train_set = read_records(train, layout());
     if (!train_set.ok())
       return train_set.error();

@@ -50,11 +50,12 @@ public:
       v.field(
           {.name = "delimiter", .doc = "between the cells of a row", .choices = {",", ";", "|", ":", "\t"}},
           delimiter_);
-    v.field(
-        {.name = "header",
-         .doc = "whether the first row holds names; auto: when most of it is text where numbers are expected",
-         .choices = {"auto", "yes", "no"}},
-        header_);
+    v.field({.name = "header",
+             .doc = "whether the first row holds names; auto: when most of it is text where numbers are "
+                    "expected, or when it numbers the columns from 0 and its label is a text that occurs "
+                    "once",
+             .choices = {"auto", "yes", "no"}},
+            header_);
     choice_.visit(v);
     visit_task(v, task_);
   }
@@ -78,14 +79,14 @@ public:
       return files.error();
     loaded_data data;
     csv_table train;
-    if (auto read = read_table(files->train, train); !read.ok())
+    if (auto read = read_table(files->train, true, train); !read.ok())
       return read.error();
     if (auto precise = check_precision(train); !precise.ok())
       return precise.error();
     move_features(train, data.train);
     csv_table test;
     if (!files->test.empty()) {
-      if (auto read = read_table(files->test, test); !read.ok())
+      if (auto read = read_table(files->test, !train.plan.names.empty(), test); !read.ok())
         return read.error();
       if (auto same = check_same_columns(train, test); !same.ok())
         return same.error();
@@ -101,7 +102,8 @@ public:
   }
 
 private:
-  result<void> read_table(const std::string& path, csv_table& table) const {
+  /// `numbered`: a header of numbers is possible.
+  result<void> read_table(const std::string& path, bool numbered, csv_table& table) const {
     auto text = read_text_file(path);
     if (!text.ok())
       return text.error();
@@ -122,7 +124,10 @@ private:
     if (auto planned = plan_table(cells, second, table); !planned.ok())
       return planned;
     reserve(table);
-    if (table.plan.names.empty())
+    // Whether that is a header will be known when all other labels are.
+    const bool undecided = numbered && header_ == "auto" && table.plan.names.empty() &&
+                           may_be_numbered_header(table.plan, cells, second);
+    if (table.plan.names.empty() && !undecided)
       if (auto added = add_row(cells, first_line, table); !added.ok())
         return added;
     while (*more) {
@@ -132,8 +137,32 @@ private:
       if (!more.ok())
         return more.error();
     }
+    if (undecided)
+      return decide_first(cells, first_line, table);
     if (table.targets.lines.empty())
       return data_error(fmt::format("{}: holds a header but no samples", path));
+    return {};
+  }
+
+  /// Makes the row that stands before all others a header, or a sample.
+  static result<void> decide_first(const std::vector<std::string_view>& cells, std::uint64_t line,
+                                   csv_table& table) {
+    auto& targets = table.targets;
+    const auto label = trim(cells[table.plan.targets.front()]);
+    if (std::none_of(targets.cells.begin(), targets.cells.end(),
+                     [&](auto other) { return trim(other) == label; })) {
+      table.plan.names.assign(cells.begin(), cells.end());
+      targets.columns = {table.plan.describe(table.plan.targets.front())};
+      return {};
+    }
+    if (auto added = add_row(cells, line, table); !added.ok())
+      return added;
+    const auto bring_to_front = [](auto& values, std::size_t count) {
+      std::rotate(values.begin(), values.end() - static_cast<std::ptrdiff_t>(count), values.end());
+    };
+    bring_to_front(table.features, table.plan.features.size());
+    bring_to_front(targets.cells, 1);
+    bring_to_front(targets.lines, 1);
     return {};
   }
 

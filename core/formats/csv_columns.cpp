@@ -157,4 +157,18 @@ bool looks_like_header(const column_plan& plan, std::span<const std::string_view
                      [&](std::size_t c) { return text_at(c) && number_below(c); });
 }
 
+bool may_be_numbered_header(const column_plan& plan, std::span<const std::string_view> row,
+                            std::span<const std::string_view> second) {
+  if (plan.targets.size() != 1 || second.size() != row.size())
+    return false;
+  const std::size_t label = plan.targets.front();
+  const auto is_text = [](std::string_view cell) { return !trim(cell).empty() && !parse_number(cell); };
+  const auto all_called = [&](std::size_t less_behind_label) {
+    return std::all_of(plan.features.begin(), plan.features.end(), [&](std::size_t c) {
+      return row[c] == std::to_string(c > label ? c - less_behind_label : c);
+    });
+  };
+  return is_text(row[label]) && is_text(second[label]) && (all_called(0) || all_called(1));
+}
+
 } // namespace triage

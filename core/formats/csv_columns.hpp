@@ -45,4 +45,10 @@ struct column_plan {
 [[nodiscard]] bool looks_like_header(const column_plan& plan, std::span<const std::string_view> row,
                                      std::span<const std::string_view> second);
 
+/// Whether the first row may be a header of numbers: its features are called by the numbers of their columns,
+/// or by their own without the label's, as data frames write them, and its label and the second row's are
+/// text. It is one where no other row has such a label.
+[[nodiscard]] bool may_be_numbered_header(const column_plan& plan, std::span<const std::string_view> row,
+                                          std::span<const std::string_view> second);
+
 } // namespace triage

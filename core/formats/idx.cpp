@@ -13,17 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Dimensions after the first one: none is one feature, N features, rows x columns, or channels x rows x
-/// columns.
-sample_shape shape_of(const std::vector<std::uint64_t>& d) {
-  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(d[i]); };
-  if (d.size() == 4)
-    return {at(1), at(2), at(3)};
-  if (d.size() == 3)
-    return {1, at(1), at(2)};
-  return {d.size() == 2 ? at(1) : 1, 1, 1};
-}
-
 /// "train-images-idx3-ubyte" -> "train-labels-idx1-ubyte", in the file name only.
 std::string labels_path_of(const std::string& images) {
   fs::path path(images);
@@ -80,39 +69,52 @@ private:
   };
 
   [[nodiscard]] result<file_names> find_files(const data_source& source) const {
-    if (!source.train.empty()) {
-      file_names f;
-      f.train_images = resolve_path(source, source.train);
-      f.test_images = resolve_path(source, source.test);
-      f.train_labels =
-          train_labels_.empty() ? labels_path_of(f.train_images) : resolve_path(source, train_labels_);
-      if (f.train_labels.empty())
-        return configuration_error(fmt::format(
-            "{}: the name holds no \"images\" to derive the labels' name from; give \"train_labels\"",
-            source.train));
-      if (!f.test_images.empty())
-        f.test_labels =
-            test_labels_.empty() ? labels_path_of(f.test_images) : resolve_path(source, test_labels_);
-      if (!f.test_images.empty() && f.test_labels.empty())
-        return configuration_error(fmt::format(
-            "{}: the name holds no \"images\" to derive the labels' name from; give \"test_labels\"",
-            source.test));
-      return f;
-    }
+    auto files = source.train.empty() ? folder_files(source) : train_files(source);
+    if (!files.ok() || source.test.empty())
+      return files;
+    files->test_images = resolve_path(source, source.test);
+    if (test_labels_.empty())
+      files->test_labels = labels_path_of(files->test_images);
+    if (files->test_labels.empty())
+      return no_labels_name(source.test, "test_labels");
+    return files;
+  }
+
+  static error no_labels_name(const std::string& images, std::string_view option) {
+    return configuration_error(fmt::format(
+        "{}: the name holds no \"images\" to derive the labels' name from; give \"{}\"", images, option));
+  }
+
+  [[nodiscard]] result<file_names> train_files(const data_source& source) const {
+    file_names f;
+    f.train_images = resolve_path(source, source.train);
+    f.train_labels =
+        train_labels_.empty() ? labels_path_of(f.train_images) : resolve_path(source, train_labels_);
+    if (f.train_labels.empty())
+      return no_labels_name(source.train, "train_labels");
+    f.test_labels = resolve_path(source, test_labels_);
+    return f;
+  }
+
+  /// What the folder holds, but for what is named beside it.
+  [[nodiscard]] result<file_names> folder_files(const data_source& source) const {
     if (auto folder = require_folder(source.path, "train-images-idx3-ubyte and its like, plain or .gz");
         !folder.ok())
       return folder.error();
+    const auto labels = [&](const std::string& given, const char* stem) {
+      return given.empty() ? find_array(source.path, stem, "1") : resolve_path(source, given);
+    };
     file_names f;
     f.train_images = find_array(source.path, "train-images", "234");
-    f.train_labels = find_array(source.path, "train-labels", "1");
+    f.train_labels = labels(train_labels_, "train-labels");
     f.test_images = find_array(source.path, "t10k-images", "234");
-    f.test_labels = find_array(source.path, "t10k-labels", "1");
+    f.test_labels = labels(test_labels_, "t10k-labels");
     std::vector<std::string> missing;
     if (f.train_images.empty())
       missing.emplace_back("train-images-idx3-ubyte");
     if (f.train_labels.empty())
       missing.emplace_back("train-labels-idx1-ubyte");
-    if (f.test_images.empty() != f.test_labels.empty())
+    if (source.test.empty() && f.test_images.empty() != f.test_labels.empty())
       missing.emplace_back(f.test_images.empty() ? "t10k-images-idx3-ubyte" : "t10k-labels-idx1-ubyte");
     if (!missing.empty())
       return data_error(
@@ -145,7 +147,7 @@ private:
     if (!images.ok())
       return images.error();
     dataset set;
-    set.shape = shape_of(images->dimensions);
+    set.shape = sample_shape_of(*images);
     set.size = images->dimensions[0];
     if (labels->dimensions[0] != set.size)
       return data_error(

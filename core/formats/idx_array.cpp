@@ -7,6 +7,16 @@
 
 namespace triage {
 
+sample_shape sample_shape_of(const idx_array& array) {
+  const auto& d = array.dimensions;
+  const auto at = [&](std::size_t i) { return static_cast<std::int64_t>(d[i]); };
+  if (d.size() == 4)
+    return {at(1), at(2), at(3)};
+  if (d.size() == 3)
+    return {1, at(1), at(2)};
+  return {d.size() == 2 ? at(1) : 1, 1, 1};
+}
+
 result<idx_array> read_idx(const std::string& path, std::string_view what, const mapping_option& map) {
   auto opened = input_file::open(path);
   if (!opened.ok())

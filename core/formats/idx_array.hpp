@@ -3,6 +3,7 @@
 #include "core/formats/mapping_option.hpp"
 #include "core/mapped_file.hpp"
 #include "core/result.hpp"
+#include "core/shape.hpp"
 
 #include <cstdint>
 #include <string>
@@ -18,6 +19,10 @@ struct idx_array {
   std::shared_ptr<const mapped_file> file = nullptr;
   std::size_t offset = 0; ///< of the values in it
 };
+
+/// Of one sample, from the dimensions after the first one: none is one feature, N features, rows x columns,
+/// or channels x rows x columns.
+[[nodiscard]] sample_shape sample_shape_of(const idx_array& array);
 
 /// The IDX container of the MNIST page, plain or gzip: two zero bytes, type, number of dimensions, big-endian
 /// sizes, values. Only unsigned bytes (type 8) are read: that is what the published sets use. `what` says in

@@ -59,13 +59,13 @@ result<void> assign_targets(npy_array array, const std::string& file, dataset& s
   return assign_labels(std::get<std::vector<std::int64_t>>(std::move(array.values)), file, set);
 }
 
-std::string names_of(const named_arrays& arrays) {
+std::string excerpt_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 20;
-  std::vector<std::string> names;
-  for (const auto& [name, array] : arrays)
-    if (names.size() < most)
-      names.push_back(excerpt(name, 40));
-  return fmt::format("{}{}", fmt::join(names, ", "), arrays.size() > most ? ", …" : "");
+  std::vector<std::string> shown;
+  for (const auto& name : names)
+    if (shown.size() < most)
+      shown.push_back(excerpt(name, 40));
+  return fmt::format("{}{}", fmt::join(shown, ", "), names.size() > most ? ", …" : "");
 }
 
 class npy_format : public dataset_format {
@@ -169,7 +169,19 @@ private:
       return problem(path,
                      "is an archive and cannot be mapped; save the arrays as .npy files, or set \"map\" to "
                      "\"auto\"");
-    auto arrays = read_npz(path);
+    const auto names = names_in_npz(path);
+    if (!names.ok())
+      return names.error();
+    const auto has = [&](const std::string& name) {
+      return std::find(names->begin(), names->end(), name) != names->end();
+    };
+    // A test set may be absent, but not one that was asked for by name.
+    const bool wants_test =
+        x_test_ != default_x_test || y_test_ != default_y_test || has(x_test_) || has(y_test_);
+    std::vector<std::string> wanted = {x_train_, y_train_};
+    if (wants_test)
+      wanted.insert(wanted.end(), {x_test_, y_test_});
+    auto arrays = read_npz(path, wanted);
     if (!arrays.ok())
       return arrays.error();
     const auto find = [&](const std::string& name) -> npy_array* {
@@ -180,13 +192,10 @@ private:
     const auto load = [&](const std::string& x, const std::string& y, dataset& set) -> result<void> {
       for (const auto& name : {x, y})
         if (find(name) == nullptr)
-          return problem(path, fmt::format("has no array {}; it has: {}", name, names_of(*arrays)));
+          return problem(path, fmt::format("has no array {}; it has: {}", name, excerpt_of(*names)));
       return assign(std::move(*find(x)), std::move(*find(y)), fmt::format("{}[{}]", path, x),
                     fmt::format("{}[{}]", path, y), set);
     };
-    // A test set may be absent, but not one that was asked for by name.
-    const bool wants_test = x_test_ != default_x_test || y_test_ != default_y_test ||
-                            find(x_test_) != nullptr || find(y_test_) != nullptr;
     loaded_data out;
     if (auto set = load(x_train_, y_train_, out.train); !set.ok())
       return set.error();

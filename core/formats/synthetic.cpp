@@ -52,7 +52,11 @@ public:
              .choices = {"xor", "blobs", "spirals", "regression", "images"}},
             o_.kind);
     v.field({.name = "train_size", .doc = "training samples", .min = 1, .max = 1e9}, o_.train_size);
-    v.field({.name = "test_size", .doc = "test samples; 0: no test set", .min = 0, .max = 1e9}, o_.test_size);
+    v.field({.name = "test_size",
+             .doc = "test samples; 0: test_fraction of the training samples are held out",
+             .min = 0,
+             .max = 1e9},
+            o_.test_size);
     v.field({.name = "features", .doc = "values per sample, except for images", .min = 1, .max = 1e6},
             o_.features);
     v.field({.name = "classes", .doc = "classes of blobs, spirals and images", .min = 2, .max = 1e5},

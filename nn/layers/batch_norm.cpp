@@ -41,8 +41,10 @@ protected:
   /// Reports what this batch showed; the owner of the parameters averages it into the running statistics. The
   /// variance is the unbiased one, as in PyTorch.
   void finish_backward(const pass& p) override {
+    if (observations() == 1) // which has no variance: averaging what runs with itself changes nothing
+      return report_running(p);
     const auto n = static_cast<double>(observations());
-    const double unbias = n > 1.0 ? n / (n - 1.0) : 1.0;
+    const double unbias = n / (n - 1.0);
     for (std::size_t c = 0; c < channels(); ++c) {
       p.gradient[running_mean_.offset + c] = static_cast<float>(mean()[c]);
       p.gradient[running_variance_.offset + c] = static_cast<float>(variance()[c] * unbias);
@@ -51,6 +53,11 @@ protected:
 
 private:
   [[nodiscard]] std::size_t observations() const { return geometry().batch * geometry().plane; }
+  void report_running(const pass& p) const {
+    for (const auto* statistic : {&running_mean_, &running_variance_})
+      std::copy_n(p.parameters.begin() + static_cast<std::ptrdiff_t>(statistic->offset), channels(),
+                  p.gradient.begin() + static_cast<std::ptrdiff_t>(statistic->offset));
+  }
 
   const parameter& running_mean_;
   const parameter& running_variance_;
@@ -82,6 +89,7 @@ public:
     statistic.init = initialiser::ones;
     running_variance_ = layout.add(statistic);
   }
+  [[nodiscard]] bool needs_several_samples() const override { return input_.height * input_.width == 1; }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<batch_norm_stage>(*this, r, tensors()[running_mean_],
                                               tensors()[running_variance_]);

@@ -136,6 +136,11 @@ public:
     return std::all_of(body_.begin(), body_.end(), has) &&
            std::all_of(shortcut_.begin(), shortcut_.end(), has);
   }
+  [[nodiscard]] bool needs_several_samples() const override {
+    const auto needs = [](const auto& l) { return l->needs_several_samples(); };
+    return std::any_of(body_.begin(), body_.end(), needs) ||
+           std::any_of(shortcut_.begin(), shortcut_.end(), needs);
+  }
   [[nodiscard]] double flops() const override {
     double sum = static_cast<double>(output_.size());
     for (const auto* chain : {&body_, &shortcut_})

@@ -1,8 +1,10 @@
 #include "nn/kernels/softmax.hpp"
 #include "nn/losses/losses.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <numbers>
 #include <numeric>
 
 namespace triage {
@@ -49,6 +51,12 @@ public:
       if (j != label && !(j < label ? row[label] > row[j] : row[label] >= row[j]))
         return false;
     return !std::isnan(row[label]);
+  }
+
+  [[nodiscard]] double loss_at_one_half(std::int64_t classes) const override {
+    const auto others = static_cast<double>(std::max<std::int64_t>(classes - 1, 1));
+    const double target_of_others = smoothing_ * others / static_cast<double>(classes);
+    return std::numbers::ln2 + target_of_others * std::log(others);
   }
 
   [[nodiscard]] result<void> check(std::int64_t classes, std::int64_t, std::int64_t width) const override {

@@ -54,17 +54,28 @@ public:
       return recent.error();
     if (!next.ok())
       return next.error();
-    if (recent->size() > static_cast<std::size_t>(history_) ||
-        !std::all_of(recent->begin(), recent->end(), [](float s) { return std::isfinite(s); }))
-      return data_error("the saved recent scores do not fit the sampling's \"history\"");
+    if (!std::all_of(recent->begin(), recent->end(), [](float s) { return std::isfinite(s); }))
+      return data_error("the saved recent scores are not finite");
     recent_ = recent.take();
-    next_ = static_cast<std::size_t>(*next) % static_cast<std::size_t>(history_);
+    fit_history(static_cast<std::size_t>(*next));
     sorted_ = recent_;
     std::sort(sorted_.begin(), sorted_.end());
     return {};
   }
 
 private:
+  /// The newest of what another length of the history has left, in a ring whose oldest was at `next`.
+  void fit_history(std::size_t next) {
+    const auto length = static_cast<std::size_t>(history_);
+    next_ = next % length;
+    if (recent_.size() == length || recent_.empty())
+      return;
+    std::rotate(recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(next % recent_.size()),
+                recent_.end());
+    if (recent_.size() > length)
+      recent_.erase(recent_.begin(), recent_.end() - static_cast<std::ptrdiff_t>(length));
+    next_ = recent_.size() % length;
+  }
   void remember(float score) {
     if (recent_.size() < static_cast<std::size_t>(history_)) {
       recent_.push_back(score);

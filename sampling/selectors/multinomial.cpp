@@ -100,6 +100,7 @@ public:
     if (tree_)
       state.put("weights", std::vector<float>(tree_->weights().begin(), tree_->weights().end()));
     state.put("next_rebuild", std::vector<double>{next_rebuild_});
+    state.put("strength", strength_options());
     return state;
   }
   result<void> load(const saved_state& state) override {
@@ -108,6 +109,13 @@ public:
       return next.error();
     next_rebuild_ = *next;
     if (!tree_)
+      return {};
+    // Weights of other options, or none, are made anew from the priorities as soon as those are there.
+    const auto strength = state.get<double>("strength");
+    if (!strength.ok())
+      return strength.error();
+    stale_ = *strength != strength_options();
+    if (stale_)
       return {};
     const auto weights = state.get<float>("weights");
     if (!weights.ok())
@@ -120,6 +128,10 @@ public:
   }
 
 private:
+  /// What the weights in the tree depend on, and whether there is one.
+  [[nodiscard]] std::vector<double> strength_options() const {
+    return {alpha_, smoothing_, tree_ ? 1.0 : 0.0};
+  }
   /// A float, never infinity: powers of large scores are beyond its range.
   [[nodiscard]] float strength(float priority) const {
     const double powered =
@@ -129,7 +141,7 @@ private:
   }
 
   void choose_from_all(const plan_request& request, rng& random, selection_plan& out) {
-    if (request.priorities.table().extrapolates() && request.progress.epochs >= next_rebuild_)
+    if (stale_ || (request.priorities.table().extrapolates() && request.progress.epochs >= next_rebuild_))
       rebuild(request);
     const std::size_t count = request.batch_size;
     const auto n = static_cast<double>(tree_->size());
@@ -192,6 +204,7 @@ private:
   }
 
   void rebuild(const plan_request& request) {
+    stale_ = false;
     next_rebuild_ = request.progress.epochs + 1.0 / rebuilds_per_epoch;
     std::vector<float> all(tree_->size());
     for (std::uint32_t id = 0; id < all.size(); ++id)
@@ -212,6 +225,7 @@ private:
   std::unique_ptr<weight_policy> policy_;
   std::optional<sum_tree> tree_; ///< without a pool
   double next_rebuild_ = 0.0;
+  bool stale_ = false; ///< the tree is not of these options
   std::vector<double> masses_;
   std::vector<double> cumulative_;
   std::vector<double> frequencies_;

@@ -69,6 +69,78 @@ TEST_CASE("best figure: losses fall, accuracies rise, and what is no number is n
   CHECK(!best_figure("").offer(losses(0.0), 1.0, 1));
 }
 
+TEST_CASE("best figure: what is better by too little to count is the best all the same") {
+  best_figure best("train_loss", 0.5);
+  CHECK(best.offer(losses(1.0), 1.0, 10));
+  CHECK_FALSE(best.offer(losses(0.8), 2.0, 20));
+  CHECK_FALSE(best.offer(losses(0.6), 3.0, 30));
+  CHECK(best.best()->value == 0.6);
+  CHECK(best.best()->step == 30);
+  CHECK(best.epochs_without_better() == 2.0);
+  saved_state state;
+  best.save(state, "b");
+  best_figure again("train_loss", 0.5);
+  REQUIRE(again.load(state, "b").ok());
+  CHECK(again.best()->value == 0.6);
+  CHECK(again.epochs_without_better() == 2.0);
+  CHECK(again.offer(losses(0.4), 4.0, 40));
+  again.forget();
+  CHECK_FALSE(again.best());
+  CHECK(again.offer(losses(9.0), 5.0, 50));
+}
+
+TEST_CASE("controller: a best state that cannot be kept is a warning, and the next one is the best again") {
+  scene s({"checkpoint.best=train_loss", "evaluation.every_epochs=1", "duration.epochs=3"});
+  s.answered_evaluations = 1000000;
+  s.controller.member_joined("a");
+  s.serve();
+  int answered = 0;
+  int best_before = 0;
+  while (!s.world.summary) {
+    if (s.world.evaluations == answered) {
+      s.answer(0);
+      continue;
+    }
+    s.controller.evaluation_arrived(losses(1.0 + answered++)); // never better than the first
+    if (answered == 1) {
+      best_before = s.world.best_checkpoints;
+      s.controller.best_not_kept("disk full");
+    }
+    s.serve();
+  }
+  CHECK(std::any_of(s.world.warnings.begin(), s.world.warnings.end(),
+                    [](const auto& w) { return w.find("disk full") != std::string::npos; }));
+  CHECK(s.world.best_checkpoints > best_before); // the second evaluation's, though it is worse
+  CHECK(s.world.summary->best->value == 2.0);
+  CHECK(s.world.summary->status == run_status::finished);
+}
+
+TEST_CASE("controller: while the train loss is no number there are no checkpoints, and at the end the run "
+          "has failed") {
+  scene s({"evaluation.every_epochs=1", "checkpoint.every_epochs=1", "duration.epochs=4"});
+  s.answered_evaluations = 1000000;
+  s.controller.member_joined("a");
+  s.serve();
+  const int first = s.world.checkpoints;
+  int answered = 0;
+  std::vector<int> checkpoints;
+  while (!s.world.summary) {
+    if (s.world.evaluations == answered) {
+      s.answer(0);
+      continue;
+    }
+    checkpoints.push_back(s.world.checkpoints);
+    s.controller.evaluation_arrived(losses(++answered == 2 ? 1.0 : std::nan("")));
+    s.serve();
+  }
+  REQUIRE(checkpoints.size() == 4);
+  CHECK(checkpoints[1] == first);     // nothing was written after the first
+  CHECK(checkpoints[2] == first + 1); // but after the second
+  CHECK(s.world.checkpoints == first + 1);
+  CHECK(s.world.summary->status == run_status::failed);
+  CHECK(s.world.summary->problem.find("diverged") != std::string::npos);
+}
+
 TEST_CASE("best figure: is saved and loaded, but not for another metric") {
   best_figure loss("test_loss");
   REQUIRE(loss.offer(losses(1.0, 0.5), 1.5, 10));

@@ -171,6 +171,8 @@ TEST_CASE("launch: either processes here or hosts elsewhere, and what each of th
   check_refused(run_command({"launch", description, "--local", "2", "--hosts", hosts}), 2,
                 {"either --local N or --hosts FILE"});
   check_refused(run_command({"launch", description, "--hosts", hosts}), 2, {"--listen HOST:PORT"});
+  check_refused(run_command({"launch", description, "--hosts", hosts, "--listen", "0.0.0.0:0", "--insecure"}),
+                2, {"--listen 0.0.0.0:0", "that they can reach"});
   check_refused(run_command({"launch", description, "--local", "2", "--tls", "keys"}), 2,
                 {"--local", "--tls"});
   check_refused(

@@ -137,3 +137,11 @@ TEST_CASE("irreducible: what cannot be written, and parts without points, are re
                              "data.train_size=5", "--set", "batch_size=2"}),
                 2, {"--folds 7", "5 points"});
 }
+
+TEST_CASE("ledger: a number of suspects below 0 is refused") {
+  const auto& run = trained_run::small();
+  const scratch_folder folder;
+  check_refused(run_command({"ledger", run.directory(), "--output-dir", folder.path("l"), "--top", "-1"}), 2,
+                {"--top"});
+  CHECK(!std::filesystem::exists(folder.path("l")));
+}

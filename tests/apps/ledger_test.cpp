@@ -165,3 +165,22 @@ TEST_CASE("folds are even within classes, seeded, and keep copies together") {
     CHECK(first == 10);
   }
 }
+
+TEST_CASE("with label smoothing a point is learned at a loss that half of the probability comes to") {
+  auto document = parse_json(R"({
+    "data": {"format": "synthetic", "kind": "blobs", "train_size": 40, "test_size": 20, "features": 4,
+             "classes": 10},
+    "model": [{"type": "dense", "units": 10}], "optimizer": "sgd", "duration": {"epochs": 1},
+    "loss": {"type": "softmax_cross_entropy", "label_smoothing": 0.1}})",
+                             "test");
+  REQUIRE(document.ok());
+  const auto setup = prepare_run(*document, "test");
+  REQUIRE_MESSAGE(setup.ok(), setup.error().message);
+  const std::vector<float> parameters((*setup)->net->parameters().size());
+  point_ledger ledger(40);
+  // 0.91 log 2 + 0.09 log 18 = 0.8909: above log 2, which smoothed losses hardly get below.
+  ledger.trained(std::vector<std::uint32_t>{0, 1, 2}, std::vector<float>{0.75F, 0.88F, 0.9F});
+  const auto account = make_account(**setup, ledger, parameters, 10);
+  CHECK(account.never_learned == std::vector<std::uint32_t>{2});
+  CHECK(ledger_html(**setup, ledger, account, 5).find("always was above 0.891") != std::string::npos);
+}

@@ -205,3 +205,21 @@ TEST_CASE("libsvm: new samples are numbered as the training data, from 0 or from
         3, {"far.svm, line 1", fmt::format("features {} to {}", first, first + 2)});
   }
 }
+
+TEST_CASE("tsv: predict reads a .txt file with tabs, as training did") {
+  const scratch_folder folder;
+  std::string rows;
+  for (int i = 0; i < 100; ++i)
+    rows += fmt::format("{}\t{}\t{}\n", i % 2, 0.01 * i, i % 2 == 0 ? "even" : "odd");
+  const auto file = folder.file("run.json", R"({
+    "data": {"format": "tsv", "path": ")" + folder.file("data.txt", rows) +
+                                                R"("},
+    "model": [{"type": "dense", "units": 2}], "optimizer": "sgd", "duration": {"epochs": 1}})");
+  const auto run = folder.path("r");
+  const auto trained = run_command({"train", file, "--run-dir", run, "--quiet"});
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const auto s = run_command({"predict", run, "--input", folder.file("in.txt", "0\t0.5\n1\t0.25\n"),
+                              "--output", folder.path("out.csv")});
+  CHECK_MESSAGE(s.code == 0, s.err);
+  CHECK(lines_of(text_of(folder.path("out.csv"))).size() == 3);
+}

@@ -141,6 +141,52 @@ TEST_CASE("prediction input: IDX images, whatever the file is called; a damaged 
   CHECK(missing.error().message.find("missing") != std::string::npos);
 }
 
+TEST_CASE("prediction input: IDX samples have the model's shape or are rows of as many values") {
+  const input i;
+  const auto read = [&](const std::vector<unsigned>& dimensions, const sample_shape& shape) {
+    return read_samples(i.folder.file("in", idx_text(dimensions, "abcdefgh")), expecting(shape));
+  };
+  const sample_shape wide{1, 2, 4};
+  for (const auto& dimensions : {std::vector<unsigned>{1, 2, 4}, {1, 1, 2, 4}, {1, 8}})
+    CHECK(read(dimensions, wide)->size == 1);
+  CHECK(read({2, 4}, {4, 1, 1})->size == 2);
+  for (const auto& dimensions : {std::vector<unsigned>{1, 4, 2}, {2, 2, 2}, {1, 2, 2, 2}, {8}}) {
+    const auto refused = read(dimensions, wide);
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().kind == error_kind::data);
+    CHECK(refused.error().message.find("but the model takes 1x2x4") != std::string::npos);
+  }
+}
+
+TEST_CASE("prediction input: a first row of missing values is a sample, and said to be a bad one") {
+  const input i;
+  for (const char* row : {"NA,NA,NA", "a,b,NaN", "null,NULL,x", "?,?,?", "\"\",\"\",\"\"", "a,,c"}) {
+    CAPTURE(std::string(row));
+    CHECK(i.problem(std::string(row) + "\n1,2,3\n").find("line 1") != std::string::npos);
+  }
+  CHECK(i.csv("not available,b,c\n1,2,3\n")->size == 1);
+}
+
+TEST_CASE(
+    "prediction input: text files hold tabs where the training data did, unless their name says commas") {
+  const input i;
+  expected_samples expected = expecting(three);
+  expected.tabs = true;
+  CHECK(read_samples(i.folder.file("in.txt", "1\t2\t3\n"), expected)->size == 1);
+  CHECK(read_samples(i.folder.file("in.csv", "1,2,3\n"), expected)->size == 1);
+  CHECK(!read_samples(i.folder.file("in.txt", "1,2,3\n"), expected).ok());
+}
+
+TEST_CASE("prediction input: where columns are called by numbers, samples may hold some of these") {
+  const input i;
+  expected_samples expected = expecting(three);
+  expected.features = {"0", "1", "2"};
+  CHECK(read_samples(i.folder.file("in.csv", "1,0,0\n4,5,6\n"), expected)->size == 2);
+  const auto named = read_samples(i.folder.file("in.csv", "2,1,0\n4,5,6\n"), expected);
+  REQUIRE(named.ok());
+  CHECK(named->floats == std::vector<float>{6, 5, 4});
+}
+
 TEST_CASE("prediction input: columns are found by their names, in any order, beside others") {
   const input i;
   const expected_samples expected{three, false, ';', {"a", "b", "c d"}};

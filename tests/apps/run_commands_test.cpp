@@ -121,7 +121,15 @@ TEST_CASE("train: a trace is written where it is asked for, and is JSON") {
   const auto nowhere = run_command(
       {"train", file, "--run-dir", folder.path("n"), "--quiet", "--trace", folder.path("none/t.json")});
   check_refused(nowhere, 1, {folder.path("none/t.json")});
-  CHECK(!std::filesystem::exists(folder.path("n/summary.json"))); // before any training
+  CHECK(!std::filesystem::exists(folder.path("n"))); // before anything: the next try finds no half a run
+}
+
+TEST_CASE("train: where nobody would work no directory is made") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  check_refused(run_command({"train", file, "--run-dir", folder.path("r"), "--set", "runtime.workers=0"}), 2,
+                {"/runtime/workers", "--listen"});
+  CHECK(!std::filesystem::exists(folder.path("r")));
 }
 
 TEST_CASE("train, inspect: validation figures are among what is printed") {

@@ -49,6 +49,20 @@ TEST_CASE("cifar10: five batches in order, and the test batch") {
   CHECK(data->train.classes == 10);
 }
 
+TEST_CASE("cifar10: a test file that is named stands in for the folder's") {
+  const temp_folder folder;
+  write_batches(folder);
+  folder.write("other.bin", record("\4", 'z') + record("\5", 'z'));
+  const auto with_test = [&](const std::string& name) {
+    return load("{'format': 'cifar10', 'path': '" + folder.path() + "', 'test': '" + name + "'}");
+  };
+  const auto data = with_test("other.bin");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.size == 10);
+  CHECK(data->test.labels == std::vector<std::int32_t>{4, 5});
+  CHECK(contains(data_problem(with_test("none.bin")), "none.bin"));
+}
+
 TEST_CASE("cifar: classes are called as the archive calls them, where it says so") {
   const temp_folder folder;
   write_batches(folder);

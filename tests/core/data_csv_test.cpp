@@ -134,6 +134,31 @@ TEST_CASE("csv: the header is recognised") {
   CHECK(contains(problem_of("a,b,y\n"), "no samples"));
 }
 
+TEST_CASE("csv: a header of column numbers beside text labels is one where its label occurs nowhere else") {
+  const auto data = load_csv("0,1,label\n5,6,cat\n7,8,dog\n9,1,cat\n");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.floats == std::vector<float>{5, 6, 7, 8, 9, 1});
+  CHECK(data->names.classes == std::vector<std::string>{"cat", "dog"});
+  CHECK(data->names.features == std::vector<std::string>{"0", "1"});
+  // The label anywhere, with and without a number of its own.
+  CHECK(load_csv("0,kind,2\n5,cat,6\n7,dog,8\n", "'label_column': 1")->train.size == 2);
+  CHECK(load_csv("kind,0,1\ncat,5,6\ndog,7,8\n", "'label_column': 0")->train.size == 2);
+  // A sample that looks like it keeps its place.
+  const auto sample = load_csv("0,1,cat\n5,6,dog\n7,8,cat\n");
+  REQUIRE_MESSAGE(sample.ok(), sample.error().message);
+  CHECK(sample->train.floats == std::vector<float>{0, 1, 5, 6, 7, 8});
+  CHECK(sample->train.labels == std::vector<std::int32_t>{0, 1, 0});
+  CHECK(sample->names.features.empty());
+  // Samples with labels of their own.
+  for (const char* text :
+       {"1,0,bird\n5,6,cat\n7,8,dog\n", "0,2,bird\n5,6,cat\n7,8,dog\n", "0,1.0,bird\n5,6,cat\n7,8,dog\n"})
+    CHECK_MESSAGE(load_csv(text)->train.classes == 3, text);
+  CHECK(load_csv("0,1,bird\n5,6,cat\n7,8,dog\n", "'header': 'no'")->train.classes == 3);
+  // A test file has no header where the training file has none.
+  CHECK(load_csv("5,6,cat\n7,8,dog\n", "", "0,1,cat\n7,8,dog\n")->test.size == 2);
+  CHECK(load_csv("0,1,kind\n5,6,cat\n7,8,dog\n", "", "0,1,kind\n7,8,dog\n")->test.size == 1);
+}
+
 TEST_CASE("csv: one label for all rows is refused with what may be meant") {
   const auto problem = problem_of("1,7\n2,7\n3,7\n");
   CHECK(problem.find("nothing to learn") != std::string::npos);

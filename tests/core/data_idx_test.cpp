@@ -71,6 +71,34 @@ TEST_CASE("idx: explicit files, with derived and with given names of the labels"
   CHECK(contains(no_name.error().message, "train_labels"));
 }
 
+TEST_CASE("idx: files that are named stand in for those of the folder") {
+  const temp_folder folder;
+  write_small(folder);
+  folder.write("other-images-idx3-ubyte", idx_file({1, 2, 3}, counting(6)));
+  folder.write("other-labels-idx1-ubyte", idx_file({1}, {"\1", 1}));
+  folder.write("more-labels", idx_file({1}, {"\2", 1}));
+  folder.write("corrected", idx_file({4}, {"\2\2\0\1", 4}));
+  const auto test = load(with_path(folder, ", 'test': 'other-images-idx3-ubyte'"));
+  REQUIRE_MESSAGE(test.ok(), test.error().message);
+  CHECK(test->train.size == 4);
+  CHECK(test->test.labels == std::vector<std::int32_t>{1});
+  const auto labels =
+      load(with_path(folder, ", 'test': 'other-images-idx3-ubyte', 'test_labels': 'more-labels', "
+                             "'train_labels': 'corrected'"));
+  REQUIRE_MESSAGE(labels.ok(), labels.error().message);
+  CHECK(labels->train.labels == std::vector<std::int32_t>{2, 2, 0, 1});
+  CHECK(labels->test.labels == std::vector<std::int32_t>{2});
+  folder.write("test-corrected", idx_file({2}, {"\1\1", 2}));
+  const auto own_images = load(with_path(folder, ", 'test_labels': 'test-corrected'"));
+  REQUIRE_MESSAGE(own_images.ok(), own_images.error().message);
+  CHECK(own_images->test.labels == std::vector<std::int32_t>{1, 1});
+  CHECK(
+      contains(data_problem(load(with_path(folder, ", 'test': 'no-images-idx3-ubyte'"))), "no-labels-idx1"));
+  // Half a test set in the folder does not matter to one that is named.
+  std::filesystem::remove(folder.path("t10k-labels-idx1-ubyte"));
+  CHECK(load(with_path(folder, ", 'test': 'other-images-idx3-ubyte'")).ok());
+}
+
 TEST_CASE("idx: one to four dimensions give features and images") {
   const std::vector<std::pair<std::vector<std::uint32_t>, sample_shape>> cases = {
       {{2}, {1, 1, 1}}, {{2, 5}, {5, 1, 1}}, {{2, 3, 4}, {1, 3, 4}}, {{2, 3, 4, 5}, {3, 4, 5}}};

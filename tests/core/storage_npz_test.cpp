@@ -97,6 +97,26 @@ TEST_CASE("npz: entries that are no arrays are passed over, damaged arrays are n
   CHECK_MESSAGE(contains(problem, "a.npz[b.npy]"), problem);
 }
 
+TEST_CASE("npz: arrays that nobody asks for need not be readable") {
+  const temp_folder folder;
+  const auto path = write_archive(folder, {{"names.npy", npy_bytes("<U4", "(1,)", std::string(16, 'x'))},
+                                           {"x_train.npy", npy_bytes("|u1", "(2, 1)", "ab")},
+                                           {"y_train.npy", npy_bytes("|u1", "(2,)", {"\0\1", 2})}});
+  CHECK(contains(data_problem(read_npz(path)), "names.npy"));
+  CHECK(names_in_npz(path).take() == std::vector<std::string>{"names", "x_train", "y_train"});
+  const std::vector<std::string> wanted = {"y_train", "none"};
+  const auto some = read_npz(path, wanted);
+  REQUIRE_MESSAGE(some.ok(), some.error().message);
+  REQUIRE(some->size() == 1);
+  CHECK(some->front().first == "y_train");
+  const std::string description = "{'format': 'npy', 'test_fraction': 0, 'path': '" + path + "'";
+  const auto data = load(description + "}");
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  CHECK(data->train.labels == std::vector<std::int32_t>{0, 1});
+  CHECK(contains(data_problem(load(description + ", 'x_train': 'x'}")),
+                 "has no array x; it has: names, x_train, y_train"));
+}
+
 TEST_CASE("npz: an entry that lies about its size is refused before memory is taken") {
   const temp_folder folder;
   const auto bytes =

@@ -102,6 +102,24 @@ TEST_CASE("the largest output decides, and the first of equal ones") {
   CHECK_FALSE(f->is_correct(tie, t, 1));
 }
 
+TEST_CASE(
+    "the loss at one half is that of a label with half of the probability, the others with even shares") {
+  for (const auto* text :
+       {R"("softmax_cross_entropy")", R"({"type": "softmax_cross_entropy", "label_smoothing": 0.1})",
+        R"({"type": "softmax_cross_entropy", "label_smoothing": 1})"})
+    for (const std::int64_t classes : {2, 3, 10}) {
+      CAPTURE(text);
+      CAPTURE(classes);
+      const auto f = loss_from(text);
+      std::vector<float> z(static_cast<std::size_t>(classes));
+      z[0] = std::log(static_cast<float>(classes - 1));
+      const std::vector<std::int32_t> label{0};
+      const auto a = evaluate(*f, z, classes, {.labels = label, .values = {}});
+      CHECK(f->loss_at_one_half(classes) == doctest::Approx(as_double(a.loss[0])).epsilon(1e-6));
+    }
+  CHECK(loss_from(R"("binary_cross_entropy")")->loss_at_one_half(2) == doctest::Approx(std::log(2.0)));
+}
+
 TEST_CASE("mean squared error by hand") {
   const auto f = loss_from(R"("mean_squared_error")");
   const std::vector<float> values{0.0F, 1.0F};

@@ -84,3 +84,51 @@ TEST_CASE(
     train(other, 30);
   }
 }
+
+TEST_CASE("changed sampling: multinomial with another exponent draws by it, and by nothing that was saved") {
+  for (const char* after : {R"({"type": "multinomial", "uniform_share": 0, "alpha": 0})",
+                            R"({"type": "multinomial", "uniform_share": 0, "alpha": 2})"}) {
+    CAPTURE(std::string(after));
+    auto trained = source_of(R"({"type": "multinomial", "uniform_share": 0})", points, batch);
+    record_all(trained, heavy_scores(points, 3));
+    train(trained, 5);
+    auto resumed = source_of(after, points, batch);
+    REQUIRE(resumed.load(trained.save()).ok());
+    auto fresh = source_of(after, points, batch);
+    drawn_batch b;
+    REQUIRE(resumed.draw(0.2, 9, b));
+    REQUIRE(fresh.load(resumed.save()).ok());
+    const auto most = *std::max_element(b.frequencies.begin(), b.frequencies.end());
+    const auto least = *std::min_element(b.frequencies.begin(), b.frequencies.end());
+    if (std::string(after).find("2}") == std::string::npos)
+      CHECK(most == doctest::Approx(least)); // everybody alike
+    else
+      CHECK(most > 4.0F * least); // by the squares of what was scored
+  }
+}
+
+TEST_CASE("changed sampling: a pool instead of all points, and all points instead of a pool") {
+  const char* const pool = R"({"type": "multinomial", "candidates": 3})";
+  const char* const all = R"({"type": "multinomial"})";
+  for (const auto& [before, after] : {std::pair{pool, all}, {all, pool}}) {
+    auto trained = source_of(before, points, batch);
+    train(trained, 20);
+    auto resumed = source_of(after, points, batch);
+    const auto loaded = resumed.load(trained.save());
+    REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+    train(resumed, 20);
+  }
+}
+
+TEST_CASE("changed sampling: a history of another length keeps the newest") {
+  for (const int length : {16, 64, 200}) {
+    CAPTURE(length);
+    auto trained = source_of(R"({"type": "cdf_beta", "history": 64})", points, batch);
+    train(trained, 30);
+    auto resumed =
+        source_of(R"({"type": "cdf_beta", "history": )" + std::to_string(length) + "}", points, batch);
+    const auto loaded = resumed.load(trained.save());
+    REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
+    train(resumed, 30);
+  }
+}

@@ -182,6 +182,57 @@ TEST_CASE("pps_epoch: points never measured and points out of sight for too long
   }
 }
 
+TEST_CASE("pps_epoch: inclusion is in proportion to score^alpha, whichever the exponent") {
+  auto scores = heavy_scores(points, 5, 0.3); // so even that nobody meets the limits
+  const auto table = table_of(scores);
+  const auto ids = numbers_below(points);
+  const priority_view view(table, 1);
+  for (const double alpha : {0.5, 0.75, 1.0}) {
+    CAPTURE(alpha);
+    auto chosen = selector_of(R"({"type": "pps_epoch", "kappa": 0.3, "pi_min": 0.01, "winsor_quantile": 1,
+                                  "max_age_epochs": 1000, "alpha": )" +
+                                  std::to_string(alpha) + "}",
+                              points);
+    double sum = 0.0;
+    for (const float s : scores)
+      sum += std::pow(static_cast<double>(s), alpha);
+    rng random(3, 1);
+    selection_plan plan;
+    chosen->plan({ids, view, {1.0, 0.5}, 10}, random, plan);
+    REQUIRE(plan.ids.size() == 60);
+    for (std::size_t i = 0; i < plan.ids.size(); ++i)
+      REQUIRE(plan.frequencies[i] ==
+              doctest::Approx(60.0 * std::pow(static_cast<double>(scores[plan.ids[i]]), alpha) / sum));
+  }
+}
+
+TEST_CASE(
+    "pps_epoch: steps are as long as uniform ones, and as much longer as is asked for, with any weights") {
+  const auto scores = heavy_scores(points, 5, 0.6);
+  const auto table = table_of(scores);
+  const auto ids = numbers_below(points);
+  const priority_view view(table, 1);
+  for (const char* weights : {R"("full")", R"("none")", R"({"type":"ht","beta":0.5})",
+                              R"({"type":"biased_k"})", R"({"type":"beta_maxnorm"})"})
+    for (const double longer : {1.0, 1.25}) {
+      CAPTURE(std::string(weights));
+      CAPTURE(longer);
+      auto chosen =
+          selector_of(R"({"type": "pps_epoch", "kappa": 0.3, "max_age_epochs": 1000, "step_gain_max": )" +
+                          std::to_string(longer) + R"(, "weights": )" + weights + "}",
+                      points);
+      rng random(3, 1);
+      double mean = 0.0;
+      for (int round = 0; round < 50; ++round) {
+        selection_plan plan;
+        chosen->plan({ids, view, {1.0, 0.5}, 10}, random, plan);
+        mean += std::accumulate(plan.weights.begin(), plan.weights.end(), 0.0) /
+                static_cast<double>(50 * plan.weights.size());
+      }
+      CHECK(mean == doctest::Approx(longer).epsilon(0.02));
+    }
+}
+
 TEST_CASE("pps_epoch: of several blocks each is planned from the scores of its moment") {
   constexpr std::size_t n = 400;
   auto source =
@@ -212,6 +263,24 @@ TEST_CASE("pps_epoch: of several blocks each is planned from the scores of its m
   record_all(source, scores, 2);
   (void)even_share(3); // to the end of that block
   CHECK(even_share(4) > 0.8);
+}
+
+TEST_CASE("anneal_fraction: a plan that waits for scores is decided once, however often it is tried") {
+  int uniform = 0;
+  constexpr int sources = 300;
+  for (int seed = 1; seed <= sources; ++seed) {
+    auto source =
+        source_of(R"({"type": "multinomial", "candidates": 3, "estimator": "presample", "warm_epochs": 0,
+                                "anneal_fraction": 0.4, "tail_uniform_fraction": 0.2, "gate": {"mode": "off"}})",
+                  points, 20, static_cast<std::uint64_t>(seed));
+    source.set_estimators(1);
+    drawn_batch b;
+    bool drawn = false;
+    for (int i = 0; i < 20 && !drawn; ++i)
+      drawn = source.draw(0.6, 1, b); // nobody measures anything: only the uniform order goes on
+    uniform += drawn ? 1 : 0;
+  }
+  CHECK(static_cast<double>(uniform) / sources == doctest::Approx(0.5).epsilon(0.2));
 }
 
 TEST_CASE("anneal_fraction: plans give way to the uniform order at the stated rate before the tail") {

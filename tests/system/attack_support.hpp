@@ -164,7 +164,7 @@ public:
     if (!shook_hands.get())
       return;
     link_options options;
-    options.largest_head = std::size_t{16} << 20U;
+    options.limits.head = std::size_t{16} << 20U;
     link_ = net.on_thread([&] {
       auto made = triage::link::make(net.io.context(), std::move(stream), options);
       made->start(told);

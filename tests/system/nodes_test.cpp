@@ -321,3 +321,25 @@ TEST_CASE("nodes: without certificates nobody listens to or joins other machines
   CHECK(run_triage({"train", f.file, "--tls", "x"}, f.folder.path("n.txt")).exit_code == 2);
   CHECK(run_triage({"train", f.file, "--set", "runtime.workers=0"}, f.folder.path("n.txt")).exit_code == 2);
 }
+
+TEST_CASE(
+    "launch: nodes that cannot start are named, and when none is left the run ends instead of waiting") {
+  const cluster_folder f;
+  write_text(f.folder.path("hosts"),
+             "127.0.0.1 program=/nowhere/triage\n"); // no ssh, no key, or no program there
+  const auto begin = std::chrono::steady_clock::now();
+  const auto r = run_triage({"launch", f.file, "--hosts", f.folder.path("hosts"), "--listen", "127.0.0.1:0",
+                             "--run-dir", f.folder.path("r"), "--wait", "300"},
+                            f.folder.path("out.txt"));
+  CHECK_MESSAGE(r.exit_code == 75, r.output);
+  CHECK_MESSAGE(r.output.find("the node 127.0.0.1 ended with code") != std::string::npos, r.output);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
+}
+
+TEST_CASE("launch: nodes here join a coordinator that listens on all addresses") {
+  const cluster_folder f;
+  const auto r = run_triage({"launch", f.file, "--local", "2", "--listen", "0.0.0.0:0", "--insecure",
+                             "--run-dir", f.folder.path("r")},
+                            f.folder.path("out.txt"));
+  CHECK_MESSAGE(r.exit_code == 0, r.output);
+}

@@ -58,7 +58,7 @@ TEST_CASE("link attack: announcements of gigabytes close it, and nothing is allo
 }
 
 TEST_CASE("link attack: memory for a head grows with what has arrived of it, not with the announcement") {
-  exposed_link e({.largest_head = std::size_t{1} << 30U});
+  exposed_link e({.limits = {.head = std::size_t{1} << 30U}});
   const double before = peak_of_address_space();
   e.write(header_bytes(frame_kind::report, 1U << 30U, 0));
   e.write(bytes(200'000, 1));
@@ -148,7 +148,7 @@ TEST_CASE("link attack: any byte is a sign of life, however slowly a payload com
 }
 
 TEST_CASE("link attack: who does not read what is sent to it loses the connection") {
-  exposed_link e({.largest_queue = std::size_t{8} << 20U}, true);
+  exposed_link e({.limits = {.queue = std::size_t{8} << 20U}}, true);
   for (std::uint8_t i = 0; i < 24; ++i)
     e.l->send(floats_frame(1U << 18U, i));
   CHECK(e.told->wait_until_closed() == "8 MB wait to be sent to it");

@@ -93,7 +93,7 @@ TEST_CASE("link: frames may be handed over to somebody else in between") {
   link_pair p;
   auto second = std::make_shared<recorder>();
   p.told_b->arriving = [&](const frame_header&) {
-    p.b->hand_over(second, 8192);
+    p.b->hand_over(second, {.head = 8192});
     return result<void>();
   };
   p.a->send(frame(frame_kind::hello));

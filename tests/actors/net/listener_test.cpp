@@ -29,7 +29,7 @@ struct open_port {
     net.on_thread([this] {
       l->start({[this](const auto& link, const auto&, const auto&) {
                   ++greeted;
-                  link->hand_over(guests, 4096);
+                  link->hand_over(guests, {});
                   links.push_back(link);
                 },
                 [this](const auto& address, const auto& reason) {
@@ -163,6 +163,19 @@ TEST_CASE("listener: what is no introduction closes at once, with the reason") {
     CHECK(p.wait_for_guests(1));
     CHECK(p.said().size() == 1);
   }
+}
+
+TEST_CASE("listener: an introduction that makes no sense is answered with the reason, for good") {
+  open_port p;
+  auto s = p.connect();
+  hello_message strange{peer_role::control, "1", "gpu box", 1, 1, 0, ""};
+  const auto f = to_frame(strange);
+  write(s, bytes(f.front().begin(), f.front().end()));
+  bytes answer(4096);
+  boost::system::error_code ec;
+  answer.resize(boost::asio::read(s, boost::asio::buffer(answer), ec));
+  const std::string text(answer.begin(), answer.end());
+  CHECK(text.find("makes no sense") != std::string::npos);
 }
 
 TEST_CASE(

@@ -31,7 +31,7 @@ struct open_port {
     net.on_thread([this] {
       l->start(
           {[this](const auto& link, const auto&, const auto& address) {
-             link->hand_over(std::make_shared<recorder>(), 4096);
+             link->hand_over(std::make_shared<recorder>(), {});
              news.set_value(address);
              link->close("the test is over");
            },

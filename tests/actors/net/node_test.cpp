@@ -215,3 +215,19 @@ TEST_CASE(
   REQUIRE_FALSE(keys.ok());
   CHECK(keys.error().message.find("/no/such/keys") != std::string::npos);
 }
+
+TEST_CASE("node: a name that no log should hold, and more workers than a node may have, are refused here") {
+  node_options options;
+  options.coordinator = {"127.0.0.1", 1};
+  options.wait_seconds = 0.0;
+  options.name = "gpu box";
+  auto end = run_node(options, {});
+  REQUIRE_FALSE(end.ok());
+  CHECK(end.error().kind == error_kind::configuration);
+  CHECK(end.error().message.find("gpu box") != std::string::npos);
+  options.name = "gpu-box";
+  options.workers = 2048;
+  end = run_node(options, {});
+  REQUIRE_FALSE(end.ok());
+  CHECK(end.error().message.find("2048") != std::string::npos);
+}

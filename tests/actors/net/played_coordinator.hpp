@@ -29,7 +29,7 @@ public:
       l->start(
           {[this](const std::shared_ptr<triage::link>& from, const hello_message& hello, const std::string&) {
              opened_link o{hello, from};
-             from->hand_over(o.heard, std::size_t{16} << 20U);
+             from->hand_over(o.heard, {.head = largest_plain_head});
              {
                const std::lock_guard guard(mutex_);
                all_.push_back(from);

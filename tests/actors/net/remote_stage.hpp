@@ -85,7 +85,8 @@ struct remote_stage {
   std::shared_ptr<remote_node> node;
   late_value<std::string> ended;
 
-  explicit remote_stage(std::size_t most_slots = 2, const std::vector<std::string>& options = {})
+  explicit remote_stage(std::size_t most_slots = 2, const std::vector<std::string>& options = {},
+                        bool tracing = true)
       : setup(small_run(options)) {
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
@@ -95,6 +96,7 @@ struct remote_stage {
     auto context = std::make_shared<run_context>();
     context->setup = setup;
     context->time = std::make_shared<steady_clock>();
+    context->tracing = tracing;
     auto run = std::make_shared<cluster_run>(cluster_run{*system, context, coordinator, sampler, monitor});
     auto [far_control, near_control] = net.connection();
     auto [far_tensor, near_tensor] = net.connection();

@@ -58,7 +58,7 @@ struct session_stage {
       l->start(
           {[this](const std::shared_ptr<triage::link>& from, const hello_message& hello, const std::string&) {
              const bool first = hello.role == peer_role::control;
-             from->hand_over(first ? heard_control : heard_tensor, 1U << 20U);
+             from->hand_over(first ? heard_control : heard_tensor, {.head = 1U << 20U});
              if (!first)
                tensor_hello.set(hello);
              (first ? control_opened : tensor_opened).set(from);

@@ -174,3 +174,32 @@ TEST_CASE("session: nobody at the address is a reason to try again") {
   CHECK(e.again);
   CHECK(e.reason.find("127.0.0.1:1") != std::string::npos);
 }
+
+TEST_CASE(
+    "session: a worker that fails is reported and forgotten; when all have, the node may leave at once") {
+  session_stage s;
+  s.open();
+  s.welcome_it();
+  s.add_worker(0);
+  s.add_worker(1);
+  REQUIRE(s.heard_tensor->wait_for(frame_kind::join, 2));
+  s.session->give_up(0, "out of memory");
+  const auto told = s.heard_tensor->wait_for(frame_kind::failure);
+  REQUIRE(told);
+  CHECK(read_failure(told->head)->reason == "out of memory");
+  CHECK(s.world.told.count("ended") == 0); // the other one works on
+  s.session->give_up(1, "out of memory as well");
+  s.session->leave();
+  CHECK(s.ended.wait().what == session_end::kind::left);
+}
+
+TEST_CASE("session: where nobody is left who could work it ends, and may try again") {
+  session_stage s;
+  s.open();
+  s.welcome_it();
+  s.session->give_up(std::nullopt, "no such processor");
+  const auto end = s.ended.wait();
+  CHECK(end.what == session_end::kind::lost);
+  CHECK(end.again);
+  CHECK(end.reason.find("no such processor") != std::string::npos);
+}

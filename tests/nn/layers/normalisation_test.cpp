@@ -109,6 +109,40 @@ TEST_CASE("sets without spread and batches of one give finite outputs and gradie
   }
 }
 
+TEST_CASE("batch_norm: a single value of a channel leaves the running statistics as they are") {
+  layer_runner runner(R"([{"type": "batch_norm"}])", {2, 1, 1});
+  for (const auto* name : {"running_mean", "running_var"}) {
+    const auto values = runner.tensor(runner.parameters, name);
+    values[0] = 3.0F;
+    values[1] = 5.0F;
+  }
+  runner.run({7.0F, -4.0F}, true, {1.0F, 1.0F});
+  for (const auto* name : {"running_mean", "running_var"}) {
+    const auto reported = runner.tensor(runner.gradient, name); // which is averaged with what there is
+    CHECK(reported[0] == 3.0F);
+    CHECK(reported[1] == 5.0F);
+  }
+  layer_runner image(R"([{"type": "batch_norm"}])", {1, 1, 2}); // one sample of two values has a variance
+  image.run({1.0F, 3.0F}, true, {1.0F, 0.0F});
+  CHECK(image.tensor(image.gradient, "running_mean")[0] == 2.0F);
+  CHECK(image.tensor(image.gradient, "running_var")[0] == 2.0F);
+}
+
+TEST_CASE("batch_norm needs several samples where its own planes have one value") {
+  const auto needs = [](const char* text, const sample_shape& shape) {
+    const layer_runner runner(text, shape);
+    return std::any_of(runner.chain.begin(), runner.chain.end(),
+                       [](const auto& l) { return l->needs_several_samples(); });
+  };
+  CHECK(needs(R"(["batch_norm"])", {4, 1, 1}));
+  CHECK(!needs(R"(["batch_norm"])", {4, 2, 1}));
+  CHECK(needs(R"(["flatten", {"type": "dense", "units": 3}, "batch_norm"])", {1, 4, 4}));
+  CHECK(needs(R"([{"type": "residual", "layers": ["batch_norm"]}])", {4, 1, 1}));
+  CHECK(needs(R"([{"type": "residual", "layers": ["relu"], "shortcut": ["batch_norm"]}])", {4, 1, 1}));
+  CHECK(!needs(R"([{"type": "residual", "layers": ["batch_norm"]}])", {4, 3, 3}));
+  CHECK(!needs(R"(["layer_norm", "relu"])", {4, 1, 1}));
+}
+
 TEST_CASE("the gradient of a normalised value does not change with the input's scale and offset") {
   // dy/dx of norm(a x + b) is 1/a times that of norm(x), when epsilon is small against the variance.
   for (const auto* text : {R"([{"type": "batch_norm", "epsilon": 1e-12}])",

@@ -73,6 +73,9 @@ TEST_CASE(
            convolution + R"(, "activation": "relu"}, "max_pool")", convolution + R"(}, "relu", "max_pool")",
            convolution + R"(, "bias": false}, "relu", "max_pool", "relu")",
            convolution + R"(, "kernel": 2, "padding": "valid"}, "relu", "max_pool")",
+           // A relu behind a relu changes nothing.
+           convolution + R"(, "activation": "relu"}, "relu", "max_pool")",
+           convolution + R"(, "activation": "relu"}, "relu", "max_pool", "relu", "max_pool")",
            // Only the first pool is done.
            convolution + R"(, "activation": "relu"}, "max_pool", "max_pool")",
            convolution + R"(, "activation": "relu"}, "max_pool", )" + convolution +
