@@ -12,7 +12,28 @@ namespace {
 
 constexpr std::uint64_t bootstrap_seed = 2026; ///< fixed: a report does not change when it is made again
 
-cost_outcome cost_between(const arm_target& baseline, const arm_target& arm, race_cost cost, bool same) {
+/// Of a whole run; not_reached of one that failed, which says nothing about what it would have cost.
+double whole_cost(const run_result& run, race_cost cost) {
+  if (run.failed || run.points.empty())
+    return not_reached;
+  const auto& last = run.points.back();
+  return cost == race_cost::seconds   ? last.seconds
+         : cost == race_cost::samples ? last.samples
+                                      : last.compute_seconds;
+}
+
+/// The median with what is missing in its place at the least that it can be.
+double censored_median(const std::vector<double>& reached, const std::vector<run_result>& runs,
+                       race_cost cost) {
+  std::vector<double> least = reached;
+  for (std::size_t i = 0; i < least.size(); ++i)
+    if (std::isinf(least[i]))
+      least[i] = whole_cost(runs[i], cost);
+  return median(std::move(least));
+}
+
+cost_outcome cost_between(const arm_target& baseline, const arm_target& arm, race_cost cost, bool same,
+                          const std::vector<run_result>& baseline_runs) {
   cost_outcome out;
   std::vector<double> reference;
   for (const auto& c : baseline.crossings)
@@ -25,6 +46,9 @@ cost_outcome cost_between(const arm_target& baseline, const arm_target& arm, rac
   if (same)
     return out;
   out.ratio = median_ratio(reference, out.values);
+  if (std::isinf(median(reference)) && std::isfinite(out.middle) && out.middle > 0.0)
+    if (const double least = censored_median(reference, baseline_runs, cost); std::isfinite(least))
+      out.at_least = least / out.middle;
   out.bounds = bootstrap_ratio(reference, out.values, bootstrap_seed);
   for (std::size_t i = 0; i < reference.size(); ++i) {
     if (std::isinf(reference[i]) && std::isinf(out.values[i]))
@@ -51,7 +75,8 @@ target_outcome reach(const race_outcome& race, const race_target& target) {
   }
   for (std::size_t i = 0; i < out.arms.size(); ++i)
     for (std::size_t c = 0; c < race_costs.size(); ++c)
-      out.arms[i].costs[c] = cost_between(out.arms.front(), out.arms[i], race_costs[c], i == 0);
+      out.arms[i].costs[c] =
+          cost_between(out.arms.front(), out.arms[i], race_costs[c], i == 0, race.arms.front().runs);
   out.statements = statements(race.spec, out);
   return out;
 }

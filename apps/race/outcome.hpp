@@ -27,6 +27,9 @@ struct cost_outcome {
   double worst = not_reached;
   std::optional<double> ratio; ///< median of the baseline / median of this arm; none when neither gets there
   std::optional<interval> bounds;
+  /// What the ratio is at least, where the median seed of the baseline does not get there and that of this
+  /// arm does: seeds that miss the figure count with all that their runs cost.
+  std::optional<double> at_least;
   /// Seed by seed against the baseline: in how many of the pairs this arm is sooner.
   std::size_t pairs = 0;
   std::size_t sooner = 0;

@@ -65,7 +65,9 @@ std::string cost_cells(const cost_outcome& cost, race_cost kind, bool baseline) 
                                 cost_text(cost.best, kind), cost_text(cost.worst, kind));
   if (baseline)
     return out + "<td>1</td>";
-  out += "<td>" + (cost.ratio ? ratio_text(*cost.ratio) : std::string("–"));
+  out += "<td>" + (cost.at_least ? "≥ " + ratio_text(*cost.at_least)
+                   : cost.ratio  ? ratio_text(*cost.ratio)
+                                 : std::string("–"));
   if (cost.bounds)
     out +=
         fmt::format(" <small>({} – {})</small>", ratio_text(cost.bounds->low), ratio_text(cost.bounds->high));

@@ -31,6 +31,7 @@ json_value cost_json(const cost_outcome& cost) {
   out.set("min", json_value(cost.best));
   out.set("max", json_value(cost.worst));
   out.set("ratio", cost.ratio ? bound(*cost.ratio) : json_value());
+  out.set("ratio_at_least", cost.at_least ? json_value(*cost.at_least) : json_value());
   out.set("interval_95",
           cost.bounds ? json_value(json_value::array{bound(cost.bounds->low), bound(cost.bounds->high)})
                       : json_value());

@@ -26,6 +26,16 @@ std::string of_seeds(const arm_target& arm) {
   return fmt::format("{} of {} seeds", arm.reached, arm.crossings.size());
 }
 
+/// ": at least 1.44x (1.46x fewer gradients)"
+std::string at_least_text(const arm_target& arm) {
+  const auto& seconds = arm.costs[0].at_least;
+  const auto& samples = arm.costs[1].at_least;
+  if (!seconds || !samples)
+    return {};
+  return fmt::format(": at least {} sooner, with {} fewer gradients", ratio_text(*seconds),
+                     ratio_text(*samples));
+}
+
 std::string statement(const std::string& base_name, const std::string& name, const std::string& what,
                       const arm_target& base, const arm_target& arm) {
   const auto& cost = arm.costs.front();
@@ -49,11 +59,12 @@ std::string statement(const std::string& base_name, const std::string& name, con
     return fmt::format("{} reaches {} in only {}, {} in {} ({}){}", name, what, of_seeds(arm), base_name,
                        of_seeds(base), seconds_text(reference.middle), verdict);
   if (base.reached == 0)
-    return fmt::format("{} reaches {} in {}, {}; {} does not with any seed{}", name, what,
-                       seconds_text(cost.middle), of_seeds(arm), base_name, verdict);
+    return fmt::format("{} reaches {} in {}, {}; {} does not with any seed{}{}", name, what,
+                       seconds_text(cost.middle), of_seeds(arm), base_name, at_least_text(arm), verdict);
   if (std::isinf(reference.middle))
-    return fmt::format("{} reaches {} in {}, {}; {} does so in only {}{}", name, what,
-                       seconds_text(cost.middle), of_seeds(arm), base_name, of_seeds(base), verdict);
+    return fmt::format("{} reaches {} in {}, {}; {} does so in only {}{}{}", name, what,
+                       seconds_text(cost.middle), of_seeds(arm), base_name, of_seeds(base),
+                       at_least_text(arm), verdict);
   return fmt::format("{} reaches {} in {} against {} of {}: {}{}, {} against {}{}", name, what,
                      seconds_text(cost.middle), seconds_text(reference.middle), base_name,
                      ratio_text(*cost.ratio), cost.bounds ? " (" + interval_text(*cost.bounds) + ")" : "",

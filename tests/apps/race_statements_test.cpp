@@ -69,13 +69,15 @@ TEST_CASE("race: sentences where one side or both do not get there") {
   CHECK(sentence({5, 5, 5}, {0, 0, 0}) ==
         "arm does not reach train loss 0.5 with any seed, base does in 3 of 3 seeds (5.00 s); it is slower");
   CHECK(sentence({0, 0, 0}, {5, 5, 5}) ==
-        "arm reaches train loss 0.5 in 5.00 s, 3 of 3 seeds; base does not with any seed");
+        "arm reaches train loss 0.5 in 5.00 s, 3 of 3 seeds; base does not with any seed: at least 2.40x "
+        "sooner, with 2.40x fewer gradients");
   CHECK(sentence({5, 5, 5}, {3, 0, 0})
             .find("arm reaches train loss 0.5 in only 1 of 3 seeds, base in 3 of 3 seeds "
                   "(5.00 s)") == 0);
   CHECK(sentence({5, 0, 0}, {3, 3, 3})
             .find("arm reaches train loss 0.5 in 3.00 s, 3 of 3 seeds; base does so in only "
-                  "1 of 3 seeds") == 0);
+                  "1 of 3 seeds: at least 4.00x sooner") == 0); // two whole runs of 12 s
+  CHECK(sentence({5, 7, 9, 0, 0, 0}, {3, 3, 3, 3, 3, 3}).find("at least 3.50x sooner") != std::string::npos);
   CHECK(sentence({5, 0, 0}, {3, 0, 0}) ==
         "arm reaches train loss 0.5 in 1 of 3 seeds, base in 1 of 3 seeds: too few for a median of either");
 }
