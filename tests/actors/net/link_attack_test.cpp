@@ -172,3 +172,17 @@ TEST_CASE("link attack: heartbeats that nobody reads the answers of do not pile 
   CHECK(answers > 0);
   CHECK(answers < pings / 2); // what the system's buffers hold, and little more
 }
+
+TEST_CASE("link attack: memory that what was sent would take, and is not there, costs the connection") {
+  exposed_link e;
+  e.told->placing = [](const frame_header&) -> result<std::span<float>> { throw std::bad_alloc(); };
+  e.write(header_bytes(frame_kind::train_result, 0, 1000));
+  CHECK(contains(e.told->wait_until_closed(), "could not be taken in"));
+}
+
+TEST_CASE("network thread: a task that throws ends by itself") {
+  network_thread net;
+  boost::asio::post(net.io.context(), [] { throw std::bad_alloc(); });
+  CHECK(net.on_thread([] { return 7; }) == 7);
+  net.io.stop();
+}

@@ -6,6 +6,7 @@
 
 #include <boost/asio/local/connect_pair.hpp>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -92,20 +93,21 @@ struct raw_offer {
     });
     net.io.stop();
   }
-  void offer(std::uint8_t first, int descriptor) {
+  void offer(std::uint8_t first, const std::vector<int>& descriptors) {
     iovec data{&first, 1};
     msghdr message{};
     message.msg_iov = &data;
     message.msg_iovlen = 1;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-    if (descriptor >= 0) {
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
+    if (!descriptors.empty()) {
+      const std::size_t bytes_of_them = descriptors.size() * sizeof(int);
       message.msg_control = room.data();
-      message.msg_controllen = room.size();
+      message.msg_controllen = CMSG_SPACE(bytes_of_them);
       cmsghdr* const about = CMSG_FIRSTHDR(&message);
       about->cmsg_level = SOL_SOCKET;
       about->cmsg_type = SCM_RIGHTS;
-      about->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(about), &descriptor, sizeof descriptor);
+      about->cmsg_len = CMSG_LEN(bytes_of_them);
+      std::memcpy(CMSG_DATA(about), descriptors.data(), bytes_of_them);
     }
     REQUIRE(sendmsg(raw.native_handle(), &message, 0) == 1);
   }
@@ -222,17 +224,17 @@ TEST_CASE("shared memory: a peer that speaks at once, or offers nothing or nonse
     asks = false;
   }
   SUBCASE("nothing") {
-    r.offer(0xA5, -1);
+    r.offer(0xA5, {});
   }
   SUBCASE("a device") {
-    r.offer(0xA5, open("/dev/null", O_RDWR | O_CLOEXEC));
+    r.offer(0xA5, {open("/dev/null", O_RDWR | O_CLOEXEC)});
   }
   SUBCASE("memory that can shrink") {
     const auto made = shared_rings::create();
     REQUIRE(made.ok());
     const int loose = memfd_create("loose", MFD_CLOEXEC);
     REQUIRE(ftruncate(loose, lseek(made->descriptor(), 0, SEEK_END)) == 0);
-    r.offer(0xA5, loose);
+    r.offer(0xA5, {loose});
   }
   if (asks)
     CHECK(r.answer() == 0);
@@ -243,6 +245,17 @@ TEST_CASE("shared memory: a peer that speaks at once, or offers nothing or nonse
   CHECK(r.told->frames()[0].head == bytes(5, 9));
   l->close("the test is over");
   r.told->wait_until_closed();
+}
+
+TEST_CASE("shared memory: of two descriptors at once none is taken, and none stays open") {
+  const auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  raw_offer r;
+  const auto before = open_descriptors();
+  r.offer(0xA5, {STDIN_FILENO, STDERR_FILENO});
+  CHECK(r.answer() == 0);
+  CHECK(open_descriptors() == before);
 }
 
 TEST_CASE("shared memory: a peer that spoils it, or goes before it has agreed, is let go") {
@@ -257,7 +270,7 @@ TEST_CASE("shared memory: a peer that spoils it, or goes before it has agreed, i
     const auto size = static_cast<std::size_t>(lseek(made->descriptor(), 0, SEEK_END));
     void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, made->descriptor(), 0);
     REQUIRE(memory != MAP_FAILED);
-    r.offer(0xA5, made->descriptor());
+    r.offer(0xA5, {made->descriptor()});
     CHECK(r.answer() == 1);
     REQUIRE_FALSE(r.outcome.get());
     const auto l = r.go_on();
