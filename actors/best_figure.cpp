@@ -38,14 +38,13 @@ result<void> best_figure::load(const saved_state& state, const std::string& pref
   const auto metric = state.get_text(prefix + "/metric");
   const auto value = state.get<double>(prefix + "/value");
   const auto step = state.get<std::uint64_t>(prefix + "/step");
-  if (!metric.ok() || !value.ok() || !step.ok() || value->size() < 3 || step->size() != 1)
+  if (!metric.ok() || !value.ok() || !step.ok() || value->size() != 5 || step->size() != 1)
     return data_error("the saved best " + prefix + " is incomplete");
   if (*metric != metric_)
     return {};
   best_ = best_value{metric_, (*value)[0], (*value)[1], (*step)[0]};
   last_ = (*value)[2];
-  const std::size_t at = value->size() < 5 ? 0 : 3; // a version before this one knew only what counted
-  counted_ = counted{(*value)[at], (*value)[at + 1]};
+  counted_ = counted{(*value)[3], (*value)[4]};
   return {};
 }
 

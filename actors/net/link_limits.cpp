@@ -19,7 +19,8 @@ link_limits limits_of(const run_setup& setup) {
   const std::size_t parameters = setup.net->parameters().size();
   const auto local = setup.exchange->local();
   const auto batches = static_cast<std::size_t>(local ? std::max<std::int64_t>(local->steps, 1) : 1);
-  const auto points = batches * static_cast<std::size_t>(setup.config.batch_size);
+  const auto points = std::max(batches * static_cast<std::size_t>(setup.config.batch_size),
+                               static_cast<std::size_t>(setup.config.scoring_batch_size));
   link_limits limits;
   limits.head = largest_plain_head + bytes_of_a_parameter * parameters + bytes_of_a_point * points;
   limits.queue = std::max(limits.queue, waiting_blocks * sizeof(float) * parameters + limits.head);

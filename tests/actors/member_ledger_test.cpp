@@ -19,25 +19,28 @@ void finish_rounds(member_ledger& ledger, std::uint64_t id, int rounds) {
   }
 }
 
+/// Two members, one of them two rounds behind.
+struct uneven_ledger {
+  member_ledger ledger;
+  std::uint64_t ahead = ledger.join("a").id;
+  std::uint64_t behind = ledger.join("b").id;
+  uneven_ledger() {
+    finish_rounds(ledger, ahead, 5);
+    finish_rounds(ledger, behind, 3);
+  }
+};
+
 } // namespace
 
 TEST_CASE("member ledger: a newcomer begins with the slowest of the others") {
-  member_ledger ledger;
-  const auto a = ledger.join("a").id;
-  const auto b = ledger.join("b").id;
-  finish_rounds(ledger, a, 5);
-  finish_rounds(ledger, b, 3);
-  CHECK(ledger.join("c").clock == 3);
+  uneven_ledger u;
+  CHECK(u.ledger.join("c").clock == 3);
 }
 
 TEST_CASE("member ledger: where nobody is left, rounds go on where the furthest ended") {
-  member_ledger ledger;
-  const auto a = ledger.join("a").id;
-  const auto b = ledger.join("b").id;
-  finish_rounds(ledger, a, 5);
-  finish_rounds(ledger, b, 3);
-  (void)ledger.remove(a);
-  (void)ledger.remove(b);
-  CHECK(ledger.join("c").clock == 5);
-  CHECK(ledger.join("d").clock == 5);
+  uneven_ledger u;
+  (void)u.ledger.remove(u.ahead);
+  (void)u.ledger.remove(u.behind);
+  CHECK(u.ledger.join("c").clock == 5);
+  CHECK(u.ledger.join("d").clock == 5);
 }
