@@ -83,6 +83,21 @@ batch_trainer::batch_trainer(std::shared_ptr<const run_setup> setup)
   workspace_.prepare_training(setup_->config.batch_size, wanted_);
 }
 
+void batch_trainer::warm_up() {
+  const auto& set = setup_->data.train;
+  const auto batch = setup_->config.batch_size;
+  const auto n = static_cast<std::size_t>(batch);
+  const auto input = workspace_.input(batch);
+  std::fill(input.begin(), input.end(), 0.0F);
+  labels_.assign(set.is_classification() ? n : 0, 0);
+  values_.assign(set.is_classification() ? 0 : n * static_cast<std::size_t>(set.outputs), 0.0F);
+  const mutable_blob parameters = gradients_.acquire(); // zero when new
+  mutable_blob gradient = gradients_.acquire();
+  rng dropout(setup_->seed(), rng_purpose::dropout, 0);
+  (void)workspace_.train(parameters.view(), batch, {.labels = labels_, .values = values_}, {}, *setup_->loss,
+                         wanted_, dropout, gradient.values());
+}
+
 train_result batch_trainer::train(const train_order& order, const part_sink& parts) {
   return train(order.base, *order.batches.front(), order.lease, parts);
 }

@@ -29,6 +29,9 @@ public:
   /// The same for one batch. `stream` numbers its random streams, and is the lease of the result.
   [[nodiscard]] train_result train(const snapshot& base, const drawn_batch& drawn, std::uint64_t stream,
                                    const part_sink& parts = nullptr);
+  /// A step that counts for nothing: some of oneDNN's kernels are made when they are first used, which takes
+  /// up to a tenth of a second.
+  void warm_up();
   /// From now on passes say when each layer was computed; null: no more. Borrowed.
   void record(layer_recorder* recorder) { recorder_ = recorder; }
   /// For benchmarks.

@@ -18,7 +18,8 @@ public:
   /// May throw what batch_trainer::train throws. After a step that is not finite the rest is left out, and
   /// the next order starts from its parameters alone. `member` and `busy_seconds` are left to the caller.
   [[nodiscard]] train_result train(const train_order& order);
-  /// As batch_trainer::record.
+  /// As those of batch_trainer.
+  void warm_up() { trainer_.warm_up(); }
   void record(layer_recorder* recorder) { trainer_.record(recorder); }
 
 private:

@@ -28,6 +28,8 @@ struct run_context {
   /// Where they go instead of to the coordinator, on the worker's thread: on a node each would otherwise wake
   /// another thread on its way to the network's.
   std::function<void(gradient_part)> gradient_part_sink;
+  /// Workers take a step that counts for nothing before they join: others would wait for a newcomer's first.
+  bool warm_up = false;
   /// More workers than cores: the coordinator owns a thread, so that its parameters stay with one core.
   bool crowded = false;
   /// Workers help with the merge of a round when they have handed in their results, so that no other thread

@@ -42,6 +42,12 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
     else
       self->state.trainer.emplace(setup);
     auto& state = self->state;
+    if (state.context->warm_up) {
+      if (state.steps)
+        state.steps->warm_up();
+      else
+        state.trainer->warm_up();
+    }
     if (auto* const lane = state.lane.lane())
       state.layers.emplace(*lane, *state.context->time);
     layer_recorder* const layers = state.layers ? &*state.layers : nullptr;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,7 +13,8 @@ namespace triage {
 /// A flat block of floats that is written once by its owner and then shared, immutable and reference
 /// counted: parameters, gradients, moments and snapshots all have this shape.
 ///
-/// Ownership: copies share the block; it is freed with the last copy. Memory is aligned to 64 bytes.
+/// Ownership: copies share the block; it is freed with the last copy. Memory of its own is aligned to 64
+/// bytes.
 /// Threading: copies may be held, read and released on any threads.
 class blob {
 public:
@@ -26,6 +28,8 @@ public:
   ~blob();
 
   [[nodiscard]] static blob copy_of(std::span<const float> values);
+  /// Values that lie in memory of somebody else, which is kept until the last copy is gone.
+  [[nodiscard]] static blob view_of(std::span<const float> values, std::shared_ptr<const void> keeper);
 
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::size_t size() const { return block_ == nullptr ? 0 : block_->size; }
@@ -39,7 +43,9 @@ private:
   struct block {
     std::atomic<std::uint32_t> references{1};
     std::size_t size = 0;
-    float* values = nullptr;
+    const float* values = nullptr;
+    float* own = nullptr;                         ///< the same, where the block has memory of its own
+    std::shared_ptr<const void> keeper = nullptr; ///< of memory that is not its own
   };
   block* block_ = nullptr;
 };

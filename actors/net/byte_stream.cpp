@@ -89,13 +89,14 @@ std::unique_ptr<byte_stream> make_byte_stream(tcp::socket socket,
 
 std::unique_ptr<byte_stream> make_byte_stream(local_protocol::socket socket,
                                               const std::shared_ptr<boost::asio::ssl::context>& tls,
-                                              bool shares_memory) {
+                                              bool shares_memory,
+                                              std::shared_ptr<const shared_memory> board) {
   // Root may have more than the system's limit.
   const int bytes = local_buffer_bytes;
   if (setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
     (void)setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
   return tls ? make_stream(std::move(socket), tls)
-             : make_shared_memory_stream(std::move(socket), shares_memory);
+             : make_shared_memory_stream(std::move(socket), shares_memory, std::move(board));
 }
 
 } // namespace triage

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/net/local_socket.hpp"
+#include "actors/net/shared_memory.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -29,15 +30,18 @@ public:
   virtual void close() = 0;
   /// The name in the peer's certificate; empty without encryption.
   [[nodiscard]] virtual std::string peer_name() = 0;
+  /// What both ends see beside the bytes: the accepting one's, which alone writes it (snapshot_board). Null:
+  /// nothing. Once the handshake is over.
+  [[nodiscard]] virtual std::shared_ptr<const shared_memory> board() { return nullptr; }
 };
 
 /// `tls`: null for plain bytes. Sets TCP_NODELAY.
 [[nodiscard]] std::unique_ptr<byte_stream>
 make_byte_stream(boost::asio::ip::tcp::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls);
-/// `shares_memory`: see shared_memory_stream.hpp; never with `tls`.
+/// `shares_memory`, `board`: see shared_memory_stream.hpp; never with `tls`.
 [[nodiscard]] std::unique_ptr<byte_stream>
 make_byte_stream(local_protocol::socket socket, const std::shared_ptr<boost::asio::ssl::context>& tls,
-                 bool shares_memory);
+                 bool shares_memory, std::shared_ptr<const shared_memory> board = nullptr);
 
 /// Asio's own condition of a whole write hands the kernel 64 KiB at a time, with a turn of its loop and a
 /// wake-up of the receiver for each: a part of a gradient took five.

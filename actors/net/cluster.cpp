@@ -71,6 +71,14 @@ void after_turns(boost::asio::io_context& io, int turns, const std::function<voi
   boost::asio::post(io, [&io, turns, done] { after_turns(io, turns - 1, done); });
 }
 
+/// Whether nodes of this machine may read the parameters as they are: not where all nodes get them rounded or
+/// as changes, and not past an emulated network.
+bool reads_from_board(const run_setup& setup) {
+  const auto& config = setup.config;
+  return float_format_of(config.wire_format) == float_format::float32 && !setup.compression_down &&
+         !config.network.active();
+}
+
 constexpr double farewell_seconds = 1.0;
 constexpr link_limits heartbeats_only = {.head = 64};
 
@@ -92,6 +100,12 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
   l.links.seed = setup->seed();
   l.local = config.local_transport != "tcp";
   l.shares_memory = config.local_transport == "shared_memory";
+  std::shared_ptr<snapshot_board> board;
+  if (l.shares_memory && !l.tls && reads_from_board(*setup))
+    if (auto made = snapshot_board::create(setup->net->parameters().size()); made.ok()) {
+      board = made.take();
+      l.board = board->memory();
+    }
   auto bound = listener::bind(io, options.address, l);
   if (!bound.ok())
     return bound.error();
@@ -101,19 +115,20 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
                                            "--tls DIR (triage keygen makes them), or "
                                            "--insecure to let anybody in",
                                            to_string((*bound)->address())));
-  return std::shared_ptr<cluster>(new cluster(io, bound.take(), std::move(setup)));
+  return std::shared_ptr<cluster>(new cluster(io, bound.take(), std::move(board), std::move(setup)));
 }
 
 cluster::cluster(boost::asio::io_context& io, std::shared_ptr<listener> l,
-                 std::shared_ptr<const run_setup> setup)
-    : io_(io), listener_(std::move(l)), setup_(std::move(setup)), description_(dump_json(setup_->resolved)),
-      layout_(layout_fingerprint(setup_->net->parameters())), patience_(io) {}
+                 std::shared_ptr<snapshot_board> board, std::shared_ptr<const run_setup> setup)
+    : io_(io), listener_(std::move(l)), board_(std::move(board)), setup_(std::move(setup)),
+      description_(dump_json(setup_->resolved)), layout_(layout_fingerprint(setup_->net->parameters())),
+      patience_(io) {}
 
 void cluster::open(caf::actor_system& system, const shared_context& context,
                    const coordinator_actor& coordinator, const sampler_actor& sampler,
                    const monitor_actor& monitor) {
   run_ = std::make_shared<cluster_run>(cluster_run{system, context, coordinator, sampler, monitor,
-                                                   float_format_of(setup_->config.wire_format)});
+                                                   float_format_of(setup_->config.wire_format), board_});
   boost::asio::post(io_, [self = shared_from_this()] {
     self->listener_->start(
         {[weak = std::weak_ptr(self)](const auto& l, const auto& hello, const auto& address) {
@@ -220,7 +235,7 @@ void cluster::attach(const std::shared_ptr<link>& l, const hello_message& hello,
   tokens_.erase(at);
   if (l->peer() != node->control()->peer())
     return refuse(l, address, {"its certificate is not the one of its control link", false});
-  node->attach_tensor_link(l);
+  node->attach_tensor_link(l, hello.sees_board);
   l->send(frame(frame_kind::accepted));
 }
 

@@ -43,7 +43,8 @@ public:
   [[nodiscard]] std::vector<remote_node::figures> nodes();
 
 private:
-  cluster(boost::asio::io_context& io, std::shared_ptr<listener> l, std::shared_ptr<const run_setup> setup);
+  cluster(boost::asio::io_context& io, std::shared_ptr<listener> l, std::shared_ptr<snapshot_board> board,
+          std::shared_ptr<const run_setup> setup);
   void greet(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
   void welcome_node(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
   void attach(const std::shared_ptr<link>& l, const hello_message& hello, const std::string& address);
@@ -61,6 +62,7 @@ private:
 
   boost::asio::io_context& io_;
   std::shared_ptr<listener> listener_;
+  std::shared_ptr<snapshot_board> board_; ///< null: there is none
   std::shared_ptr<const run_setup> setup_;
   std::shared_ptr<cluster_run> run_;
   std::string description_;

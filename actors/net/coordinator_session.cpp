@@ -76,6 +76,7 @@ void coordinator_session::connect(peer_role role) {
                     options.heartbeat_seconds = self->welcome_.heartbeat_seconds;
                   }
                   auto l = link::make(self->context_, stream.take(), options);
+                  hello.sees_board = l->board() != nullptr;
                   if (role == peer_role::control) {
                     self->control_ = l;
                     l->start(std::make_shared<control_handler>(self));
@@ -138,7 +139,8 @@ void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
     self->setup_ = setup;
     self->format_ = float_format_of(setup->config.wire_format);
     const std::size_t floats = setup->net->parameters().size();
-    self->parameters_ = std::make_unique<incoming_parameters>(floats, setup->compression_down.get());
+    self->parameters_ = std::make_unique<incoming_parameters>(
+        floats, setup->compression_down.get(), self->tensor_ ? self->tensor_->board() : nullptr);
     self->directions_ = std::make_unique<blob_pool>(floats);
     if (!self->over_)
       self->tensor_->allow(limits_of(*setup));
@@ -245,6 +247,8 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     if (!parameters_)
       return run_error("it sent parameters before anybody asked");
     return parameters_->arrived(head, header.bulk_floats);
+  case frame_kind::board:
+    return parameters_ ? parameters_->on_board(head) : run_error("it sent parameters before anybody asked");
   case frame_kind::parameters_change:
     return parameters_ ? parameters_->changed(head) : run_error("it sent parameters before anybody asked");
   case frame_kind::direction:

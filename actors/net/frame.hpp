@@ -42,6 +42,7 @@ enum class frame_kind : std::uint16_t {
   scores = 49,
   parameters_change = 51, ///< the next snapshot as a compressed change of the last one
   gradient_part = 50,     ///< what is final of the gradient of a train_result that will follow
+  board = 52,             ///< as `parameters`, where the node reads them from the coordinator's memory
 };
 
 /// What lies before every frame on the wire.

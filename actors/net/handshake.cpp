@@ -30,7 +30,7 @@ bool is_node_name(std::string_view name) {
 frame to_frame(const hello_message& m) {
   wire_writer out;
   out.number(wire_protocol).number(static_cast<std::uint8_t>(m.role)).text(m.version).text(m.name);
-  out.number(m.instance).number(m.threads).number(m.estimators).text(m.token);
+  out.number(m.instance).number(m.threads).number(m.estimators).text(m.token).flag(m.sees_board);
   return frame(frame_kind::hello, out.take());
 }
 
@@ -51,6 +51,7 @@ result<hello_message> read_hello(std::span<const std::uint8_t> head) {
   m.threads = in.number<std::uint32_t>();
   m.estimators = in.number<std::uint32_t>();
   m.token = in.text();
+  m.sees_board = in.flag();
   if (!in.complete() || role < 1 || role > 3 || !is_showable(m.version) || !is_node_name(m.name) ||
       m.threads > most_of_a_node || m.estimators > most_of_a_node)
     return run_error("its introduction makes no sense");

@@ -10,7 +10,7 @@
 namespace triage {
 
 /// Raised with every change of the wire format.
-constexpr std::uint32_t wire_protocol = 4;
+constexpr std::uint32_t wire_protocol = 5;
 
 /// Why somebody connects.
 enum class peer_role : std::uint8_t {
@@ -33,7 +33,8 @@ struct hello_message {
   std::uint64_t instance = 0; ///< of the node's process: the same after a reconnection
   std::uint32_t threads = 0;
   std::uint32_t estimators = 0;
-  std::string token; ///< of the welcome, for the tensor link
+  std::string token;       ///< of the welcome, for the tensor link
+  bool sees_board = false; ///< on this link; see snapshot_board
 };
 
 /// The coordinator's answer to a node that may take part.

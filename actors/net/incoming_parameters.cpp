@@ -1,5 +1,6 @@
 #include "actors/net/incoming_parameters.hpp"
 
+#include "actors/net/snapshot_board.hpp"
 #include "actors/net/wire_messages.hpp"
 #include "actors/parameter_arrival.hpp"
 #include "actors/published_parameters.hpp"
@@ -21,7 +22,8 @@ result<std::span<float>> incoming_parameters::place(std::span<const std::uint8_t
   if (!latest_.arriving && offset == 0 && floats <= pool_.block_size())
     begin(version);
   const std::size_t there = latest_.arriving ? latest_.arriving->ready() : 0;
-  if (!latest_.arriving || version != latest_.version || offset != there || floats > block_.size() - there)
+  if (!latest_.arriving || block_.size() == 0 || version != latest_.version || offset != there ||
+      floats > block_.size() - there)
     return run_error(fmt::format("it sent a part of the parameters, {} floats from {} on at version {}, that "
                                  "does not follow the one before",
                                  floats, offset, version));
@@ -39,6 +41,27 @@ result<void> incoming_parameters::arrived(std::span<const std::uint8_t> head, st
     return {};
   latest_.arriving = nullptr;
   block_ = {};
+  return {};
+}
+
+result<void> incoming_parameters::on_board(std::span<const std::uint8_t> head) {
+  const auto m = read_board_frame(head);
+  if (!m.ok())
+    return m.error();
+  const std::size_t all = pool_.block_size();
+  auto values = read_board(board_, m->place, all);
+  if (!values.ok())
+    return values.error();
+  if (!latest_.arriving && m->end == 0)
+    latest_ = {m->version, values.take(), std::make_shared<parameter_arrival>(all)};
+  else if (!latest_.arriving || m->version != latest_.version ||
+           values->data() != latest_.parameters.data() || m->end <= latest_.arriving->ready() || m->end > all)
+    return run_error(fmt::format("it says that {} parameters of version {} are on its board, which does not "
+                                 "follow what it said before",
+                                 m->end, m->version));
+  latest_.arriving->advance(m->end);
+  if (latest_.arriving->complete())
+    latest_.arriving = nullptr;
   return {};
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "actors/net/shared_memory.hpp"
 #include "actors/run_records.hpp"
 #include "core/result.hpp"
 
+#include <memory>
 #include <span>
 #include <string>
 
@@ -13,14 +15,18 @@ namespace triage {
 /// network's thread.
 class incoming_parameters {
 public:
-  /// `changes`: what compressed them; null: they come whole. Borrowed.
-  explicit incoming_parameters(std::size_t floats, const compressor* changes = nullptr)
-      : pool_(floats), changes_(changes) {}
+  /// `changes`: what compressed them; null: they come whole. Borrowed. `board`: where they may lie instead;
+  /// null: nowhere.
+  explicit incoming_parameters(std::size_t floats, const compressor* changes = nullptr,
+                               std::shared_ptr<const shared_memory> board = nullptr)
+      : pool_(floats), changes_(changes), board_(std::move(board)) {}
 
   /// Where the floats of a part go. An error when it is not the next one.
   [[nodiscard]] result<std::span<float>> place(std::span<const std::uint8_t> head, std::size_t floats);
   /// The part, which was placed, is there; without floats it only announces a version.
   [[nodiscard]] result<void> arrived(std::span<const std::uint8_t> head, std::size_t floats);
+  /// More of them lies on the board, or will.
+  [[nodiscard]] result<void> on_board(std::span<const std::uint8_t> head);
   /// The next snapshot came as a change of the last one. An error when that is not there, or another.
   [[nodiscard]] result<void> changed(std::span<const std::uint8_t> head);
   /// What has been announced last; its parameters are empty before anything was.
@@ -33,7 +39,8 @@ private:
 
   blob_pool pool_;
   const compressor* changes_;
-  mutable_blob block_; ///< of `latest_`, while parts are missing
+  std::shared_ptr<const shared_memory> board_;
+  mutable_blob block_; ///< of `latest_`, while parts are missing that travel
   snapshot latest_;
 };
 

@@ -52,7 +52,7 @@ std::shared_ptr<link> link::make(boost::asio::io_context& context, std::unique_p
 
 link::link(boost::asio::io_context& context, std::unique_ptr<byte_stream> stream, link_options options)
     : context_(context), stream_(std::move(stream)), options_(options), peer_(stream_->peer_name()),
-      travel_(context), in_(read_buffer_bytes), heartbeat_(context),
+      board_(stream_->board()), travel_(context), in_(read_buffer_bytes), heartbeat_(context),
       silence_({.shortest = beats_until_silence * options.heartbeat_seconds,
                 .longest = std::max(longest_silence, beats_until_silence * options.heartbeat_seconds),
                 .medians = beats_until_silence,

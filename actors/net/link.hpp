@@ -88,6 +88,8 @@ public:
   void close_when_sent(std::string reason, double seconds);
 
   [[nodiscard]] const std::string& peer() const { return peer_; } ///< its certificate's name, or empty
+  /// What both ends see beside the frames; null: nothing.
+  [[nodiscard]] const std::shared_ptr<const shared_memory>& board() const { return board_; }
   [[nodiscard]] link_figures figures() const;
 
 private:
@@ -111,6 +113,7 @@ private:
   std::unique_ptr<byte_stream> stream_;
   link_options options_;
   std::string peer_;
+  std::shared_ptr<const shared_memory> board_;
   std::shared_ptr<link_handler> handler_;
   bool delivering_ = false;
   bool open_ = true;

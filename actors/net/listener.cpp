@@ -170,7 +170,8 @@ void listener::arrived(tcp::socket socket) {
 void listener::arrived(local_protocol::socket socket) {
   if (!is_same_user(socket))
     return refuse(this_machine, "it belongs to another user, who has to come by TCP");
-  greet(make_byte_stream(std::move(socket), options_.tls, options_.shares_memory), this_machine);
+  greet(make_byte_stream(std::move(socket), options_.tls, options_.shares_memory, options_.board),
+        this_machine);
 }
 
 void listener::greet(std::unique_ptr<byte_stream> stream, const std::string& address) {

@@ -21,6 +21,7 @@ struct listener_options {
   std::size_t most_connections = 4096; ///< that have introduced themselves
   bool local = true;                   ///< also within the machine, for the same user; see local_socket.hpp
   bool shares_memory = true;           ///< with those
+  std::shared_ptr<const shared_memory> board = nullptr; ///< for those to read, where they share memory
 };
 
 /// Accepts connections, lets them prove who they are and introduce themselves within a time limit, and

@@ -201,6 +201,7 @@ private:
     const auto proxy = spawn_coordinator_proxy(system, session, context_->setup);
     auto context = std::make_shared<run_context>(*context_);
     context->tracing = welcome.tracing;
+    context->warm_up = true;
     context->gradient_parts = true; // they travel while the rest is computed
     context->gradient_part_sink = [session](gradient_part part) { session->send_part(std::move(part)); };
     std::vector<caf::actor> members;

@@ -12,7 +12,13 @@ outgoing_parameters::outgoing_parameters(snapshot at, float_format format,
                                          std::span<const std::size_t> layer_begins)
     : at_(std::move(at)), format_(format), layer_begins_(layer_begins) {}
 
+outgoing_parameters::outgoing_parameters(snapshot at, std::shared_ptr<const snapshot_board::place> place,
+                                         std::span<const std::size_t> layer_begins)
+    : at_(std::move(at)), place_(std::move(place)), layer_begins_(layer_begins) {}
+
 frame outgoing_parameters::announcement() const {
+  if (place_)
+    return to_frame(board_frame{at_.version, place_->number, 0});
   return frame(frame_kind::parameters, pair_head(at_.version, 0));
 }
 
@@ -29,13 +35,20 @@ std::size_t outgoing_parameters::end_of_part() const {
   return framed_ + usual;
 }
 
+frame outgoing_parameters::part(std::size_t begin, std::size_t size) {
+  if (!place_)
+    return {frame_kind::parameters, pair_head(at_.version, begin), at_.parameters, begin, size, format_};
+  const auto values = at_.parameters.view().subspan(begin, size);
+  std::copy(values.begin(), values.end(), place_->values.begin() + static_cast<std::ptrdiff_t>(begin));
+  return to_frame(board_frame{at_.version, place_->number, begin + size});
+}
+
 const std::vector<frame>& outgoing_parameters::parts() {
   const std::size_t all = at_.parameters.size();
   const std::size_t ready = at_.arriving ? at_.arriving->ready() : all;
   while (framed_ < ready) {
     const std::size_t size = std::min(end_of_part(), ready) - framed_;
-    parts_.emplace_back(frame_kind::parameters, pair_head(at_.version, framed_), at_.parameters, framed_,
-                        size, format_);
+    parts_.push_back(part(framed_, size));
     framed_ += size;
   }
   if (framed_ == all)

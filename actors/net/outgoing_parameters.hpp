@@ -1,19 +1,24 @@
 #pragma once
 
 #include "actors/net/frame.hpp"
+#include "actors/net/snapshot_board.hpp"
 #include "actors/run_records.hpp"
 
+#include <memory>
 #include <vector>
 
 namespace triage {
 
 /// A snapshot as the frames that nodes get: its parts from front to back, each made once for all nodes, as
-/// soon as it is final. Lives on the network's thread.
+/// soon as it is final. The floats travel in them, or lie on the board. Lives on the network's thread.
 class outgoing_parameters {
 public:
   /// `layer_begins`: rising; parts end there rather than shortly before or behind, so that no layer has to
   /// wait for two where one could hold it.
   outgoing_parameters(snapshot at, float_format format, std::span<const std::size_t> layer_begins);
+  /// On the board, at this place.
+  outgoing_parameters(snapshot at, std::shared_ptr<const snapshot_board::place> place,
+                      std::span<const std::size_t> layer_begins);
 
   [[nodiscard]] std::uint64_t version() const { return at_.version; }
   /// Says that the snapshot is on its way, so that orders may name it.
@@ -23,13 +28,17 @@ public:
   /// `parts` has given all of them.
   [[nodiscard]] bool complete() const { return at_.parameters.empty(); }
   /// Its frames hold no parameters, which the next merge then may change in place.
-  [[nodiscard]] bool is_copy() const { return format_ != float_format::float32; }
+  [[nodiscard]] bool is_copy() const { return place_ || format_ != float_format::float32; }
+  /// Null: the floats travel.
+  [[nodiscard]] const std::shared_ptr<const snapshot_board::place>& place() const { return place_; }
 
 private:
   [[nodiscard]] std::size_t end_of_part() const;
+  [[nodiscard]] frame part(std::size_t begin, std::size_t size);
 
   snapshot at_; ///< without parameters when all are in frames
-  float_format format_;
+  float_format format_ = float_format::float32;
+  std::shared_ptr<const snapshot_board::place> place_;
   std::span<const std::size_t> layer_begins_;
   std::vector<frame> parts_;
   std::size_t framed_ = 0; ///< floats

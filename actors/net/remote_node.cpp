@@ -52,8 +52,9 @@ void remote_node::begin(events e) {
   control_->hand_over(std::make_shared<control_handler>(shared_from_this()), {.head = largest_plain_head});
 }
 
-void remote_node::attach_tensor_link(std::shared_ptr<link> tensor) {
+void remote_node::attach_tensor_link(std::shared_ptr<link> tensor, bool sees_board) {
   tensor_ = std::move(tensor);
+  sees_board_ = sees_board && run_->board && tensor_->board() == run_->board->memory();
   tensor_->hand_over(std::make_shared<tensor_handler>(shared_from_this()), limits_of(*run_->context->setup));
 }
 
@@ -80,6 +81,8 @@ void remote_node::link_closed(const std::string& reason) {
   for (const auto& [number, s] : slots_)
     caf::anon_send(s.actor, remote_gone{reason});
   slots_.clear();
+  sent_place_ = nullptr;
+  outgoing_ = nullptr;
   events_.ended(objection_.empty() ? reason : objection_);
 }
 

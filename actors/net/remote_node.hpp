@@ -29,8 +29,11 @@ struct cluster_run {
   sampler_actor sampler;
   monitor_actor monitor;
   float_format format = float_format::float32; ///< of blocks on the wire
-  /// The newest parameters that were sent: framed once for all nodes.
+  /// For the nodes of this machine; null: there is none.
+  std::shared_ptr<snapshot_board> board = nullptr;
+  /// The newest parameters that were sent: framed once for all nodes, and for those that see the board.
   std::shared_ptr<outgoing_parameters> newest = nullptr;
+  std::shared_ptr<outgoing_parameters> newest_on_board = nullptr;
 };
 
 /// A node as the coordinator's process sees it: two links, and an actor for each of the node's workers and
@@ -52,7 +55,8 @@ public:
   };
   /// Listens to the control link.
   void begin(events e);
-  void attach_tensor_link(std::shared_ptr<link> tensor);
+  /// `sees_board`: the node says so.
+  void attach_tensor_link(std::shared_ptr<link> tensor, bool sees_board);
   void close(const std::string& reason);
   /// Says that the run is over; the node closes. `final`: it will not be resumed.
   void finish(bool final);
@@ -86,7 +90,8 @@ private:
   struct pending_order {
     std::size_t points = 0;
     std::uint64_t version = 0;
-    std::uint64_t lease = 0; ///< not of scores
+    std::uint64_t lease = 0;                                      ///< not of scores
+    std::shared_ptr<const snapshot_board::place> place = nullptr; ///< that it reads
   };
   struct slot {
     slot_role role = slot_role::worker;
@@ -100,6 +105,7 @@ private:
   };
 
   void announce(const snapshot& at);
+  [[nodiscard]] std::shared_ptr<outgoing_parameters> framed(const snapshot& at);
   /// Whether another one is ready.
   bool send_a_part();
   void send_direction(const blob& direction);
@@ -142,7 +148,10 @@ private:
   std::optional<std::uint64_t> sent_version_;
   std::shared_ptr<outgoing_parameters> outgoing_; ///< null: all of that version was sent
   std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
-  bool taking_turns_ = false;                     ///< more of them will be sent when it is this node's turn
+  bool sees_board_ = false;
+  /// Of `sent_version_`, where it is on the board: more orders may refer to it.
+  std::shared_ptr<const snapshot_board::place> sent_place_;
+  bool taking_turns_ = false; ///< more of them will be sent when it is this node's turn
   blob sent_direction_;
 };
 

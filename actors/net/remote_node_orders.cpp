@@ -16,21 +16,37 @@ void remote_node::announce(const snapshot& at) {
   }
   if (at.change && sent_version_ == at.change->from && !outgoing_) {
     sent_version_ = at.version;
+    sent_place_ = nullptr;
     return tensor_->send_here(change_frame(at));
   }
-  if (!run_->newest || run_->newest->version() != at.version)
-    run_->newest =
-        std::make_shared<outgoing_parameters>(at, run_->format, run_->context->setup->net->trained_offsets());
-  outgoing_ = run_->newest;
+  outgoing_ = framed(at);
   sent_version_ = at.version;
+  sent_place_ = outgoing_->place();
   sent_parts_ = 0;
   tensor_->send_here(outgoing_->announcement());
+}
+
+std::shared_ptr<outgoing_parameters> remote_node::framed(const snapshot& at) {
+  const auto layers = run_->context->setup->net->trained_offsets();
+  if (sees_board_) {
+    auto& newest = run_->newest_on_board;
+    if (newest && newest->version() == at.version)
+      return newest;
+    newest = nullptr; // its place may be the one that is free
+    if (const auto place = run_->board->acquire())
+      return newest = std::make_shared<outgoing_parameters>(at, place, layers);
+  }
+  if (!run_->newest || run_->newest->version() != at.version)
+    run_->newest = std::make_shared<outgoing_parameters>(at, run_->format, layers);
+  return run_->newest;
 }
 
 bool remote_node::send_a_part() {
   if (!outgoing_ || over_)
     return false;
   const auto& parts = outgoing_->parts();
+  if (outgoing_->place() && sent_parts_ < parts.size())
+    sent_parts_ = parts.size() - 1; // each says of all before it that they are there
   if (sent_parts_ < parts.size())
     tensor_->send_here(parts[sent_parts_++]);
   if (sent_parts_ < parts.size())
@@ -69,9 +85,12 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
       return;
     if (at->second.orders.empty())
       at->second.final_from = self->trained_size_;
-    at->second.orders.push_back({samples_of(order.batches), order.base.version, order.lease});
     self->tensor_->send_together([&] {
       self->announce(order.base);
+      if (self->over_)
+        return; // what was sent has closed the link
+      at->second.orders.push_back(
+          {samples_of(order.batches), order.base.version, order.lease, self->sent_place_});
       self->send_direction(order.batches.front()->direction);
       self->tensor_->send_here(to_frame(number, order));
       self->send_arrived_parameters();
@@ -87,9 +106,11 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
     // Newer parameters that the node holds already are better than older ones that would have to be sent.
     if (self->sent_version_ && *self->sent_version_ > order.at.version)
       order.at.version = *self->sent_version_;
-    at->second.orders.push_back({order.ids.size(), order.at.version});
     self->tensor_->send_together([&] {
       self->announce(order.at);
+      if (self->over_)
+        return;
+      at->second.orders.push_back({order.ids.size(), order.at.version, 0, self->sent_place_});
       self->send_direction(order.direction);
       self->tensor_->send_here(to_frame(number, order));
       self->send_arrived_parameters();

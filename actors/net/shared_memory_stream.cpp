@@ -20,7 +20,7 @@ namespace errors = boost::asio::error;
 
 // The first byte of who connects: what follows is as for any stream, or it waits for an answer.
 constexpr std::uint8_t offer = 0xA5; ///< with a descriptor, where there is memory
-// The answer.
+// The answer, with the descriptor of a board, where there is one.
 constexpr std::uint8_t accepted = 1;
 constexpr std::uint8_t declined = 0;
 
@@ -51,9 +51,15 @@ bool send_byte(int socket, std::uint8_t byte, int descriptor) {
   return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-/// The descriptor that came with the next byte, or -1; nothing when there is no byte. Where there is more
-/// than the one, all are closed.
-std::optional<int> receive_byte(int socket) {
+/// A byte, and the descriptor that came with it, or -1.
+struct received {
+  std::uint8_t byte = 0;
+  int descriptor = -1;
+};
+
+/// The next byte; nothing when there is none, with errno 0 at the end. Where there are several descriptors,
+/// all are closed.
+std::optional<received> receive_byte(int socket) {
   std::uint8_t byte = 0;
   iovec data{&byte, 1};
   msghdr message{};
@@ -62,26 +68,30 @@ std::optional<int> receive_byte(int socket) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
   message.msg_control = room.data();
   message.msg_controllen = room.size();
-  if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
+  const auto got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got == 0)
+    errno = 0;
+  if (got != 1)
     return std::nullopt;
   const cmsghdr* const about = CMSG_FIRSTHDR(&message); // of more the kernel closes what finds no room
   if (about == nullptr || about->cmsg_level != SOL_SOCKET || about->cmsg_type != SCM_RIGHTS)
-    return -1;
+    return received{byte};
   std::vector<int> descriptors((about->cmsg_len - CMSG_LEN(0)) / sizeof(int)); // alignment makes room for two
   std::memcpy(descriptors.data(), CMSG_DATA(about), descriptors.size() * sizeof(int));
   if (descriptors.size() == 1)
-    return descriptors.front();
+    return received{byte, descriptors.front()};
   for (const int d : descriptors)
     ::close(d);
-  return -1;
+  return received{byte};
 }
 
 /// Held by whatever is under way, which may outlast the stream.
 class shared_memory_connection : public std::enable_shared_from_this<shared_memory_connection> {
 public:
   using handler = byte_stream::handler;
-  shared_memory_connection(local_protocol::socket socket, bool shares_memory)
-      : socket_(std::move(socket)), shares_memory_(shares_memory) {
+  shared_memory_connection(local_protocol::socket socket, bool shares_memory,
+                           std::shared_ptr<const shared_memory> board)
+      : socket_(std::move(socket)), shares_memory_(shares_memory), board_(std::move(board)) {
     error_code ignored;
     socket_.native_non_blocking(true, ignored);
   }
@@ -118,6 +128,8 @@ public:
     if (const auto w = waiting_.lock())
       w->writes = std::move(done);
   }
+
+  [[nodiscard]] const std::shared_ptr<const shared_memory>& board() const { return board_; }
 
   void close() {
     gone_ = errors::operation_aborted;
@@ -159,13 +171,15 @@ private:
   }
 
   error_code take_answer() {
-    std::uint8_t answer = declined;
-    const auto got = recv(socket_.native_handle(), &answer, 1, MSG_DONTWAIT);
-    if (got <= 0)
-      return got == 0 ? error_code(errors::eof) : last_error();
-    if (answer == accepted && !offered_)
+    const auto answer = receive_byte(socket_.native_handle());
+    if (!answer)
+      return errno == 0 ? error_code(errors::eof) : last_error();
+    if (answer->descriptor >= 0)
+      if (auto memory = shared_memory::adopt(answer->descriptor, shared_memory::others::read); memory.ok())
+        board_ = std::make_shared<const shared_memory>(memory.take());
+    if (answer->byte == accepted && !offered_)
       return errors::no_protocol_option;
-    if (answer == accepted)
+    if (answer->byte == accepted)
       use(std::move(*offered_), true);
     offered_.reset();
     return {};
@@ -176,16 +190,20 @@ private:
     const auto got = recv(socket_.native_handle(), &first, 1, MSG_DONTWAIT | MSG_PEEK);
     if (got <= 0)
       return got == 0 ? error_code(errors::eof) : last_error();
-    if (first != offer)
+    if (first != offer) {
+      board_ = nullptr;
       return {}; // whatever it is, it is for who reads
-    const auto descriptor = receive_byte(socket_.native_handle());
-    if (!descriptor)
+    }
+    const auto offered = receive_byte(socket_.native_handle());
+    if (!offered)
       return last_error();
     std::optional<shared_rings> taken;
-    if (*descriptor >= 0)
-      if (auto memory = shared_rings::adopt(*descriptor); memory.ok() && shares_memory_)
+    if (offered->descriptor >= 0)
+      if (auto memory = shared_rings::adopt(offered->descriptor); memory.ok() && shares_memory_)
         taken.emplace(memory.take());
-    if (!send_byte(socket_.native_handle(), taken ? accepted : declined, -1))
+    if (!taken)
+      board_ = nullptr;
+    if (!send_byte(socket_.native_handle(), taken ? accepted : declined, board_ ? board_->descriptor() : -1))
       return last_error();
     if (taken)
       use(std::move(*taken), false);
@@ -288,8 +306,9 @@ private:
 
   local_protocol::socket socket_;
   bool shares_memory_;
-  std::optional<shared_rings> offered_; ///< and not answered
-  std::optional<shared_rings> rings_;   ///< null: the bytes go through the socket
+  std::shared_ptr<const shared_memory> board_; ///< null: none, or the other end has not got it
+  std::optional<shared_rings> offered_;        ///< and not answered
+  std::optional<shared_rings> rings_;          ///< null: the bytes go through the socket
   ring_reader in_;
   ring_writer out_;
   std::array<std::uint8_t, 256> knocks_{};
@@ -303,8 +322,10 @@ private:
 
 class shared_memory_stream final : public byte_stream {
 public:
-  shared_memory_stream(local_protocol::socket socket, bool shares_memory)
-      : connection_(std::make_shared<shared_memory_connection>(std::move(socket), shares_memory)) {}
+  shared_memory_stream(local_protocol::socket socket, bool shares_memory,
+                       std::shared_ptr<const shared_memory> board)
+      : connection_(
+            std::make_shared<shared_memory_connection>(std::move(socket), shares_memory, std::move(board))) {}
   shared_memory_stream(const shared_memory_stream&) = delete;
   shared_memory_stream& operator=(const shared_memory_stream&) = delete;
   ~shared_memory_stream() override { connection_->close(); }
@@ -320,6 +341,7 @@ public:
   }
   void close() override { connection_->close(); }
   std::string peer_name() override { return {}; }
+  std::shared_ptr<const shared_memory> board() override { return connection_->board(); }
 
 private:
   std::shared_ptr<shared_memory_connection> connection_;
@@ -327,8 +349,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<byte_stream> make_shared_memory_stream(local_protocol::socket socket, bool shares_memory) {
-  return std::make_unique<shared_memory_stream>(std::move(socket), shares_memory);
+std::unique_ptr<byte_stream> make_shared_memory_stream(local_protocol::socket socket, bool shares_memory,
+                                                       std::shared_ptr<const shared_memory> board) {
+  return std::make_unique<shared_memory_stream>(std::move(socket), shares_memory, std::move(board));
 }
 
 } // namespace triage

@@ -10,8 +10,10 @@ namespace triage {
 /// noticing that the other end is gone. Where either side does not want it, or cannot, the bytes go through
 /// the socket.
 ///
-/// `shares_memory`: offers or accepts it.
-[[nodiscard]] std::unique_ptr<byte_stream> make_shared_memory_stream(local_protocol::socket socket,
-                                                                     bool shares_memory);
+/// `shares_memory`: offers or accepts it. `board`: what who accepts hands over for the other to read, while
+/// its descriptor is open; null: nothing.
+[[nodiscard]] std::unique_ptr<byte_stream>
+make_shared_memory_stream(local_protocol::socket socket, bool shares_memory,
+                          std::shared_ptr<const shared_memory> board = nullptr);
 
 } // namespace triage

@@ -2,15 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <new>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <utility>
 
 namespace triage {
 
@@ -19,11 +12,6 @@ namespace {
 constexpr std::size_t ring_bytes = std::size_t{1} << 19U;
 constexpr std::size_t header_bytes = 4096; ///< a page, so that rings begin at one
 constexpr std::size_t mapped_bytes = 2 * (header_bytes + ring_bytes);
-constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW;
-
-error no_memory(const char* what) {
-  return io_error(fmt::format("cannot share memory: {}: {}", what, std::strerror(errno)));
-}
 
 /// From a position to the end of the memory at most.
 std::span<std::uint8_t> stretch(std::span<std::uint8_t> memory, std::uint64_t position, std::size_t longest) {
@@ -94,69 +82,30 @@ void ring_reader::waits(bool does) {
 // -- both ---------------------------------------------------------------------------------------------------
 
 result<shared_rings> shared_rings::create() {
-  shared_rings out(memfd_create("triage link", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (out.descriptor_ < 0)
-    return no_memory("no file");
-  if (ftruncate(out.descriptor_, mapped_bytes) != 0)
-    return no_memory("no room");
-  if (fcntl(out.descriptor_, F_ADD_SEALS, seals) != 0)
-    return no_memory("no seals");
-  if (auto mapped = out.map(); !mapped.ok())
-    return mapped.error();
+  auto memory = shared_memory::create(mapped_bytes, shared_memory::others::write);
+  if (!memory.ok())
+    return memory.error();
   for (const std::size_t which : {0U, 1U})
-    new (out.memory_ + which * (header_bytes + ring_bytes)) ring_header;
-  return out;
+    new (memory->writable().data() + which * (header_bytes + ring_bytes)) ring_header;
+  return shared_rings(memory.take());
 }
 
 result<shared_rings> shared_rings::adopt(int descriptor) {
-  shared_rings out(descriptor);
-  struct stat about {};
-  if (fstat(descriptor, &about) != 0 || about.st_size != static_cast<off_t>(mapped_bytes))
+  auto memory = shared_memory::adopt(descriptor, shared_memory::others::write);
+  if (!memory.ok())
+    return memory.error();
+  if (memory->bytes().size() != mapped_bytes)
     return io_error("cannot share memory: what the peer offers has another size");
-  const int sealed = fcntl(descriptor, F_GET_SEALS);
-  if (sealed < 0 || (sealed & seals) != seals)
-    return io_error("cannot share memory: the peer could resize what it offers");
-  if (auto mapped = out.map(); !mapped.ok())
-    return mapped.error();
-  out.close_descriptor();
-  return out;
-}
-
-result<void> shared_rings::map() {
-  void* const at = mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
-  if (at == MAP_FAILED)
-    return no_memory("no place for it");
-  memory_ = static_cast<std::uint8_t*>(at);
-  return {};
+  return shared_rings(memory.take());
 }
 
 template <class End>
-End shared_rings::end(std::size_t which) const {
-  std::uint8_t* const at = memory_ + which * (header_bytes + ring_bytes);
+End shared_rings::end(std::size_t which) {
+  std::uint8_t* const at = memory_.writable().data() + which * (header_bytes + ring_bytes);
   return {std::launder(reinterpret_cast<ring_header*>(at)), {at + header_bytes, ring_bytes}};
 }
 
-void shared_rings::close_descriptor() {
-  if (descriptor_ >= 0)
-    close(std::exchange(descriptor_, -1));
-}
-
-shared_rings::shared_rings(shared_rings&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), memory_(std::exchange(other.memory_, nullptr)) {}
-
-shared_rings& shared_rings::operator=(shared_rings&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(memory_, other.memory_);
-  return *this;
-}
-
-shared_rings::~shared_rings() {
-  close_descriptor();
-  if (memory_ != nullptr)
-    munmap(memory_, mapped_bytes);
-}
-
-template ring_writer shared_rings::end(std::size_t) const;
-template ring_reader shared_rings::end(std::size_t) const;
+template ring_writer shared_rings::end(std::size_t);
+template ring_reader shared_rings::end(std::size_t);
 
 } // namespace triage

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "actors/net/shared_memory.hpp"
 #include "core/result.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace triage {
 
@@ -52,32 +54,26 @@ private:
   std::uint64_t read_ = 0;
 };
 
-/// Memory with two rings, one each way. The file behind it has no name and cannot be resized by anybody, so
-/// no access to it fails. Unmapped at the end.
+/// Memory with two rings, one each way.
 class shared_rings {
 public:
   /// For who connects; `descriptor` stays open until `close_descriptor`, to be handed to the peer.
   [[nodiscard]] static result<shared_rings> create();
   /// For who was handed a descriptor, which this takes over and closes. An error where it is not such memory.
   [[nodiscard]] static result<shared_rings> adopt(int descriptor);
-  shared_rings(shared_rings&& other) noexcept;
-  shared_rings& operator=(shared_rings&& other) noexcept;
-  ~shared_rings();
 
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  void close_descriptor();
+  [[nodiscard]] int descriptor() const { return memory_.descriptor(); }
+  void close_descriptor() { memory_.close_descriptor(); }
   /// `creator`: of the memory. Each at most once on each side.
-  [[nodiscard]] ring_writer outgoing(bool creator) const { return end<ring_writer>(creator ? 0 : 1); }
-  [[nodiscard]] ring_reader incoming(bool creator) const { return end<ring_reader>(creator ? 1 : 0); }
+  [[nodiscard]] ring_writer outgoing(bool creator) { return end<ring_writer>(creator ? 0 : 1); }
+  [[nodiscard]] ring_reader incoming(bool creator) { return end<ring_reader>(creator ? 1 : 0); }
 
 private:
-  explicit shared_rings(int descriptor) : descriptor_(descriptor) {}
-  [[nodiscard]] result<void> map();
+  explicit shared_rings(shared_memory memory) : memory_(std::move(memory)) {}
   template <class End>
-  [[nodiscard]] End end(std::size_t which) const;
+  [[nodiscard]] End end(std::size_t which);
 
-  int descriptor_ = -1;
-  std::uint8_t* memory_ = nullptr;
+  shared_memory memory_;
 };
 
 } // namespace triage

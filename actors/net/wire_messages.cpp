@@ -83,6 +83,21 @@ result<std::pair<std::uint64_t, std::uint64_t>> read_pair(std::span<const std::u
   return std::pair{first, second};
 }
 
+frame to_frame(const board_frame& m) {
+  return frame(frame_kind::board, wire_writer().number(m.version).number(m.place).number(m.end).take());
+}
+
+result<board_frame> read_board_frame(std::span<const std::uint8_t> head) {
+  wire_reader in(head);
+  board_frame m;
+  m.version = in.number<std::uint64_t>();
+  m.place = in.number<std::uint64_t>();
+  m.end = in.number<std::uint64_t>();
+  if (!in.complete())
+    return senseless("a notice about the board");
+  return m;
+}
+
 frame to_frame(slot_number slot, const train_order& order) {
   wire_writer out;
   out.number(slot).number(order.lease).number(order.base.version);

@@ -36,6 +36,15 @@ struct failure_frame {
 [[nodiscard]] std::vector<std::uint8_t> pair_head(std::uint64_t first, std::uint64_t second);
 [[nodiscard]] result<std::pair<std::uint64_t, std::uint64_t>> read_pair(std::span<const std::uint8_t> head);
 
+/// Of the parameters of a version so many are at a place of the board, from the first on.
+struct board_frame {
+  std::uint64_t version = 0;
+  std::uint64_t place = 0;
+  std::uint64_t end = 0;
+};
+[[nodiscard]] frame to_frame(const board_frame& m);
+[[nodiscard]] result<board_frame> read_board_frame(std::span<const std::uint8_t> head);
+
 /// The order without its snapshot and direction, which went before it; `directed`: there is a direction.
 [[nodiscard]] frame to_frame(slot_number slot, const train_order& order);
 struct received_train_order {

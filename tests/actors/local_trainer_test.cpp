@@ -138,3 +138,27 @@ TEST_CASE("local trainer: by-products of all steps come in the order of the poin
   }
   CHECK(all.weighted_loss == doctest::Approx(all.loss_sum)); // all weights are 1
 }
+
+TEST_CASE("trainers: a step to warm up changes nothing of those that follow") {
+  for (
+      const std::string model :
+      {R"(model=[{"type":"dense","units":8,"activation":"relu"},{"type":"dropout","rate":0.5},{"type":"dense","units":4}])",
+       R"(model=[{"type":"dense","units":8},{"type":"batch_norm"},{"type":"dense","units":4}])"}) {
+    const auto setup = small_run({model});
+    const auto base = first_parameters(*setup);
+    const auto order = order_of(base, 3, 0.1);
+    batch_trainer cold(setup);
+    batch_trainer warm(setup);
+    warm.warm_up();
+    local_trainer cold_steps(setup, {.steps = 3});
+    local_trainer warm_steps(setup, {.steps = 3});
+    warm_steps.warm_up();
+    for (int i = 0; i < 2; ++i) {
+      const auto expected = cold.train({3, base.parameters}, *order.batches[0], 5);
+      const auto got = warm.train({3, base.parameters}, *order.batches[0], 5);
+      CHECK(in_double(got.gradient) == in_double(expected.gradient));
+      CHECK(got.loss_sum == expected.loss_sum);
+      CHECK(in_double(warm_steps.train(order).gradient) == in_double(cold_steps.train(order).gradient));
+    }
+  }
+}

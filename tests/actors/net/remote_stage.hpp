@@ -1,5 +1,6 @@
 #pragma once
 
+#include "local_net.hpp"
 #include "node_support.hpp"
 
 // A remote_node between links whose other ends the test plays, and fakes of coordinator, sampler and monitor.
@@ -77,7 +78,8 @@ struct remote_stage {
   coordinator_actor coordinator;
   sampler_actor sampler;
   monitor_actor monitor;
-  network_thread net;
+  local_net net;
+  std::shared_ptr<snapshot_board> board; ///< null: there is none
   std::shared_ptr<recorder> heard_control = std::make_shared<recorder>();
   std::shared_ptr<recorder> heard_tensor = std::make_shared<recorder>();
   std::shared_ptr<triage::link> control; ///< the node's ends
@@ -86,7 +88,7 @@ struct remote_stage {
   late_value<std::string> ended;
 
   explicit remote_stage(std::size_t most_slots = 2, const std::vector<std::string>& options = {},
-                        bool tracing = true)
+                        bool tracing = true, bool with_board = false)
       : setup(small_run(options)) {
     config.set("scheduler.max-threads", std::size_t{2});
     system = std::make_unique<caf::actor_system>(config);
@@ -99,17 +101,19 @@ struct remote_stage {
     context->tracing = tracing;
     auto run = std::make_shared<cluster_run>(cluster_run{*system, context, coordinator, sampler, monitor});
     auto [far_control, near_control] = net.connection();
-    auto [far_tensor, near_tensor] = net.connection();
     control = net.make(std::move(far_control), heard_control);
-    tensor = net.make(std::move(far_tensor), heard_tensor);
     const auto nobody = std::make_shared<recorder>();
     const auto ours_control = net.make(std::move(near_control), nobody);
-    const auto ours_tensor = net.make(std::move(near_tensor), nobody);
+    if (with_board)
+      run->board = board = snapshot_board::create(setup->net->parameters().size()).take();
+    auto [far_tensor, near_tensor] = net.streams(with_board, with_board, board ? board->memory() : nullptr);
+    tensor = net.start(std::move(far_tensor), heard_tensor);
+    const auto ours_tensor = net.start(std::move(near_tensor), nobody);
     net.on_thread([&] {
       node = std::make_shared<remote_node>(run, net.io.context(), "n", 1, ours_control, most_slots);
       node->begin({[this] { world.told.add("takes part"); },
                    [this](const std::string& reason) { ended.set(reason); }});
-      node->attach_tensor_link(ours_tensor);
+      node->attach_tensor_link(ours_tensor, with_board);
       return 0;
     });
   }

@@ -1,10 +1,8 @@
-#include "link_support.hpp"
-
 #include "actors/net/local_socket.hpp"
-#include "actors/net/shared_memory_stream.hpp"
 #include "actors/net/shared_rings.hpp"
+#include "actors/net/snapshot_board.hpp"
+#include "local_net.hpp"
 
-#include <boost/asio/local/connect_pair.hpp>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/mman.h>
@@ -18,34 +16,6 @@ namespace {
 using boost::system::error_code;
 constexpr std::size_t mebi = std::size_t{1} << 20U;
 
-/// Two ends of one connection of the Unix domain.
-struct local_net : network_thread {
-  std::pair<local_protocol::socket, local_protocol::socket> connection() {
-    local_protocol::socket a(io.context());
-    local_protocol::socket b(io.context());
-    boost::asio::local::connect_pair(a, b);
-    return {std::move(a), std::move(b)};
-  }
-  std::future<error_code> shake(byte_stream& s, bool as_server) {
-    auto told = std::make_shared<std::promise<error_code>>();
-    auto future = told->get_future();
-    on_thread([&] {
-      s.handshake(as_server, [told](const error_code& ec, std::size_t) { told->set_value(ec); });
-      return 0;
-    });
-    return future;
-  }
-  std::shared_ptr<triage::link> start(std::unique_ptr<byte_stream> s,
-                                      const std::shared_ptr<link_handler>& handler,
-                                      const link_options& options = {}) {
-    return on_thread([&] {
-      auto l = triage::link::make(io.context(), std::move(s), options);
-      l->start(handler);
-      return l;
-    });
-  }
-};
-
 /// Two links on such a connection.
 struct local_links {
   local_net net;
@@ -53,13 +23,7 @@ struct local_links {
   std::shared_ptr<triage::link> a, b;
 
   explicit local_links(bool a_shares = true, bool b_shares = true) {
-    auto [x, y] = net.connection();
-    auto near = make_shared_memory_stream(std::move(x), a_shares);
-    auto far = make_shared_memory_stream(std::move(y), b_shares);
-    auto near_done = net.shake(*near, false);
-    auto far_done = net.shake(*far, true);
-    REQUIRE_FALSE(near_done.get());
-    REQUIRE_FALSE(far_done.get());
+    auto [near, far] = net.streams(a_shares, b_shares);
     a = net.start(std::move(near), told_a);
     b = net.start(std::move(far), told_b);
   }
@@ -81,7 +45,7 @@ struct raw_offer {
   std::shared_ptr<recorder> told = std::make_shared<recorder>();
 
   raw_offer() {
-    auto [a, b] = net.connection();
+    auto [a, b] = net.local_connection();
     raw = std::move(a);
     stream = make_shared_memory_stream(std::move(b), true);
     outcome = net.shake(*stream, true);
@@ -179,7 +143,7 @@ TEST_CASE("shared memory: what was sent before the end arrives, and then the end
 
 TEST_CASE("shared memory: who waits for room or for bytes is told when this side closes") {
   local_net net;
-  auto [x, y] = net.connection();
+  auto [x, y] = net.local_connection();
   auto near = make_shared_memory_stream(std::move(x), true);
   const auto far = make_shared_memory_stream(std::move(y), true);
   auto near_done = net.shake(*near, false);
@@ -283,7 +247,7 @@ TEST_CASE("shared memory: a peer that spoils it, or goes before it has agreed, i
 
 TEST_CASE("shared memory: nobody can accept what was not offered") {
   local_net net;
-  auto [x, y] = net.connection();
+  auto [x, y] = net.local_connection();
   const auto near = make_shared_memory_stream(std::move(x), false);
   auto done = net.shake(*near, false);
   std::uint8_t offered = 0;
@@ -294,6 +258,41 @@ TEST_CASE("shared memory: nobody can accept what was not offered") {
   CHECK(done.get());
   net.on_thread([&] {
     near->close();
+    return 0;
+  });
+  net.io.stop();
+}
+
+TEST_CASE("shared memory: the accepting end's board is seen by both where memory is shared, and by nobody "
+          "where it is not") {
+  auto made = snapshot_board::create(100);
+  REQUIRE(made.ok());
+  const auto board = made.take();
+  const auto place = board->acquire();
+  std::fill(place->values.begin(), place->values.end(), 2.5F);
+  for (const bool near_shares : {true, false})
+    for (const bool far_shares : {true, false}) {
+      local_net net;
+      auto [near, far] = net.streams(near_shares, far_shares, board->memory());
+      const bool shared = near_shares && far_shares;
+      CHECK((far->board() == board->memory()) == shared);
+      CHECK((near->board() != nullptr) == shared);
+      if (shared)
+        CHECK(read_board(near->board(), place->number, 100)->view()[99] == 2.5F);
+      net.on_thread([&] {
+        near.reset();
+        far.reset();
+        return 0;
+      });
+      net.io.stop();
+    }
+  local_net net;
+  auto [near, far] = net.streams(true, true);
+  CHECK_FALSE(near->board());
+  CHECK_FALSE(far->board());
+  net.on_thread([&] {
+    near.reset();
+    far.reset();
     return 0;
   });
   net.io.stop();
