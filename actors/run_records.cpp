@@ -55,13 +55,13 @@ std::string to_sentence(const prioritization_account& a) {
   const auto saved = [&](double gain) {
     return static_cast<double>(a.samples_prioritized) * gain / speed - seconds;
   };
-  line +=
-      fmt::format("; its choice of points made unbiased steps {:.2f} times less noisy ({:.2f} to {:.2f}), "
-                  "worth {:.1f} s ({:.1f} to "
-                  "{:.1f}) where noise limits the run and nothing where it does not; `triage race` measures "
-                  "what it really saves",
-                  a.gain->value, a.gain->low, a.gain->high, saved(a.gain->value), saved(a.gain->low),
-                  saved(a.gain->high));
+  line += fmt::format(
+      "; its choice of points made steps {:.2f} times less noisy ({:.2f} to {:.2f}), "
+      "worth {:.1f} s ({:.1f} to "
+      "{:.1f}) where noise limits the run and nothing where it does not{}; `triage race` measures "
+      "what it really saves",
+      a.gain->value, a.gain->low, a.gain->high, saved(a.gain->value), saved(a.gain->low), saved(a.gain->high),
+      a.unbiased ? "" : ", and turned them towards points with large scores, which this does not count");
   return line;
 }
 
@@ -119,6 +119,7 @@ json_value to_json(const prioritization_account& a) {
   out.set("gain", a.gain ? json_value(a.gain->value) : json_value());
   out.set("gain_low", a.gain ? json_value(a.gain->low) : json_value());
   out.set("gain_high", a.gain ? json_value(a.gain->high) : json_value());
+  out.set("unbiased", json_value(a.unbiased));
   out.set("uniform_samples_per_second", json_value(a.uniform_speed));
   out.set("prioritized_samples_per_second", json_value(a.prioritized_speed));
   out.set("sentence", json_value(to_sentence(a)));

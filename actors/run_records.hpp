@@ -95,6 +95,7 @@ struct prioritization_account {
   std::uint64_t samples_prioritized = 0; ///< of them, chosen by priorities
   double scoring_seconds = 0.0;          ///< busy time of estimators
   std::optional<estimate> gain;          ///< measured ratio of second moments; see gain_meter
+  bool unbiased = true;                  ///< its steps are uniform ones but for their noise
   double uniform_speed = 0.0;            ///< samples/s while not prioritising; 0: never measured
   double prioritized_speed = 0.0;
 };

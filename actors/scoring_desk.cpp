@@ -227,6 +227,7 @@ prioritization_account scoring_desk::account() const {
   a.samples_prioritized = f.samples_prioritized;
   a.scoring_seconds = scoring_seconds_;
   a.gain = f.measured_gain;
+  a.unbiased = f.unbiased;
   a.prioritized_speed = prioritized_.samples_per_second();
   if (speeds_known())
     a.uniform_speed = uniform_.samples_per_second();

@@ -7,26 +7,27 @@ namespace triage {
 
 namespace {
 constexpr std::size_t fewest_parts = 4;
-constexpr double memory = 16384.0; ///< samples that `recent` looks back
 constexpr double t_quantile = 2.1; ///< 95 %, two-sided, for about twenty parts
 } // namespace
 
 void gain_meter::sums::operator+=(const sums& o) {
   count += o.count;
+  inverse += o.inverse;
+  uniform += o.uniform;
   weight += o.weight;
   weighted += o.weighted;
-  squared += o.squared;
 }
 
 void gain_meter::sums::operator-=(const sums& o) {
   count -= o.count;
+  inverse -= o.inverse;
+  uniform -= o.uniform;
   weight -= o.weight;
   weighted -= o.weighted;
-  squared -= o.squared;
 }
 
 double gain_meter::sums::gain() const {
-  return count > 0.0 && squared > 0.0 ? weight / count * weighted / squared : 1.0;
+  return inverse > 0.0 && weighted > 0.0 ? uniform / inverse * weight / count * weight / weighted : 1.0;
 }
 
 void gain_meter::halve() {
@@ -39,17 +40,20 @@ void gain_meter::halve() {
   samples_per_part_ *= 2;
 }
 
-void gain_meter::add(std::span<const float> frequencies, std::span<const float> sizes) {
+void gain_meter::add(std::span<const float> frequencies, std::span<const float> weights,
+                     std::span<const float> sizes) {
   sums batch;
-  for (std::size_t i = 0; i < std::min(frequencies.size(), sizes.size()); ++i) {
+  for (std::size_t i = 0; i < std::min({frequencies.size(), weights.size(), sizes.size()}); ++i) {
     const double w = 1.0 / static_cast<double>(frequencies[i]);
+    const auto v = static_cast<double>(weights[i]);
     const auto s = static_cast<double>(sizes[i]);
     if (!std::isfinite(s))
       continue;
     batch.count += 1.0;
-    batch.weight += w;
-    batch.weighted += w * s * s;
-    batch.squared += w * w * s * s;
+    batch.inverse += w;
+    batch.uniform += w * s * s;
+    batch.weight += v;
+    batch.weighted += v * v * s * s;
   }
   if (used_ == 0)
     used_ = 1;
@@ -61,18 +65,6 @@ void gain_meter::add(std::span<const float> frequencies, std::span<const float> 
   }
   parts_[used_ - 1] += batch;
   samples_ += static_cast<std::uint64_t>(batch.count);
-  const double keep = std::exp(-batch.count / memory);
-  recent_.count *= keep;
-  recent_.weight *= keep;
-  recent_.weighted *= keep;
-  recent_.squared *= keep;
-  recent_ += batch;
-}
-
-std::optional<double> gain_meter::recent() const {
-  if (recent_.count < memory / 8)
-    return std::nullopt;
-  return recent_.gain();
 }
 
 std::optional<estimate> gain_meter::gain() const {
@@ -103,8 +95,7 @@ saved_state gain_meter::save() const {
   saved_state state;
   std::vector<double> values;
   for (const auto& p : parts_)
-    values.insert(values.end(), {p.count, p.weight, p.weighted, p.squared});
-  values.insert(values.end(), {recent_.count, recent_.weight, recent_.weighted, recent_.squared});
+    values.insert(values.end(), {p.count, p.inverse, p.uniform, p.weight, p.weighted});
   state.put("sums", std::move(values));
   state.put("counts", std::vector<std::uint64_t>{used_, samples_per_part_, samples_});
   return state;
@@ -117,15 +108,12 @@ result<void> gain_meter::load(const saved_state& state) {
     return values.error();
   if (!counts.ok())
     return counts.error();
-  if (values->size() != 4 * (parts + 1) || counts->size() != 3 || (*counts)[0] > parts)
+  if (values->size() != 5 * parts || counts->size() != 3 || (*counts)[0] > parts)
     return data_error("the saved gain of the sampling has an unexpected length");
-  const auto read = [&](std::size_t i) {
-    const double* const v = values->data() + 4 * i;
-    return sums{v[0], v[1], v[2], v[3]};
-  };
-  for (std::size_t i = 0; i < parts; ++i)
-    parts_[i] = read(i);
-  recent_ = read(parts);
+  for (std::size_t i = 0; i < parts; ++i) {
+    const double* const v = values->data() + 5 * i;
+    parts_[i] = {v[0], v[1], v[2], v[3], v[4]};
+  }
   used_ = static_cast<std::size_t>((*counts)[0]);
   samples_per_part_ = (*counts)[1];
   samples_ = (*counts)[2];

@@ -8,9 +8,10 @@ namespace triage {
 std::span<const sampling_preset> sampling_presets() {
   static constexpr std::array presets = {
       sampling_preset{
-          "auto", "unbiased, with the gate and the noise guard on: what wins in our races on test accuracy",
+          "auto",
+          "nearly unbiased, with the gate and the noise guard on: what wins in our races on test accuracy",
           R"({"type": "pps_epoch", "score": "auto", "estimator": "byproduct", "alpha": 0.5,
-              "weights": {"type": "ht", "beta": 1}, "gate": {"mode": "gain"}, "guard": {"mode": "pass_over"}})"},
+              "weights": {"type": "ht", "beta": 0.75}, "gate": {"mode": "gain"}, "guard": {"mode": "pass_over"}})"},
       sampling_preset{
           "auto_biased", "half biased, in steps up to half as long again: what wins on train loss",
           R"({"type": "pps_epoch", "score": "auto", "estimator": "byproduct", "step_gain_max": 1.5,

@@ -227,7 +227,7 @@ void sampling_source::record_byproducts(const drawn_batch& batch, std::span<cons
                                         std::uint64_t version) {
   record(batch.ids, scores, version);
   if (!batch.frequencies.empty())
-    gain_.add(batch.frequencies, scores);
+    gain_.add(batch.frequencies, batch.weights, scores);
 }
 
 void sampling_source::observe_losses(const drawn_batch& batch, std::span<const float> losses) {
@@ -300,6 +300,7 @@ sampling_figures sampling_source::figures(std::uint64_t version) const {
   f.samples_drawn = samples_drawn_;
   f.samples_prioritized = samples_prioritized_;
   f.measured_gain = gain_.gain();
+  f.unbiased = description_.selector->unbiased();
   f.gate_worth = description_.options.gate.worth();
   f.suspect_share = description_.options.guard.suspect_share();
   f.doubt_persistence = description_.options.guard.persistence();

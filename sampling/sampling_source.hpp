@@ -25,6 +25,7 @@ struct sampling_figures {
   std::uint64_t samples_prioritized = 0; ///< of them, how many were chosen by priorities
   std::optional<estimate>
       measured_gain;                ///< absent where frequencies are not known, and until there is enough
+  bool unbiased = true;             ///< plans are
   std::optional<double> gate_worth; ///< gain times speed of the last look
   std::optional<double> suspect_share;
   std::optional<double> doubt_persistence;

@@ -34,9 +34,8 @@ public:
         beta_);
   }
   [[nodiscard]] float weight(double r, double, double) const override {
-    if (beta_ == 1.0)
-      return inverse(r);
-    return beta_ == 0.5 ? inverse_root(r) : static_cast<float>(std::pow(r, -beta_));
+    const auto usual = usual_exponent();
+    return usual != nullptr ? usual(r) : static_cast<float>(std::pow(r, -beta_));
   }
   // A pass over millions of points asks for millions of weights: the usual exponents take a loop without
   // calls.
@@ -45,6 +44,8 @@ public:
     const auto known = frequencies.first(weights.size());
     if (beta_ == 1.0)
       std::transform(known.begin(), known.end(), weights.begin(), inverse);
+    else if (beta_ == 0.75)
+      std::transform(known.begin(), known.end(), weights.begin(), inverse_three_quarters);
     else if (beta_ == 0.5)
       std::transform(known.begin(), known.end(), weights.begin(), inverse_root);
     else
@@ -55,6 +56,17 @@ public:
 private:
   static float inverse(double r) { return static_cast<float>(1.0 / r); }
   static float inverse_root(double r) { return static_cast<float>(1.0 / std::sqrt(r)); }
+  static float inverse_three_quarters(double r) {
+    const double root = std::sqrt(r);
+    return static_cast<float>(1.0 / (root * std::sqrt(root)));
+  }
+  /// Null: the exponent is none of those.
+  [[nodiscard]] auto usual_exponent() const -> float (*)(double) {
+    return beta_ == 1.0    ? inverse
+           : beta_ == 0.75 ? inverse_three_quarters
+           : beta_ == 0.5  ? inverse_root
+                           : nullptr;
+  }
 
   double beta_ = 1.0;
 };

@@ -82,6 +82,28 @@ TEST_CASE("every preset trains, with estimators on actors of their own, and lear
   }
 }
 
+TEST_CASE("the closing line says what the choice of points was worth, and what that leaves out") {
+  prioritization_account a;
+  a.prioritized = true;
+  a.samples_drawn = 1000;
+  a.samples_prioritized = 500;
+  a.prioritized_speed = 100.0;
+  a.uniform_speed = 125.0;
+  a.gain = estimate{2.0, 1.5, 2.5};
+  const auto unbiased = to_sentence(a);
+  // 500 samples took 5 s; uniform ones would have been 1000 at 125 a second, 750 to 1250 within the interval.
+  CHECK(unbiased.find(
+            "steps 2.00 times less noisy (1.50 to 2.50), worth 3.0 s (1.0 to 5.0) where noise limits") !=
+        std::string::npos);
+  CHECK(unbiased.find("training ran at 0.80 of the uniform speed") != std::string::npos);
+  CHECK(unbiased.find("turned") == std::string::npos);
+  a.unbiased = false;
+  CHECK(to_sentence(a).find("turned them towards points with large scores, which this does not count") !=
+        std::string::npos);
+  a.gain.reset();
+  CHECK(to_sentence(a).find("cannot be told from this run") != std::string::npos);
+}
+
 TEST_CASE("the default sampling is auto, and reproducible to the bit") {
   const auto a = run(small_run({"duration.epochs=6"}));
   const auto b = run(small_run({"duration.epochs=6", "runtime.estimators=0"}));

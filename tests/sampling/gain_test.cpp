@@ -143,27 +143,34 @@ TEST_CASE("gain meter: any number of batches gives the ratio of all of them, tho
   rng random(7, 7);
   gain_meter meter;
   double count = 0.0;
+  double inverse = 0.0;
+  double uniform = 0.0;
   double weight = 0.0;
   double weighted = 0.0;
-  double squared = 0.0;
   for (int k = 0; k < 4000; ++k) {
     const std::size_t n = 1 + random.below(90);
     std::vector<float> frequencies(n);
+    std::vector<float> weights(n);
     std::vector<float> sizes(n);
     for (std::size_t i = 0; i < n; ++i) {
       frequencies[i] = 0.1F + random.uniform_float();
       sizes[i] = static_cast<float>(std::exp(random.normal()));
+      weights[i] = 0.5F + random.uniform_float();
       const double w = 1.0 / static_cast<double>(frequencies[i]);
+      const auto v = static_cast<double>(weights[i]);
       const auto s = static_cast<double>(sizes[i]);
       count += 1.0;
-      weight += w;
-      weighted += w * s * s;
-      squared += w * w * s * s;
+      inverse += w;
+      uniform += w * s * s;
+      weight += v;
+      weighted += v * v * s * s;
     }
-    meter.add(frequencies, sizes);
+    meter.add(frequencies, weights, sizes);
     REQUIRE(meter.samples() == static_cast<std::uint64_t>(count));
     if (const auto gain = meter.gain()) {
-      REQUIRE(gain->value == doctest::Approx(weight / count * weighted / squared));
+      // E[s^2] of a uniform step over E[(v s)^2] / E[v]^2 of these.
+      const double mean = weight / count;
+      REQUIRE(gain->value == doctest::Approx(uniform / inverse / (weighted / count / (mean * mean))));
       REQUIRE(gain->low > 0.0); // of a factor
       REQUIRE(gain->low <= gain->value);
       REQUIRE(gain->value <= gain->high);
@@ -177,44 +184,47 @@ TEST_CASE("gain meter: any number of batches gives the ratio of all of them, tho
 TEST_CASE("gain meter: sizes that are not finite do not count, and missing ones neither") {
   gain_meter meter;
   const std::vector<float> frequencies(3, 0.5F);
-  meter.add(frequencies, std::vector<float>{1.0F, std::numeric_limits<float>::quiet_NaN(),
-                                            std::numeric_limits<float>::infinity()});
+  meter.add(frequencies, frequencies,
+            std::vector<float>{1.0F, std::numeric_limits<float>::quiet_NaN(),
+                               std::numeric_limits<float>::infinity()});
   CHECK(meter.samples() == 1);
-  meter.add(frequencies, std::vector<float>{1.0F});
+  meter.add(frequencies, frequencies, std::vector<float>{1.0F});
   CHECK(meter.samples() == 2);
   for (int k = 0; k < 1000; ++k)
-    meter.add(std::vector<float>(64, 1.0F), std::vector<float>(64, 0.0F)); // learned by heart: no size at all
+    meter.add(std::vector<float>(64, 1.0F), std::vector<float>(64, 1.0F),
+              std::vector<float>(64, 0.0F)); // learned by heart: no size at all
   CHECK(std::isfinite(meter.gain()->value));
 }
 
-TEST_CASE("gain meter: the recent gain forgets, the whole one does not") {
-  gain_meter meter;
-  rng random(7, 8);
-  const auto feed = [&](bool uneven, int batches) {
-    for (int k = 0; k < batches; ++k) {
+TEST_CASE("gain meter: it is that of the weights in use: most with 1/r, none with those that take the choice "
+          "back") {
+  // Chosen in proportion to its size: sizes 0.2 and 1.8 with probabilities 0.1 and 0.9, of as many points
+  // each.
+  const auto gain_with = [](double beta) {
+    gain_meter meter;
+    rng random(7, 8);
+    for (int k = 0; k < 2000; ++k) {
       std::vector<float> frequencies;
-      std::vector<float> sizes;
-      while (sizes.size() < 64) {
-        // Sampled in proportion to its size: sizes 0.2 and 1.8 with probabilities 0.1 and 0.9.
-        const bool large = random.uniform() < 0.9;
-        frequencies.push_back(uneven ? (large ? 1.8F : 0.2F) : 1.0F);
-        sizes.push_back(uneven ? (large ? 1.8F : 0.2F) : 1.0F);
+      std::vector<float> weights;
+      while (frequencies.size() < 64) {
+        frequencies.push_back(random.uniform() < 0.9 ? 1.8F : 0.2F);
+        weights.push_back(std::pow(frequencies.back(), static_cast<float>(-beta)));
       }
-      meter.add(frequencies, sizes);
+      meter.add(frequencies, weights, frequencies);
     }
+    return meter.gain()->value;
   };
-  CHECK(!meter.recent());
-  feed(true, 2000);
-  const double uneven = *meter.recent();
-  CHECK(uneven == doctest::Approx(1.64).epsilon(0.05)); // (0.04 + 3.24) / 2
-  feed(false, 3000);
-  CHECK(*meter.recent() == doctest::Approx(1.0).epsilon(0.01));
-  CHECK(meter.gain()->value > 1.05);
+  CHECK(gain_with(1.0) == doctest::Approx(1.64).epsilon(0.03)); // (0.04 + 3.24) / 2
+  // mean(v)^2 / mean(v^2 s^2), times 1.64, of v = s^-0.5: (0.9 / 1.342 + 0.1 / 0.447)^2 / (0.9 * 1.8 + 0.1 *
+  // 0.2)
+  CHECK(gain_with(0.5) == doctest::Approx(0.8).epsilon(0.03));
+  // Without weights steps are longer on the large ones: noisier than uniform ones of the same length.
+  CHECK(gain_with(0.0) == doctest::Approx(1.64 / (0.9 * 3.24 + 0.1 * 0.04)).epsilon(0.03));
 }
 
 TEST_CASE("gain meter: a saved state that is too short or too full is refused") {
   gain_meter meter;
-  meter.add(std::vector<float>{1.0F}, std::vector<float>{1.0F});
+  meter.add(std::vector<float>{1.0F}, std::vector<float>{1.0F}, std::vector<float>{1.0F});
   auto state = meter.save();
   state.put("sums", std::vector<double>{1.0, 2.0});
   CHECK(!gain_meter().load(state).ok());

@@ -82,13 +82,16 @@ TEST_CASE("gain meter: the measured gain is the plan's, and its interval covers 
   CHECK(!meter.gain());
   for (int pass = 0; pass < 20; ++pass) {
     std::vector<float> frequencies;
+    std::vector<float> weights;
     std::vector<float> measured;
     systematic_sample(plan.probability, random, [&](std::size_t i, std::uint32_t) {
       frequencies.push_back(static_cast<float>(0.7 * plan.probability[i])); // any scale
+      weights.push_back(static_cast<float>(3.0 / plan.probability[i]));     // the same
       measured.push_back(static_cast<float>(sizes[i]));
       if (frequencies.size() == 64) {
-        meter.add(frequencies, measured);
+        meter.add(frequencies, weights, measured);
         frequencies.clear();
+        weights.clear();
         measured.clear();
       }
     });
@@ -99,7 +102,6 @@ TEST_CASE("gain meter: the measured gain is the plan's, and its interval covers 
   CHECK(gain->low < plan.gain);
   CHECK(gain->high > plan.gain);
   CHECK(gain->high - gain->low < 0.2 * plan.gain);
-  CHECK(*meter.recent() == doctest::Approx(plan.gain).epsilon(0.2));
 
   gain_meter copy;
   REQUIRE(copy.load(meter.save()).ok());
@@ -111,7 +113,7 @@ TEST_CASE("gain meter: constant sizes and even weights gain nothing") {
   gain_meter meter;
   const std::vector<float> ones(64, 1.0F);
   for (int i = 0; i < 2000; ++i)
-    meter.add(ones, ones);
+    meter.add(ones, ones, ones);
   CHECK(meter.gain()->value == doctest::Approx(1.0));
 }
 

@@ -66,6 +66,10 @@ TEST_CASE("wire messages: join, failure and numbers arrive as sent") {
   REQUIRE(failed.ok());
   CHECK((failed->slot == 3 && failed->reason == "out of memory"));
 
+  const auto board = read_board_frame(head_of(to_frame(board_frame{7, 3, ~std::uint64_t{0}})));
+  REQUIRE(board.ok());
+  CHECK((board->version == 7 && board->place == 3 && board->end == ~std::uint64_t{0}));
+
   const auto numbers = read_pair(pair_head(~std::uint64_t{0}, 1));
   REQUIRE(numbers.ok());
   CHECK((numbers->first == ~std::uint64_t{0} && numbers->second == 1));
@@ -159,6 +163,7 @@ TEST_CASE("wire messages: cut off anywhere, or with something behind, is refused
   check_only_whole(head_of(to_frame(join_frame{1, slot_role::worker, "w"})), read_join);
   check_only_whole(head_of(to_frame(failure_frame{1, "why"})), read_failure);
   check_only_whole(pair_head(1, 2), read_pair);
+  check_only_whole(head_of(to_frame(board_frame{7, 3, 9})), read_board_frame);
   check_only_whole(head_of(to_frame(1, an_order())), order_reader);
   check_only_whole(head_of(to_frame(1, a_result(), float_format::float32)), result_reader);
   check_only_whole(head_of(to_frame(1, score_order{{1, 2}, {}, {}})), score_order_reader);
