@@ -82,7 +82,6 @@ void remote_node::link_closed(const std::string& reason) {
     caf::anon_send(s.actor, remote_gone{reason});
   slots_.clear();
   sent_place_ = nullptr;
-  outgoing_ = nullptr;
   events_.ended(objection_.empty() ? reason : objection_);
 }
 
