@@ -51,15 +51,15 @@ bool send_byte(int socket, std::uint8_t byte, int descriptor) {
   return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-/// A byte, and the descriptor that came with it, or -1.
+/// A byte, and the descriptor that came with it, or -1; or why there is none.
 struct received {
+  error_code failed;
   std::uint8_t byte = 0;
   int descriptor = -1;
 };
 
-/// The next byte; nothing when there is none, with errno 0 at the end. Where there are several descriptors,
-/// all are closed.
-std::optional<received> receive_byte(int socket) {
+/// Where there are several descriptors, all are closed.
+received receive_byte(int socket) {
   std::uint8_t byte = 0;
   iovec data{&byte, 1};
   msghdr message{};
@@ -69,20 +69,18 @@ std::optional<received> receive_byte(int socket) {
   message.msg_control = room.data();
   message.msg_controllen = room.size();
   const auto got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got == 0)
-    errno = 0;
   if (got != 1)
-    return std::nullopt;
+    return {got == 0 ? error_code(errors::eof) : last_error()};
   const cmsghdr* const about = CMSG_FIRSTHDR(&message); // of more the kernel closes what finds no room
   if (about == nullptr || about->cmsg_level != SOL_SOCKET || about->cmsg_type != SCM_RIGHTS)
-    return received{byte};
+    return {{}, byte};
   std::vector<int> descriptors((about->cmsg_len - CMSG_LEN(0)) / sizeof(int)); // alignment makes room for two
   std::memcpy(descriptors.data(), CMSG_DATA(about), descriptors.size() * sizeof(int));
   if (descriptors.size() == 1)
-    return received{byte, descriptors.front()};
+    return {{}, byte, descriptors.front()};
   for (const int d : descriptors)
     ::close(d);
-  return received{byte};
+  return {{}, byte};
 }
 
 /// Held by whatever is under way, which may outlast the stream.
@@ -172,14 +170,14 @@ private:
 
   error_code take_answer() {
     const auto answer = receive_byte(socket_.native_handle());
-    if (!answer)
-      return errno == 0 ? error_code(errors::eof) : last_error();
-    if (answer->descriptor >= 0)
-      if (auto memory = shared_memory::adopt(answer->descriptor, shared_memory::others::read); memory.ok())
+    if (answer.failed)
+      return answer.failed;
+    if (answer.descriptor >= 0)
+      if (auto memory = shared_memory::adopt(answer.descriptor, shared_memory::others::read); memory.ok())
         board_ = std::make_shared<const shared_memory>(memory.take());
-    if (answer->byte == accepted && !offered_)
+    if (answer.byte == accepted && !offered_)
       return errors::no_protocol_option;
-    if (answer->byte == accepted)
+    if (answer.byte == accepted)
       use(std::move(*offered_), true);
     offered_.reset();
     return {};
@@ -195,11 +193,11 @@ private:
       return {}; // whatever it is, it is for who reads
     }
     const auto offered = receive_byte(socket_.native_handle());
-    if (!offered)
-      return last_error();
+    if (offered.failed)
+      return offered.failed;
     std::optional<shared_rings> taken;
-    if (offered->descriptor >= 0)
-      if (auto memory = shared_rings::adopt(offered->descriptor); memory.ok() && shares_memory_)
+    if (offered.descriptor >= 0)
+      if (auto memory = shared_rings::adopt(offered.descriptor); memory.ok() && shares_memory_)
         taken.emplace(memory.take());
     if (!taken)
       board_ = nullptr;

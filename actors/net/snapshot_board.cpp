@@ -29,7 +29,7 @@ result<std::shared_ptr<snapshot_board>> snapshot_board::create(std::size_t float
 }
 
 snapshot_board::snapshot_board(std::size_t floats, std::shared_ptr<shared_memory> memory)
-    : floats_(floats), memory_(std::move(memory)), shared_(memory_) {}
+    : floats_(floats), memory_(std::move(memory)) {}
 
 std::shared_ptr<const snapshot_board::place> snapshot_board::acquire() {
   const auto free =

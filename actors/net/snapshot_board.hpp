@@ -29,14 +29,13 @@ public:
   /// A place that nobody holds; null where there is none, or no memory for one.
   [[nodiscard]] std::shared_ptr<const place> acquire();
   /// To be handed to nodes.
-  [[nodiscard]] const std::shared_ptr<const shared_memory>& memory() const { return shared_; }
+  [[nodiscard]] std::shared_ptr<const shared_memory> memory() const { return memory_; }
 
 private:
   snapshot_board(std::size_t floats, std::shared_ptr<shared_memory> memory);
 
   std::size_t floats_;
   std::shared_ptr<shared_memory> memory_;
-  std::shared_ptr<const shared_memory> shared_; ///< the same
   std::vector<std::shared_ptr<const place>> places_;
 };
 
