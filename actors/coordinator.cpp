@@ -46,6 +46,10 @@ struct coordinator_state : run_effects {
     if (context->nodes)
       context->nodes->parameters_advanced();
   }
+  void parameters_merged_ahead(const parameters_ahead& next) override {
+    if (context->nodes)
+      context->nodes->parameters_merged_ahead(next);
+  }
   void dismiss(std::uint64_t member) override {
     if (const auto* w = find(member))
       self->send_exit(w->handle, caf::exit_reason::user_shutdown);

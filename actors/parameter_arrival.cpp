@@ -1,5 +1,6 @@
 #include "actors/parameter_arrival.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -8,7 +9,7 @@ namespace triage {
 void parameter_arrival::advance(std::size_t end) {
   {
     const std::lock_guard guard(lock_);
-    ready_.store(end, std::memory_order_release);
+    ready_.store(end < there_.begin ? end : std::max(end, there_.end), std::memory_order_release);
   }
   changed_.notify_all();
 }

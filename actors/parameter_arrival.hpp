@@ -14,9 +14,16 @@ namespace triage {
 /// to `ready`. One thread says so, others read what is there or wait for more.
 class parameter_arrival final : public parameter_gate {
 public:
+  /// Elements [begin, end) that were there before those in front of them; none where both are the same.
+  struct head_start {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+
   /// `patience`: how long a waiting thread goes on without any progress.
-  explicit parameter_arrival(std::size_t floats, std::chrono::duration<double> patience = default_patience)
-      : floats_(floats), patience_(patience) {}
+  explicit parameter_arrival(std::size_t floats, head_start there = {0, 0},
+                             std::chrono::duration<double> patience = default_patience)
+      : floats_(floats), there_(there), patience_(patience) {}
 
   /// The elements [0, end) are there, and will not change any more. Never falls.
   void advance(std::size_t end);
@@ -34,6 +41,7 @@ private:
   static constexpr std::chrono::seconds default_patience{60};
 
   const std::size_t floats_;
+  const head_start there_;
   const std::chrono::duration<double> patience_;
   std::atomic<std::size_t> ready_{0};
   std::mutex lock_;

@@ -2,10 +2,8 @@
 
 #include "core/flush_subnormals.hpp"
 #include "core/prefetch.hpp"
-#include "core/registry.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <utility>
 
 namespace triage {
@@ -40,6 +38,7 @@ parameter_store::parameter_store(const parameter_layout& layout, const optimizer
 }
 
 void parameter_store::initialise(std::uint64_t seed) {
+  merged_ahead_.reset();
   mutable_blob first = pool_.acquire();
   layout_.initialise(first.values(), seed);
   current_ = std::move(first).freeze();
@@ -56,6 +55,7 @@ mutable_blob parameter_store::own_block() {
 }
 
 void parameter_store::place(std::span<const float> parameters) {
+  merged_ahead_.reset();
   mutable_blob block = pool_.reclaim(current_);
   if (block.size() == 0)
     block = pool_.acquire();
@@ -64,6 +64,7 @@ void parameter_store::place(std::span<const float> parameters) {
 }
 
 void parameter_store::pull(std::span<const float> anchor, double share) {
+  merged_ahead_.reset();
   mutable_blob block = own_block();
   const auto values = block.values();
   const auto towards = static_cast<float>(share);
@@ -73,6 +74,7 @@ void parameter_store::pull(std::span<const float> anchor, double share) {
 }
 
 void parameter_store::forget_steps() {
+  merged_ahead_.reset();
   version_ = epoch_began_ = moments_began_ = 0;
   for (auto& m : moments_)
     std::fill(m.values().begin(), m.values().end(), 0.0F);
@@ -115,8 +117,12 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
                                 [](std::size_t at, const auto& r) { return at < r.end; });
   for (std::size_t at = begin; at < end; ++range) {
     const std::size_t size = std::min(range->end, end) - at;
-    for (std::size_t m = 0; m < moments_.size(); ++m)
-      l.moments[m] = moments_[m].values().subspan(at, size);
+    for (std::size_t m = 0; m < moments_.size(); ++m) {
+      const auto old = moments_[m].values().subspan(at, size);
+      l.moments[m] = figures.moves_moments ? next_moments_[m].values().subspan(at, size) : old;
+      if (figures.moves_moments)
+        std::copy(old.begin(), old.end(), l.moments[m].begin());
+    }
     rule_.apply(
         {.parameters = figures.parameters.subspan(at, size),
          .next = figures.next.subspan(at, size),
@@ -132,7 +138,8 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
 }
 
 void parameter_store::advance(std::size_t end, merge_observer& observer) {
-  if (end - arriving_->ready() < told_floats && end < layout_.size())
+  const std::size_t last = merged_ahead_ ? merged_ahead_->from : layout_.size();
+  if (end - arriving_->ready() < told_floats && end < last)
     return;
   arriving_->advance(end);
   observer.advanced();
@@ -140,7 +147,7 @@ void parameter_store::advance(std::size_t end, merge_observer& observer) {
 
 void parameter_store::each_slice(const slice_work& work, std::span<const float> written, bool on_all_lanes,
                                  merge_observer* observer) {
-  const std::size_t trained = layout_.trained_size();
+  const std::size_t last = merged_ahead_ ? merged_ahead_->from : layout_.trained_size();
   const auto slices = [&](lane& l, std::size_t from, std::size_t to) {
     const flush_subnormals fast;
     for (std::size_t begin = from; begin < to; begin += slice_floats) {
@@ -150,9 +157,9 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
       work(l, begin, end - begin);
     }
   };
-  const auto end_of = [&](std::size_t piece) { return std::min((piece + 1) * shared_floats, trained); };
-  const std::size_t pieces = pieces_done_.size();
-  if (!on_all_lanes || trained < smallest_shared) {
+  const auto end_of = [&](std::size_t piece) { return std::min((piece + 1) * shared_floats, last); };
+  const std::size_t pieces = (last + shared_floats - 1) / shared_floats;
+  if (!on_all_lanes || last < smallest_shared) {
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       slices(lanes_[0], piece * shared_floats, end_of(piece));
       if (observer != nullptr)
@@ -179,14 +186,60 @@ void parameter_store::each_slice(const slice_work& work, std::span<const float> 
       observer == nullptr ? fork_join::order::by_core : fork_join::order::from_front);
 }
 
-parameter_store::transition parameter_store::begin_merge(std::uint64_t steps, merge_observer* observer) {
+bool parameter_store::goes_on(const update_figures& how, const summed_ahead& ahead) const {
+  return merged_ahead_ && !how.local && !ahead.mean.empty() && ahead.round == merged_ahead_->round &&
+         how.learning_rate == merged_ahead_->learning_rate;
+}
+
+bool parameter_store::merge_ahead(const summed_ahead& known, double learning_rate) {
+  if (clipping_ || known.mean.empty())
+    return false;
+  // Slices begin where those of a merge do: the same bits.
+  const std::size_t from = (known.from + slice_floats - 1) / slice_floats * slice_floats;
+  const bool more = goes_on({.learning_rate = learning_rate}, known);
+  const std::size_t end = more ? merged_ahead_->from : layout_.trained_size();
+  if (from == 0 || end < from + told_floats)
+    return false;
+  if (!more)
+    merged_ahead_.emplace(known.round, learning_rate, pool_.acquire(), end);
+  while (next_moments_.size() < moments_.size())
+    next_moments_.emplace_back(layout_.trained_size());
+  const update_figures figures{.parameters = current_.view(),
+                               .next = merged_ahead_->next.values(),
+                               .learning_rate = learning_rate,
+                               .step = version_ + 1,
+                               .moves_moments = true};
+  const flush_subnormals fast;
+  for (std::size_t begin = from; begin < end; begin += slice_floats) {
+    const std::size_t size = std::min(slice_floats, end - begin);
+    apply(lanes_[0], begin, known.mean.subspan(begin, size), figures);
+  }
+  merged_ahead_->from = from;
+  return true;
+}
+
+parameters_ahead parameter_store::ahead() const {
+  return {version_ + 1, merged_ahead_->next.early_look(), merged_ahead_->from, layout_.trained_size()};
+}
+
+parameter_store::transition parameter_store::begin_merge(std::uint64_t steps, merge_observer* observer,
+                                                         bool goes_on) {
   version_ += steps;
-  mutable_blob next = pool_.reclaim(current_);
+  mutable_blob next;
+  if (goes_on)
+    next = std::move(merged_ahead_->next);
+  else
+    merged_ahead_.reset();
+  if (next.size() == 0)
+    next = pool_.reclaim(current_);
   if (next.size() == 0)
     next = pool_.acquire();
   blob before = std::exchange(current_, next.early_look());
   if (observer != nullptr) {
-    arriving_ = std::make_shared<parameter_arrival>(layout_.size());
+    const std::size_t trained = layout_.trained_size();
+    const std::size_t from = merged_ahead_ ? merged_ahead_->from : trained;
+    arriving_ =
+        std::make_shared<parameter_arrival>(layout_.size(), parameter_arrival::head_start{from, trained});
     observer->began();
   }
   return {std::move(before), std::move(next)};
@@ -196,6 +249,7 @@ void parameter_store::end_merge(merge_observer* observer) {
   if (observer != nullptr && !arriving_->complete())
     advance(layout_.size(), *observer);
   arriving_ = nullptr;
+  merged_ahead_.reset();
 }
 
 float parameter_store::clipping_factor(std::span<const float> gradient) {
@@ -223,8 +277,9 @@ void parameter_store::merge_mean(std::span<const contribution> contributions, up
   weighted_.clear();
   weigh(contributions, weighted_);
   ahead_ = ahead;
-  transition change = begin_merge(1, observer);
+  transition change = begin_merge(1, observer, goes_on(how, ahead));
   update_figures figures = how;
+  figures.moves_moments = merged_ahead_.has_value();
   figures.parameters = change.figures().parameters;
   figures.next = change.next.values();
   figures.step = version_;
@@ -251,6 +306,8 @@ void parameter_store::merge_mean(std::span<const contribution> contributions, up
                figures.next, on_all_lanes, observer);
   }
   ahead_ = {};
+  if (figures.moves_moments)
+    std::swap(moments_, next_moments_);
   move_statistics(figures);
   end_merge(observer);
 }
@@ -295,52 +352,6 @@ void parameter_store::move_statistics(const update_figures& figures) {
           next = figures.positions ? observed[i] : old - observed[i];
       }
     }
-}
-
-saved_state parameter_store::save_moments() const {
-  saved_state state;
-  state.put("version", std::vector<std::uint64_t>{version_});
-  state.put("epoch_began", std::vector<std::uint64_t>{epoch_began_});
-  state.put("moments_began", std::vector<std::uint64_t>{moments_began_});
-  const auto names = rule_.moments();
-  state.put_text("moments", join_names(names));
-  for (std::size_t i = 0; i < names.size(); ++i)
-    state.put(names[i], std::vector<float>(moments_[i].view().begin(), moments_[i].view().end()));
-  return state;
-}
-
-result<bool> parameter_store::load(std::span<const float> parameters, const saved_state& moments) {
-  const auto version = moments.get_one<std::uint64_t>("version");
-  if (!version.ok())
-    return version.error();
-  const auto epoch_began = moments.get_one<std::uint64_t>("epoch_began");
-  if (!epoch_began.ok())
-    return epoch_began.error();
-  const auto moments_began = moments.get_one<std::uint64_t>("moments_began");
-  if (!moments_began.ok())
-    return moments_began.error();
-  const auto saved_names = moments.get_text("moments");
-  if (!saved_names.ok())
-    return saved_names.error();
-  const auto names = rule_.moments();
-  const bool others = *saved_names != join_names(names);
-  for (std::size_t i = 0; i < names.size() && !others; ++i) {
-    const auto saved = moments.get<float>(names[i]);
-    if (!saved.ok())
-      return saved.error();
-    if (saved->size() != moments_[i].size())
-      return data_error(fmt::format("the saved moment \"{}\" has {} values, the model needs {}", names[i],
-                                    saved->size(), moments_[i].size()));
-    std::copy(saved->begin(), saved->end(), moments_[i].values().begin());
-  }
-  mutable_blob block = pool_.acquire();
-  std::copy(parameters.begin(), parameters.end(), block.values().begin());
-  current_ = std::move(block).freeze();
-  version_ = *version;
-  // Rules whose steps come in loops begin one, where they note what they need.
-  epoch_began_ = others ? version_ : *epoch_began;
-  moments_began_ = others ? version_ : *moments_began;
-  return others && !names.empty();
 }
 
 } // namespace triage

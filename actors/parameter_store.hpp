@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/parameter_arrival.hpp"
+#include "actors/parameters_ahead.hpp"
 #include "core/blob.hpp"
 #include "core/fork_join.hpp"
 #include "core/saved_state.hpp"
@@ -30,6 +31,7 @@ void weigh(std::span<const contribution> contributions, std::vector<weighted_gra
 struct summed_ahead {
   std::span<const float> mean; ///< as long as the trained prefix; empty: nothing is known
   std::size_t from = 0;
+  std::uint64_t round = 0; ///< tells what was foreseen from what was foreseen before
 };
 
 /// Who follows a merge, on the store's thread.
@@ -74,6 +76,14 @@ public:
   void merge(std::span<const contribution> contributions, double learning_rate,
              const summed_ahead& ahead = {}, merge_observer* observer = nullptr);
 
+  /// Does what the next `merge` would do at that learning rate, as far as its mean is known, in memory of its
+  /// own: nothing changes for anybody, and should the merge differ from what was foreseen, what was done here
+  /// is forgotten. Returns whether `ahead` has more to say than before. Not with clipping, which needs to
+  /// know the whole gradient first.
+  [[nodiscard]] bool merge_ahead(const summed_ahead& known, double learning_rate);
+  /// Precondition: `merge_ahead` has returned true since the last merge.
+  [[nodiscard]] parameters_ahead ahead() const;
+
   /// The same where each contribution is where a worker is, or how far it has moved back from these, and the
   /// gradient is scale * (parameters - mean), or scale * mean. Statistics become the workers' mean.
   struct local_merge {
@@ -104,6 +114,7 @@ private:
     float scale = 1.0F;
     double learning_rate = 0.0;
     std::uint64_t step = 0;
+    bool moves_moments = false; ///< their new values go to `next_moments_`
   };
   /// The parameters before and after a merge.
   struct transition {
@@ -117,8 +128,11 @@ private:
                   merge_observer* observer);
   /// The present parameters, to be written by nobody else: in place where that is possible.
   mutable_blob own_block();
-  /// Counts so many steps, and makes what comes after them the current parameters.
-  transition begin_merge(std::uint64_t steps, merge_observer* observer);
+  /// Counts so many steps, and makes what comes after them the current parameters: the block that was merged
+  /// ahead, if that counts.
+  transition begin_merge(std::uint64_t steps, merge_observer* observer, bool goes_on = false);
+  /// Whether the end of this merge was done ahead.
+  [[nodiscard]] bool goes_on(const update_figures& how, const summed_ahead& ahead) const;
   void end_merge(merge_observer* observer);
   /// The factor that clips a gradient of the trained prefix; remembers its norm.
   float clipping_factor(std::span<const float> gradient);
@@ -136,9 +150,9 @@ private:
   /// The means of the statistics, which are not in what was summed ahead.
   void move_statistics(const update_figures& figures);
   void apply(lane& l, std::size_t begin, std::span<const float> gradient, const update_figures& figures);
-  /// Calls work(lane, begin, size) for slices of the trained prefix, on all lanes when that is wanted and
-  /// worth it; front to back where it is observed. `written`: where they write, which other cores may have
-  /// read.
+  /// Calls work(lane, begin, size) for slices of what is not merged ahead of the trained prefix, on all lanes
+  /// when that is wanted and worth it; front to back where it is observed. `written`: where they write, which
+  /// other cores may have read.
   using slice_work = std::function<void(lane&, std::size_t, std::size_t)>;
   void each_slice(const slice_work& work, std::span<const float> written, bool on_all_lanes,
                   merge_observer* observer);
@@ -155,6 +169,15 @@ private:
   std::uint64_t moments_began_ = 0; ///< the version at which they were zero
   double last_norm_ = 0.0;
   std::vector<mutable_blob> moments_;
+  /// The end of the next merge.
+  struct end_merged_ahead {
+    std::uint64_t round = 0;
+    double learning_rate = 0.0;
+    mutable_blob next;
+    std::size_t from = 0; ///< merged are the elements from here to the end of the trained prefix
+  };
+  std::optional<end_merged_ahead> merged_ahead_;
+  std::vector<mutable_blob> next_moments_; ///< that it makes; none before the first merge ahead
   std::vector<parameter_layout::decay_range> decay_ranges_;
   std::vector<weighted_gradient> weighted_;
   std::vector<update_figures> turns_; ///< of merge_in_turn

@@ -21,6 +21,7 @@ void round_sum::begin(std::span<const part> parts) {
   for (std::size_t i = 0; i < parts.size(); ++i)
     terms_.push_back({parts[i].samples, weighted_[i].share, blob(), trained_size_});
   mean_.resize(trained_size_);
+  ++round_;
 }
 
 /// Another member in a place would have another block, unless nothing of it is known.
@@ -45,7 +46,7 @@ void round_sum::add(std::size_t index, std::size_t final_from) {
 void round_sum::advance(std::span<const part> parts) {
   if (!is_of(parts))
     clear();
-  if (parts.size() < 2)
+  if (parts.empty())
     return;
   if (terms_.empty())
     begin(parts);
@@ -56,15 +57,20 @@ void round_sum::advance(std::span<const part> parts) {
   }
 }
 
+summed_ahead round_sum::known() const {
+  return terms_.empty() ? summed_ahead{} : summed_ahead{mean_, terms_.back().from, round_};
+}
+
 summed_ahead round_sum::take(std::span<const contribution> contributions) {
   const bool foreseen = !terms_.empty() && terms_[0].from < trained_size_ && is_of(contributions);
-  if (foreseen)
+  const std::size_t rest_from = contributions.size() == 1 && foreseen ? terms_[0].from : 0;
+  if (foreseen && rest_from == 0)
     for (std::size_t i = 0; i < contributions.size(); ++i) {
       terms_[i].gradient = contributions[i].gradient;
       add(i, 0);
     }
   clear();
-  return foreseen ? summed_ahead{mean_, 0} : summed_ahead{};
+  return foreseen ? summed_ahead{mean_, rest_from, round_} : summed_ahead{};
 }
 
 } // namespace triage

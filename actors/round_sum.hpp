@@ -31,6 +31,8 @@ public:
   };
   /// What is known of the present round; adds what it allows.
   void advance(std::span<const part> parts);
+  /// The sum as far as it is known of all members of the present round.
+  [[nodiscard]] summed_ahead known() const;
   /// The sum of exactly these contributions, if some of it was foreseen; ends the round.
   [[nodiscard]] summed_ahead take(std::span<const contribution> contributions);
   /// Forgets the round.
@@ -52,6 +54,7 @@ private:
 
   std::size_t trained_size_;
   std::vector<term> terms_; ///< of the present round; empty: none is known
+  std::uint64_t round_ = 0; ///< counts them, as they are foreseen
   std::vector<float> mean_; ///< empty until first used
   // For the shares, kept for their memory.
   std::vector<contribution> contributions_;

@@ -116,6 +116,9 @@ private:
   [[nodiscard]] bool everything_drawn() const;
   void draw(std::size_t batches, double run_fraction);
   void sum_ahead();
+  /// Whether a merge is of use to anybody before it has ended.
+  [[nodiscard]] bool merges_early() const;
+  void merge_ahead();
   void settle(const train_result& result);
   /// What training some batches has told about their points; empty where nobody wants it.
   struct byproducts_of {

@@ -136,6 +136,19 @@ void run_controller::sum_ahead() {
   }
   sum_.advance(parts_);
   parts_.clear();
+  if (merges_early() && !local_)
+    merge_ahead();
+}
+
+bool run_controller::merges_early() const {
+  // Compressed parameters are known when all of them are.
+  return ((elastic_ && setup_->config.workers == 0) || beside_workers_) && !published_;
+}
+
+void run_controller::merge_ahead() {
+  note_epoch();
+  if (store_.merge_ahead(sum_.known(), learning_rate_at(samples_merged_)))
+    effects_.parameters_merged_ahead(store_.ahead());
 }
 
 std::uint64_t run_controller::oldest_round() const {
@@ -156,9 +169,7 @@ void run_controller::merge_arrived() {
   while (!arrived_.empty() && setup_->exchange->merge_now(ledger_.view(draining(), oldest_round()))) {
     note_epoch();
     early_orders observer(*this, rounds && beside_workers_);
-    // Compressed parameters are known when all of them are.
-    const bool may_be_early = (elastic_ && setup_->config.workers == 0) || beside_workers_;
-    merge_observer* const early = may_be_early && !published_ ? &observer : nullptr;
+    merge_observer* const early = merges_early() ? &observer : nullptr;
     if (rounds)
       merge_round(early);
     else

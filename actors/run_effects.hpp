@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/parameters_ahead.hpp"
 #include "actors/run_records.hpp"
 
 namespace triage {
@@ -13,6 +14,10 @@ public:
   virtual void send_order(std::uint64_t member, const train_order& order) = 0;
   /// More of the parameters that orders were sent with is final: their `arriving` says how much.
   virtual void parameters_advanced() {}
+  /// The end of the next parameters is known, or more of it than before: whoever is far away can have it
+  /// while workers still compute. Orders will name these parameters, unless the merge differs from what was
+  /// foreseen.
+  virtual void parameters_merged_ahead(const parameters_ahead&) {}
   /// Tell a member that it is not wanted any more.
   virtual void dismiss(std::uint64_t member) = 0;
   /// The same for a member whose results cannot be trusted: neither it nor its node shall come back.

@@ -127,8 +127,13 @@ cluster::cluster(boost::asio::io_context& io, std::shared_ptr<listener> l,
 void cluster::open(caf::actor_system& system, const shared_context& context,
                    const coordinator_actor& coordinator, const sampler_actor& sampler,
                    const monitor_actor& monitor) {
-  run_ = std::make_shared<cluster_run>(cluster_run{system, context, coordinator, sampler, monitor,
-                                                   float_format_of(setup_->config.wire_format), board_});
+  run_ = std::make_shared<cluster_run>(
+      cluster_run{system,
+                  context,
+                  coordinator,
+                  sampler,
+                  monitor,
+                  {float_format_of(setup_->config.wire_format), board_, setup_->net->trained_offsets()}});
   boost::asio::post(io_, [self = shared_from_this()] {
     self->listener_->start(
         {[weak = std::weak_ptr(self)](const auto& l, const auto& hello, const auto& address) {
@@ -273,6 +278,16 @@ void cluster::parameters_advanced() {
   boost::asio::post(io_, [self = shared_from_this()] {
     for (const auto& n : std::vector(self->nodes_)) // sending may find out that one is gone
       n->send_arrived_parameters();
+  });
+}
+
+void cluster::parameters_merged_ahead(const parameters_ahead& next) {
+  boost::asio::post(io_, [self = shared_from_this(), next] {
+    if (!self->run_)
+      return;
+    self->run_->outbox.foresee(next);
+    for (const auto& n : std::vector(self->nodes_))
+      n->send_parameters_ahead();
   });
 }
 

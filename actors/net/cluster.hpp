@@ -32,6 +32,8 @@ public:
             const sampler_actor& sampler, const monitor_actor& monitor);
   /// More is final of parameters that orders were sent with: it goes to their nodes.
   void parameters_advanced();
+  /// What is known of the next ones: it goes to those whose orders are out.
+  void parameters_merged_ahead(const parameters_ahead& next);
   /// The node of that worker ("node/worker-0") is thrown out and not let in again.
   void ban(const std::string& worker, const std::string& reason);
   /// Tells everybody that the run is over; `final`: it will not be resumed. `done` is called when all have

@@ -247,6 +247,9 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
     if (!parameters_)
       return run_error("it sent parameters before anybody asked");
     return parameters_->arrived(head, header.bulk_floats);
+  case frame_kind::parameters_ahead:
+    return parameters_ ? parameters_->arrived_ahead(head, header.bulk_floats)
+                       : run_error("it sent parameters before anybody asked");
   case frame_kind::board:
     return parameters_ ? parameters_->on_board(head) : run_error("it sent parameters before anybody asked");
   case frame_kind::parameters_change:
@@ -331,6 +334,8 @@ result<std::span<float>> coordinator_session::place(const frame_header& header,
                                                     std::span<const std::uint8_t> head) {
   if (parameters_ && header.kind == frame_kind::parameters)
     return parameters_->place(head, header.bulk_floats);
+  if (parameters_ && header.kind == frame_kind::parameters_ahead)
+    return parameters_->place_ahead(head, header.bulk_floats);
   if (!directions_ || header.kind != frame_kind::direction || header.bulk_floats != directions_->block_size())
     return run_error(fmt::format("it sent {} floats that nobody expected", header.bulk_floats));
   incoming_direction_ = directions_->acquire();

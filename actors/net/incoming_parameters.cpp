@@ -6,12 +6,50 @@
 #include "actors/published_parameters.hpp"
 
 #include <fmt/format.h>
+#include <utility>
 
 namespace triage {
 
-void incoming_parameters::begin(std::uint64_t version) {
-  block_ = pool_.acquire();
-  latest_ = {version, block_.early_look(), std::make_shared<parameter_arrival>(block_.size())};
+result<void> incoming_parameters::begin(std::uint64_t version, std::size_t from) {
+  parameter_arrival::head_start there;
+  if (from == 0)
+    block_ = pool_.acquire();
+  else if (next_.block.size() == 0 || next_.version != version || next_.begin != from)
+    return run_error(fmt::format("it says that parameters of version {} from {} on have gone ahead, which "
+                                 "they have not",
+                                 version, from));
+  else {
+    there = {next_.begin, next_.end};
+    block_ = std::exchange(next_, {}).block;
+  }
+  latest_ = {version, block_.early_look(), std::make_shared<parameter_arrival>(block_.size(), there)};
+  return {};
+}
+
+result<std::span<float>> incoming_parameters::place_ahead(std::span<const std::uint8_t> head,
+                                                          std::size_t floats) {
+  const auto part = read_pair(head);
+  if (!part.ok())
+    return part.error();
+  const auto [version, begin] = *part;
+  const std::size_t all = pool_.block_size();
+  if (floats == 0 || floats > all || begin == 0 || begin > all - floats)
+    return run_error(fmt::format("it sent {} parameters from {} on ahead, of {}", floats, begin, all));
+  if (next_.block.size() == 0)
+    next_.block = pool_.acquire();
+  if (next_.version != version || next_.begin != begin + floats) {
+    next_.version = version;
+    next_.begin = next_.end = begin + floats;
+  }
+  return next_.block.values().subspan(begin, floats);
+}
+
+result<void> incoming_parameters::arrived_ahead(std::span<const std::uint8_t> head, std::size_t floats) {
+  const auto placed = place_ahead(head, floats); // which has looked at it
+  if (!placed.ok())
+    return placed.error();
+  next_.begin -= floats;
+  return {};
 }
 
 result<std::span<float>> incoming_parameters::place(std::span<const std::uint8_t> head, std::size_t floats) {
@@ -19,8 +57,12 @@ result<std::span<float>> incoming_parameters::place(std::span<const std::uint8_t
   if (!part.ok())
     return part.error();
   const auto [version, offset] = *part;
-  if (!latest_.arriving && offset == 0 && floats <= pool_.block_size())
-    begin(version);
+  if (!latest_.arriving && (floats == 0 || (offset == 0 && floats <= pool_.block_size()))) {
+    if (auto begun = begin(version, floats == 0 ? offset : 0); !begun.ok())
+      return begun.error();
+    if (floats == 0)
+      return std::span<float>();
+  }
   const std::size_t there = latest_.arriving ? latest_.arriving->ready() : 0;
   if (!latest_.arriving || block_.size() == 0 || version != latest_.version || offset != there ||
       floats > block_.size() - there)
@@ -35,9 +77,8 @@ result<void> incoming_parameters::arrived(std::span<const std::uint8_t> head, st
     const auto placed = place(head, 0);
     return placed.ok() ? result<void>() : placed.error();
   }
-  const std::size_t there = latest_.arriving->ready() + floats;
-  latest_.arriving->advance(there);
-  if (there < block_.size())
+  latest_.arriving->advance(latest_.arriving->ready() + floats);
+  if (!latest_.arriving->complete())
     return {};
   latest_.arriving = nullptr;
   block_ = {};

@@ -19,14 +19,16 @@ outgoing_parameters::outgoing_parameters(snapshot at, std::shared_ptr<const snap
 frame outgoing_parameters::announcement() const {
   if (place_)
     return to_frame(board_frame{at_.version, place_->number, 0});
-  return frame(frame_kind::parameters, pair_head(at_.version, 0));
+  return frame(frame_kind::parameters, pair_head(at_.version, ahead_begin_));
 }
 
-/// The end of all, or of the last layer within the usual size, or of one that ends not far behind it.
+/// The end of what is to be framed in one go, or of the last layer within the usual size, or of one that ends
+/// not far behind it.
 std::size_t outgoing_parameters::end_of_part() const {
   constexpr std::size_t usual = parameter_part_floats;
-  if (at_.parameters.size() <= framed_ + usual + usual / 4)
-    return at_.parameters.size();
+  const std::size_t all = framed_ < ahead_begin_ ? ahead_begin_ : at_.parameters.size();
+  if (all <= framed_ + usual + usual / 4)
+    return all;
   const auto behind = std::upper_bound(layer_begins_.begin(), layer_begins_.end(), framed_ + usual);
   if (behind != layer_begins_.begin() && *(behind - 1) >= framed_ + usual / 4)
     return *(behind - 1);
@@ -38,9 +40,26 @@ std::size_t outgoing_parameters::end_of_part() const {
 frame outgoing_parameters::part(std::size_t begin, std::size_t size) {
   if (!place_)
     return {frame_kind::parameters, pair_head(at_.version, begin), at_.parameters, begin, size, format_};
+  lay_out(begin, size);
+  const std::size_t end = begin + size;
+  return to_frame(board_frame{at_.version, place_->number, end == ahead_begin_ ? ahead_end_ : end});
+}
+
+void outgoing_parameters::lay_out(std::size_t begin, std::size_t size) {
   const auto values = at_.parameters.view().subspan(begin, size);
   std::copy(values.begin(), values.end(), place_->values.begin() + static_cast<std::ptrdiff_t>(begin));
-  return to_frame(board_frame{at_.version, place_->number, begin + size});
+}
+
+void outgoing_parameters::add_ahead(std::size_t begin, std::size_t end) {
+  if (ahead_end_ == 0)
+    ahead_begin_ = ahead_end_ = end;
+  const std::size_t size = ahead_begin_ - begin;
+  if (place_)
+    lay_out(begin, size);
+  else
+    parts_ahead_.emplace_back(frame_kind::parameters_ahead, pair_head(at_.version, begin), at_.parameters,
+                              begin, size, format_);
+  ahead_begin_ = begin;
 }
 
 const std::vector<frame>& outgoing_parameters::parts() {
@@ -50,6 +69,8 @@ const std::vector<frame>& outgoing_parameters::parts() {
     const std::size_t size = std::min(end_of_part(), ready) - framed_;
     parts_.push_back(part(framed_, size));
     framed_ += size;
+    if (framed_ == ahead_begin_)
+      framed_ = ahead_end_;
   }
   if (framed_ == all)
     at_.parameters = {};

@@ -10,7 +10,8 @@
 namespace triage {
 
 /// A snapshot as the frames that nodes get: its parts from front to back, each made once for all nodes, as
-/// soon as it is final. The floats travel in them, or lie on the board. Lives on the network's thread.
+/// soon as it is final. The floats travel in them, or lie on the board. Its end may be known before there is
+/// a snapshot: parts of that go ahead, from back to front. Lives on the network's thread.
 class outgoing_parameters {
 public:
   /// `layer_begins`: rising; parts end there rather than shortly before or behind, so that no layer has to
@@ -20,10 +21,18 @@ public:
   outgoing_parameters(snapshot at, std::shared_ptr<const snapshot_board::place> place,
                       std::span<const std::size_t> layer_begins);
 
+  /// More of its end is known: elements [begin, end), where `end` is the same in all calls. Before `begin`.
+  void add_ahead(std::size_t begin, std::size_t end);
+  /// What goes ahead of the announcement. On the board nothing does: what lies there needs no telling.
+  [[nodiscard]] const std::vector<frame>& parts_ahead() const { return parts_ahead_; }
+  /// What was known ahead has become this snapshot.
+  void begin(const snapshot& at) { at_ = at; }
+
   [[nodiscard]] std::uint64_t version() const { return at_.version; }
+  [[nodiscard]] const blob& parameters() const { return at_.parameters; }
   /// Says that the snapshot is on its way, so that orders may name it.
   [[nodiscard]] frame announcement() const;
-  /// The parts that are final by now, from the first on; valid until the next call.
+  /// The parts that are final by now and did not go ahead, from the first on; valid until the next call.
   [[nodiscard]] const std::vector<frame>& parts();
   /// `parts` has given all of them.
   [[nodiscard]] bool complete() const { return at_.parameters.empty(); }
@@ -34,6 +43,7 @@ public:
 
 private:
   [[nodiscard]] std::size_t end_of_part() const;
+  void lay_out(std::size_t begin, std::size_t size);
   [[nodiscard]] frame part(std::size_t begin, std::size_t size);
 
   snapshot at_; ///< without parameters when all are in frames
@@ -41,7 +51,11 @@ private:
   std::shared_ptr<const snapshot_board::place> place_;
   std::span<const std::size_t> layer_begins_;
   std::vector<frame> parts_;
-  std::size_t framed_ = 0; ///< floats
+  std::size_t framed_ = 0; ///< floats, from the front
+  std::vector<frame> parts_ahead_;
+  /// Of what is known ahead; nothing is where both are the same.
+  std::size_t ahead_begin_ = 0;
+  std::size_t ahead_end_ = 0;
 };
 
 } // namespace triage

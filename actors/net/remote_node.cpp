@@ -54,7 +54,7 @@ void remote_node::begin(events e) {
 
 void remote_node::attach_tensor_link(std::shared_ptr<link> tensor, bool sees_board) {
   tensor_ = std::move(tensor);
-  sees_board_ = sees_board && run_->board && tensor_->board() == run_->board->memory();
+  sees_board_ = sees_board && run_->outbox.board() && tensor_->board() == run_->outbox.board()->memory();
   tensor_->hand_over(std::make_shared<tensor_handler>(shared_from_this()), limits_of(*run_->context->setup));
 }
 
@@ -267,8 +267,14 @@ result<void> remote_node::take_part(const frame_header& header, std::span<const 
   if (!s->expects(m->lease) || header.bulk_floats == 0)
     return run_error("it sent a result that does not fit its order");
   s->final_from = m->begin;
-  caf::anon_send(s->actor, gradient_part{0, m->lease, s->gradient.early_look(), m->begin,
-                                         m->begin + header.bulk_floats});
+  const std::size_t end = m->begin + header.bulk_floats;
+  // Here, while it is in this core's cache; what is not finite is left for the result to find. And straight
+  // to the coordinator: of a round of many nodes most messages are parts.
+  if (end != s->finite_from || !all_finite(s->gradient.view().subspan(m->begin, header.bulk_floats)))
+    return {};
+  s->finite_from = m->begin;
+  caf::anon_send(run_->coordinator,
+                 gradient_part{s->member, m->lease, s->gradient.early_look(), m->begin, end});
   return {};
 }
 
@@ -300,7 +306,7 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   s->gradient = {};
   s->final_from = trained_size_;
   s->orders.pop_front();
-  caf::anon_send(s->actor, std::move(r));
+  caf::anon_send(s->actor, remote_result{std::move(r), std::exchange(s->finite_from, trained_size_)});
   return {};
 }
 

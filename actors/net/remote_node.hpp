@@ -2,7 +2,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/net/link.hpp"
-#include "actors/net/outgoing_parameters.hpp"
+#include "actors/net/parameter_outbox.hpp"
 #include "actors/net/wire_messages.hpp"
 #include "actors/run_context.hpp"
 
@@ -21,6 +21,13 @@ struct remote_gone {
 /// The node of a remote worker or estimator wants to leave when the present order is done.
 struct remote_leaving {};
 
+/// What a remote worker's order has led to. Elements [finite_from, trained size) of its gradient are known to
+/// be finite.
+struct remote_result {
+  train_result result;
+  std::size_t finite_from = 0;
+};
+
 /// What a run offers to the nodes that join it. Shared by all of them.
 struct cluster_run {
   caf::actor_system& system;
@@ -28,12 +35,7 @@ struct cluster_run {
   coordinator_actor coordinator;
   sampler_actor sampler;
   monitor_actor monitor;
-  float_format format = float_format::float32; ///< of blocks on the wire
-  /// For the nodes of this machine; null: there is none.
-  std::shared_ptr<snapshot_board> board = nullptr;
-  /// The newest parameters that were sent: framed once for all nodes, and for those that see the board.
-  std::shared_ptr<outgoing_parameters> newest = nullptr;
-  std::shared_ptr<outgoing_parameters> newest_on_board = nullptr;
+  parameter_outbox outbox; ///< its board is for the nodes of this machine
 };
 
 /// A node as the coordinator's process sees it: two links, and an actor for each of the node's workers and
@@ -65,6 +67,8 @@ public:
   void send_score_order(slot_number number, const score_order& order);
   /// What became final of the parameters that an order was sent with. On the network's thread.
   void send_arrived_parameters();
+  /// What is known of the next parameters, if it computes what they wait for. On the network's thread.
+  void send_parameters_ahead();
   void send_joined(slot_number number, std::uint64_t member);
   /// Its actor here has ended: the one over there shall too.
   void send_dismissed(slot_number number);
@@ -99,13 +103,15 @@ private:
     std::deque<pending_order> orders = {}; ///< that are out; they are answered in this order
     mutable_blob gradient = {};            ///< of the oldest, as far as it has arrived
     std::size_t final_from = 0;            ///< its first element that has arrived
+    std::size_t finite_from = 0;           ///< the same of those that were looked at and are finite
+    std::uint64_t member = 0;              ///< of a worker that was welcomed
     [[nodiscard]] bool expects(std::uint64_t lease) const {
       return !orders.empty() && orders.front().lease == lease;
     }
   };
 
   void announce(const snapshot& at);
-  [[nodiscard]] std::shared_ptr<outgoing_parameters> framed(const snapshot& at);
+  void send_ahead(const std::shared_ptr<outgoing_parameters>& next);
   /// Whether another one is ready.
   bool send_a_part();
   void send_direction(const blob& direction);
@@ -148,6 +154,8 @@ private:
   std::optional<std::uint64_t> sent_version_;
   std::shared_ptr<outgoing_parameters> outgoing_; ///< null: all of that version was sent
   std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
+  std::shared_ptr<outgoing_parameters> ahead_;    ///< what it was sent parts of before they were announced
+  std::size_t sent_ahead_ = 0;                    ///< of `ahead_`
   bool sees_board_ = false;
   /// Of `sent_version_`, where it is on the board: more orders may refer to it.
   std::shared_ptr<const snapshot_board::place> sent_place_;
@@ -164,3 +172,4 @@ private:
 } // namespace triage
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remote_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remote_leaving)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::remote_result)

@@ -1,5 +1,6 @@
 #include "actors/net/remote_node.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 // What a node is sent: orders, and the parameters and directions that they refer to.
@@ -19,26 +20,32 @@ void remote_node::announce(const snapshot& at) {
     sent_place_ = nullptr;
     return tensor_->send_here(change_frame(at));
   }
-  outgoing_ = framed(at);
+  outgoing_ = run_->outbox.frames_of(at, sees_board_);
+  send_ahead(outgoing_); // what it has not got of that; then nothing of it is ahead any more
+  ahead_ = nullptr;
   sent_version_ = at.version;
   sent_place_ = outgoing_->place();
   sent_parts_ = 0;
   tensor_->send_here(outgoing_->announcement());
 }
 
-std::shared_ptr<outgoing_parameters> remote_node::framed(const snapshot& at) {
-  const auto layers = run_->context->setup->net->trained_offsets();
-  if (sees_board_) {
-    auto& newest = run_->newest_on_board;
-    if (newest && newest->version() == at.version)
-      return newest;
-    newest = nullptr; // its place may be the one that is free
-    if (const auto place = run_->board->acquire())
-      return newest = std::make_shared<outgoing_parameters>(at, place, layers);
+void remote_node::send_ahead(const std::shared_ptr<outgoing_parameters>& next) {
+  if (ahead_ != next) {
+    ahead_ = next;
+    sent_ahead_ = 0;
   }
-  if (!run_->newest || run_->newest->version() != at.version)
-    run_->newest = std::make_shared<outgoing_parameters>(at, run_->format, layers);
-  return run_->newest;
+  for (const auto& parts = next->parts_ahead(); sent_ahead_ < parts.size() && !over_; ++sent_ahead_)
+    tensor_->send_here(parts[sent_ahead_]);
+}
+
+void remote_node::send_parameters_ahead() {
+  const bool computes = std::any_of(slots_.begin(), slots_.end(), [](const auto& s) {
+    return s.second.role == slot_role::worker && !s.second.orders.empty();
+  });
+  if (!computes || over_)
+    return;
+  if (const auto next = run_->outbox.frames_ahead(sees_board_))
+    send_ahead(next);
 }
 
 bool remote_node::send_a_part() {
@@ -52,8 +59,7 @@ bool remote_node::send_a_part() {
   if (sent_parts_ < parts.size())
     return true;
   if (outgoing_->complete()) {
-    if (!outgoing_->is_copy() && run_->newest == outgoing_)
-      run_->newest = nullptr;
+    run_->outbox.sent(outgoing_);
     outgoing_ = nullptr;
   }
   return false;
@@ -84,7 +90,7 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
     if (self->over_ || at == self->slots_.end())
       return;
     if (at->second.orders.empty())
-      at->second.final_from = self->trained_size_;
+      at->second.final_from = at->second.finite_from = self->trained_size_;
     self->tensor_->send_together([&] {
       self->announce(order.base);
       if (self->over_)
@@ -119,8 +125,13 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
 }
 
 void remote_node::send_joined(slot_number number, std::uint64_t member) {
-  if (tensor_)
-    tensor_->send(frame(frame_kind::joined, pair_head(number, member)));
+  boost::asio::post(context_, [self = shared_from_this(), number, member] {
+    const auto at = self->slots_.find(number);
+    if (self->over_ || at == self->slots_.end())
+      return;
+    at->second.member = member;
+    self->tensor_->send_here(frame(frame_kind::joined, pair_head(number, member)));
+  });
 }
 
 void remote_node::send_dismissed(slot_number number) {

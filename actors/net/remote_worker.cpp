@@ -11,8 +11,8 @@ namespace triage {
 
 namespace {
 
-using remote_worker_actor = worker_actor::extend<caf::reacts_to<gradient_part>, caf::reacts_to<train_result>,
-                                                 caf::reacts_to<remote_gone>, caf::reacts_to<remote_leaving>>;
+using remote_worker_actor = worker_actor::extend<caf::reacts_to<remote_result>, caf::reacts_to<remote_gone>,
+                                                 caf::reacts_to<remote_leaving>>;
 using remote_estimator_actor =
     estimator_actor::extend<caf::reacts_to<measured_scores>, caf::reacts_to<remote_gone>,
                             caf::reacts_to<remote_leaving>>;
@@ -35,7 +35,6 @@ struct remote_worker_state : remote_state {
   std::size_t trained_size = 0;
   std::shared_ptr<const run_setup> setup;
   std::optional<blob_pool> decoded; ///< compressed results
-  std::size_t checked_from = 0;     ///< of the present gradient: from here to trained_size all is finite
 
   /// Here, in parallel with other nodes' results. What cannot be decoded counts as not finite.
   void decode(train_result& r) {
@@ -79,30 +78,17 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
       [self, give_up](const train_order& order) {
         if (self->state.leaving)
           return give_up(left_as_asked); // the order returns to the coordinator with the lease
-        if (self->state.orders++ == 0)
-          self->state.checked_from = self->state.trained_size;
+        ++self->state.orders;
         self->state.node->send_train_order(self->state.slot, order);
       },
-      [self, coordinator](const gradient_part& part) {
+      [self, coordinator, give_up](remote_result& m) {
+        train_result& out = m.result;
         auto& s = self->state;
-        // Here, in parallel with the other nodes' parts; what is not finite is left for the result to find.
-        if (part.end != s.checked_from ||
-            !all_finite(part.gradient.view().subspan(part.begin, part.end - part.begin)))
-          return;
-        s.checked_from = part.begin;
-        gradient_part out = part;
         out.member = s.member;
-        self->send(coordinator, std::move(out));
-      },
-      [self, coordinator, give_up](const train_result& r) {
-        train_result out = r;
-        out.member = self->state.member;
-        self->state.decode(out);
+        s.decode(out);
         // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
-        const auto& s = self->state;
-        out.finite = out.finite && all_finite(out.gradient.view().first(s.checked_from)) &&
+        out.finite = out.finite && all_finite(out.gradient.view().first(m.finite_from)) &&
                      all_finite(out.gradient.view().subspan(s.trained_size));
-        self->state.checked_from = self->state.trained_size;
         self->send(coordinator, std::move(out));
         if (--self->state.orders == 0 && self->state.leaving)
           give_up(left_as_asked);

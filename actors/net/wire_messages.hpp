@@ -31,8 +31,9 @@ struct failure_frame {
 [[nodiscard]] frame to_frame(const failure_frame& m);
 [[nodiscard]] result<failure_frame> read_failure(std::span<const std::uint8_t> head);
 
-/// Frames that say nothing but numbers: joined (slot, member), dismissed (slot, 0), parameters (version, and
-/// where in the block the floats behind belong; without floats it announces the version).
+/// Frames that say nothing but numbers: joined (slot, member), dismissed (slot, 0), parameters and
+/// parameters_ahead (version, and where in the block the floats behind belong; `parameters` without floats
+/// announces the version, and from where on it consists of what went ahead, 0: nothing did).
 [[nodiscard]] std::vector<std::uint8_t> pair_head(std::uint64_t first, std::uint64_t second);
 [[nodiscard]] result<std::pair<std::uint64_t, std::uint64_t>> read_pair(std::span<const std::uint8_t> head);
 

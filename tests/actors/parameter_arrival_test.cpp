@@ -37,8 +37,21 @@ TEST_CASE("arrival: when the rest will not come, who waits is told why, and what
   CHECK_THROWS(arrival.await_all());
 }
 
+TEST_CASE("arrival: what was there before is there as soon as everything in front of it is") {
+  parameter_arrival whole(100, {40, 100});
+  whole.advance(39);
+  CHECK(whole.ready() == 39);
+  whole.advance(40);
+  CHECK(whole.complete());
+  parameter_arrival most(100, {40, 90});
+  most.advance(45); // further than it need be
+  CHECK(most.ready() == 90);
+  most.advance(100);
+  CHECK(most.complete());
+}
+
 TEST_CASE("arrival: nobody waits for ever, and a failure after the end is none") {
-  parameter_arrival silent(10, std::chrono::duration<double>(0.0));
+  parameter_arrival silent(10, {}, std::chrono::duration<double>(0.0));
   CHECK_THROWS_WITH(silent.await(1), "the parameters of its order did not arrive: nothing has come for 0 s");
   parameter_arrival whole(10);
   whole.advance(10);

@@ -12,6 +12,19 @@ struct remote_world {
   late_value<caf::actor> arrival; ///< the actor that stands for a new worker or estimator
   late_value<train_result> result;
   late_value<measured_scores> scores;
+
+  void add(const gradient_part& part) {
+    const std::lock_guard guard(lock_);
+    parts_.push_back(part);
+  }
+  [[nodiscard]] std::vector<gradient_part> parts() {
+    const std::lock_guard guard(lock_);
+    return parts_;
+  }
+
+private:
+  std::mutex lock_;
+  std::vector<gradient_part> parts_;
 };
 
 inline coordinator_actor::behavior_type coordinator_of(coordinator_actor::pointer self, remote_world* w) {
@@ -25,7 +38,7 @@ inline coordinator_actor::behavior_type coordinator_of(coordinator_actor::pointe
         w->told.add("result " + std::to_string(m.lease));
         w->result.set(m); // wakes whoever then looks at what was told
       },
-      [](const gradient_part&) {},
+      [w](const gradient_part& m) { w->add(m); },
       [](const drawn_batches&) {},
       [](const sampler_report&) {},
       [](const evaluation_outcome&) {},
@@ -84,6 +97,7 @@ struct remote_stage {
   std::shared_ptr<recorder> heard_tensor = std::make_shared<recorder>();
   std::shared_ptr<triage::link> control; ///< the node's ends
   std::shared_ptr<triage::link> tensor;
+  std::shared_ptr<cluster_run> run;
   std::shared_ptr<remote_node> node;
   late_value<std::string> ended;
 
@@ -99,13 +113,19 @@ struct remote_stage {
     context->setup = setup;
     context->time = std::make_shared<steady_clock>();
     context->tracing = tracing;
-    auto run = std::make_shared<cluster_run>(cluster_run{*system, context, coordinator, sampler, monitor});
+    if (with_board)
+      board = snapshot_board::create(setup->net->parameters().size()).take();
+    run = std::make_shared<cluster_run>(
+        cluster_run{*system,
+                    context,
+                    coordinator,
+                    sampler,
+                    monitor,
+                    {float_format::float32, board, setup->net->trained_offsets()}});
     auto [far_control, near_control] = net.connection();
     control = net.make(std::move(far_control), heard_control);
     const auto nobody = std::make_shared<recorder>();
     const auto ours_control = net.make(std::move(near_control), nobody);
-    if (with_board)
-      run->board = board = snapshot_board::create(setup->net->parameters().size()).take();
     auto [far_tensor, near_tensor] = net.streams(with_board, with_board, board ? board->memory() : nullptr);
     tensor = net.start(std::move(far_tensor), heard_tensor);
     const auto ours_tensor = net.start(std::move(near_tensor), nobody);
@@ -126,6 +146,7 @@ struct remote_stage {
     heard_tensor->wait_until_closed();
     net.io.stop();
     node.reset();
+    run.reset();
     for (const auto& a : {caf::actor_cast<caf::actor>(coordinator), caf::actor_cast<caf::actor>(sampler),
                           caf::actor_cast<caf::actor>(monitor)})
       caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
