@@ -53,13 +53,25 @@ void outgoing_parameters::lay_out(std::size_t begin, std::size_t size) {
 void outgoing_parameters::add_ahead(std::size_t begin, std::size_t end) {
   if (ahead_end_ == 0)
     ahead_begin_ = ahead_end_ = end;
-  const std::size_t size = ahead_begin_ - begin;
   if (place_)
-    lay_out(begin, size);
-  else
-    parts_ahead_.emplace_back(frame_kind::parameters_ahead, pair_head(at_.version, begin), at_.parameters,
-                              begin, size, format_);
+    lay_out(begin, ahead_begin_ - begin);
+  while (!place_ && ahead_begin_ > begin) {
+    const std::size_t part_begin = begin_of_part(begin);
+    parts_ahead_.emplace_back(frame_kind::parameters_ahead, pair_head(at_.version, part_begin),
+                              at_.parameters, part_begin, ahead_begin_ - part_begin, format_);
+    ahead_begin_ = part_begin;
+  }
   ahead_begin_ = begin;
+}
+
+/// As end_of_part, from the back.
+std::size_t outgoing_parameters::begin_of_part(std::size_t begin) const {
+  constexpr std::size_t usual = parameter_part_floats;
+  const std::size_t end = ahead_begin_;
+  if (end - begin <= usual + usual / 4)
+    return begin;
+  const auto layer = std::lower_bound(layer_begins_.begin(), layer_begins_.end(), end - usual - usual / 4);
+  return layer != layer_begins_.end() && *layer <= end - usual / 4 ? *layer : end - usual;
 }
 
 const std::vector<frame>& outgoing_parameters::parts() {

@@ -43,6 +43,8 @@ public:
 
 private:
   [[nodiscard]] std::size_t end_of_part() const;
+  /// Of the next one that goes ahead, not before `begin`.
+  [[nodiscard]] std::size_t begin_of_part(std::size_t begin) const;
   void lay_out(std::size_t begin, std::size_t size);
   [[nodiscard]] frame part(std::size_t begin, std::size_t size);
 

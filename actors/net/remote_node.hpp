@@ -111,7 +111,7 @@ private:
   };
 
   void announce(const snapshot& at);
-  void send_ahead(const std::shared_ptr<outgoing_parameters>& next);
+  bool send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next);
   /// Whether another one is ready.
   bool send_a_part();
   void send_direction(const blob& direction);

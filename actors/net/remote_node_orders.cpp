@@ -21,7 +21,8 @@ void remote_node::announce(const snapshot& at) {
     return tensor_->send_here(change_frame(at));
   }
   outgoing_ = run_->outbox.frames_of(at, sees_board_);
-  send_ahead(outgoing_); // what it has not got of that; then nothing of it is ahead any more
+  while (send_a_part_ahead(outgoing_)) { // what it has not got of that; then nothing of it is ahead any more
+  }
   ahead_ = nullptr;
   sent_version_ = at.version;
   sent_place_ = outgoing_->place();
@@ -29,23 +30,30 @@ void remote_node::announce(const snapshot& at) {
   tensor_->send_here(outgoing_->announcement());
 }
 
-void remote_node::send_ahead(const std::shared_ptr<outgoing_parameters>& next) {
+/// Returns whether there is more.
+bool remote_node::send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next) {
   if (ahead_ != next) {
     ahead_ = next;
     sent_ahead_ = 0;
   }
-  for (const auto& parts = next->parts_ahead(); sent_ahead_ < parts.size() && !over_; ++sent_ahead_)
-    tensor_->send_here(parts[sent_ahead_]);
+  const auto& parts = next->parts_ahead();
+  if (over_ || sent_ahead_ == parts.size())
+    return false;
+  tensor_->send_here(parts[sent_ahead_++]);
+  return !over_ && sent_ahead_ < parts.size();
 }
 
+/// In turns as well: what the network's thread has to take up meanwhile, gradients above all, does not wait
+/// for all of them.
 void remote_node::send_parameters_ahead() {
   const bool computes = std::any_of(slots_.begin(), slots_.end(), [](const auto& s) {
     return s.second.role == slot_role::worker && !s.second.orders.empty();
   });
   if (!computes || over_)
     return;
-  if (const auto next = run_->outbox.frames_ahead(sees_board_))
-    send_ahead(next);
+  const auto next = run_->outbox.frames_ahead(sees_board_);
+  if (next && send_a_part_ahead(next))
+    boost::asio::post(context_, [self = shared_from_this()] { self->send_parameters_ahead(); });
 }
 
 bool remote_node::send_a_part() {
