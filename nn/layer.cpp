@@ -3,6 +3,7 @@
 #include "nn/quantised/quantised_stage.hpp"
 
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 
 #include <algorithm>
 #include <array>
@@ -75,6 +76,10 @@ layer_table layers() {
           make_synthetic_wait},
   };
   return table;
+}
+
+result<onnx_value> layer::draw(onnx_graph&, const onnx_value&, const std::string&) const {
+  return run_error(fmt::format("a layer of type \"{}\" has no form in ONNX", type()));
 }
 
 std::unique_ptr<quantised_stage> layer::quantise(const quantised_request&) const {

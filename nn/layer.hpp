@@ -57,6 +57,9 @@ struct gradient_watch {
   std::span<const std::size_t> offsets;
 };
 
+class onnx_graph;
+struct onnx_value;
+
 /// Whom a forward pass asks before it reads parameters that may still be on their way.
 class parameter_gate {
 public:
@@ -192,6 +195,10 @@ public:
   [[nodiscard]] virtual bool has_sample_gradients() const { return !has_parameters(); }
   /// Whether a sample alone trains nothing in it, since all that it sees is the difference between samples.
   [[nodiscard]] virtual bool needs_several_samples() const { return false; }
+  /// Adds what it does in inference to a graph; `prefix` as `declare` was given. By default an error: it has
+  /// no form there.
+  [[nodiscard]] virtual result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                                const std::string& prefix) const;
   /// Multiply-adds of a sample's forward pass, times two.
   [[nodiscard]] virtual double flops() const { return 0.0; }
 

@@ -28,6 +28,9 @@ public:
   /// Turns raw outputs into what a user wants to see: probabilities, or the values themselves. In place.
   virtual void to_prediction(std::span<float> outputs, std::int64_t width) const = 0;
 
+  /// The same as an operator of ONNX over a batch of rows; empty: nothing is to be done.
+  [[nodiscard]] virtual std::string_view prediction_operator() const { return {}; }
+
   /// 1 when the prediction for the row is right, for classification; losses without a notion of "right"
   /// return false from has_accuracy.
   [[nodiscard]] virtual bool has_accuracy() const = 0;

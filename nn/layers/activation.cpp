@@ -1,5 +1,6 @@
 #include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 
 #include <optional>
 
@@ -67,6 +68,11 @@ public:
   result<sample_shape> connect(const sample_shape& input) override { return output_ = input_ = input; }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<activation_stage>(r, algorithm_, static_cast<float>(alpha_));
+  }
+
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string&) const override {
+    return graph.activate(input, type_, alpha_);
   }
 
 protected:

@@ -1,5 +1,6 @@
 #include "nn/layers/channel_norm.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 
 #include <algorithm>
 
@@ -93,6 +94,15 @@ public:
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<batch_norm_stage>(*this, r, tensors()[running_mean_],
                                               tensors()[running_variance_]);
+  }
+
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string& prefix) const override {
+    std::vector<std::string> tensors;
+    for (const char* name : {"weight", "bias", "running_mean", "running_var"})
+      tensors.push_back(graph.tensor(prefix + name));
+    return graph.apply("BatchNormalization", input, std::move(tensors),
+                       {{"epsilon", static_cast<float>(epsilon())}});
   }
 
 private:

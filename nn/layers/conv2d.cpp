@@ -6,6 +6,7 @@
 #include "nn/layers/weighted_stage.hpp"
 #include "nn/layers/window.hpp"
 #include "nn/layers/winograd_stage.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>
@@ -286,6 +287,17 @@ public:
     const quantised_window place{window_.size, window_.step(), place_};
     return r.is_input ? make_quantised_input_convolution(r, input_, output_, place, weights)
                       : make_quantised_convolution(r, input_, output_, place, weights);
+  }
+
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string& prefix) const override {
+    std::vector<std::string> inputs = {graph.as_images(input).name, graph.tensor(prefix + "weight")};
+    if (bias_)
+      inputs.push_back(graph.tensor(prefix + "bias"));
+    auto attributes = onnx_window(window_.size, window_.step(), place_);
+    attributes.push_back({"group", groups_});
+    const onnx_value out{graph.add("Conv", std::move(inputs), std::move(attributes)), output_, true};
+    return graph.activate(out, activation_);
   }
 
 private:

@@ -2,6 +2,7 @@
 #include "nn/layers/fused_activation.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/weighted_stage.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>
@@ -233,6 +234,15 @@ public:
         r, input_, units_,
         {layout[weight_].offset,
          bias_ ? std::optional<std::size_t>(layout[bias_index_].offset) : std::nullopt, storage_});
+  }
+
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string& prefix) const override {
+    std::vector<std::string> inputs = {graph.as_rows(input).name, graph.tensor(prefix + "weight")};
+    if (bias_)
+      inputs.push_back(graph.tensor(prefix + "bias"));
+    const onnx_value out{graph.add("Gemm", std::move(inputs), {{"transB", std::int64_t{1}}}), output_, false};
+    return graph.activate(out, activation_);
   }
 
 private:

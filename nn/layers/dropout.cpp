@@ -2,6 +2,7 @@
 #include "core/multiversion.hpp"
 #include "nn/kernels/channels.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <algorithm>
@@ -116,6 +117,10 @@ public:
   }
   [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
     return r.is_last ? nullptr : make_quantised_view(r.incoming);
+  }
+  [[nodiscard]] result<onnx_value> draw(onnx_graph&, const onnx_value& input,
+                                        const std::string&) const override {
+    return input;
   }
 
 private:

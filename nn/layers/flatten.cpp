@@ -1,4 +1,5 @@
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 namespace triage {
@@ -26,6 +27,11 @@ public:
   }
   [[nodiscard]] std::unique_ptr<quantised_stage> quantise(const quantised_request& r) const override {
     return r.is_last ? nullptr : make_quantised_view(r.incoming);
+  }
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string&) const override {
+    const auto rows = graph.as_rows(input);
+    return onnx_value{rows.name, output_, false};
   }
 };
 

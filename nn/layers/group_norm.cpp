@@ -1,5 +1,6 @@
 #include "nn/layers/channel_norm.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 
 #include <fmt/format.h>
 
@@ -48,6 +49,27 @@ public:
   }
   [[nodiscard]] std::unique_ptr<stage> compile(const stage_request& r) const override {
     return std::make_unique<group_norm_stage>(*this, r, static_cast<std::size_t>(groups_));
+  }
+
+  /// A group is an instance with its channels side by side.
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string& prefix) const override {
+    const auto n = static_cast<std::size_t>(groups_);
+    const auto by_group = graph.add(
+        "Reshape",
+        {input.name, graph.constant(std::vector<std::int64_t>{0, groups_, input_.size() / groups_})});
+    const auto normal = graph.add("InstanceNormalization",
+                                  {by_group, graph.constant({groups_}, std::vector<float>(n, 1.0F)),
+                                   graph.constant({groups_}, std::vector<float>(n, 0.0F))},
+                                  {{"epsilon", static_cast<float>(epsilon())}});
+    const auto images = graph.as_images({normal, input_, false});
+    const auto per_channel = [&](const std::string& tensor) {
+      const auto shape = graph.constant(std::vector<std::int64_t>{input_.channels, 1, 1});
+      return graph.add("Reshape", {graph.tensor(prefix + tensor), shape});
+    };
+    const auto out =
+        graph.apply("Add", graph.apply("Mul", images, {per_channel("weight")}), {per_channel("bias")});
+    return input.image ? out : graph.as_rows(out);
   }
 
 private:

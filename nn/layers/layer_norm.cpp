@@ -1,5 +1,6 @@
 #include "nn/kernels/channels.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/onnx/onnx_graph.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -145,6 +146,24 @@ public:
     const norm_tensors tensors{(*parameters_)[weight_], (*parameters_)[bias_], epsilon_};
     return std::make_unique<layer_norm_stage>(tensor_layout::plain(r.batch, input_), r,
                                               static_cast<std::size_t>(input_.size()), tensors);
+  }
+
+  /// In single operators: the one for all of it came with operator set 17.
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string& prefix) const override {
+    const onnx_graph::attribute over_row{"axes", std::vector<std::int64_t>{1}};
+    const auto rows = graph.as_rows(input);
+    const auto as_row = [&](const std::string& tensor) {
+      return graph.add("Flatten", {graph.tensor(prefix + tensor)}, {{"axis", std::int64_t{0}}}); // 1 x values
+    };
+    const auto centered = graph.apply("Sub", rows, {graph.add("ReduceMean", {rows.name}, {over_row})});
+    const auto squares = graph.apply("Mul", centered, {centered.name});
+    const auto variance = graph.add("ReduceMean", {squares.name}, {over_row});
+    const auto raised = graph.add("Add", {variance, graph.constant({}, {static_cast<float>(epsilon_)})});
+    const auto normal = graph.apply("Div", centered, {graph.add("Sqrt", {raised})});
+    const auto scaled = graph.apply("Mul", normal, {as_row("weight")});
+    const auto out = graph.apply("Add", scaled, {as_row("bias")});
+    return input.image ? graph.as_images(out) : out;
   }
 
 private:

@@ -192,6 +192,14 @@ public:
     return make_quantised_pool(r, output_, {window_.size, window_.step(), place_}, algorithm_);
   }
 
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string&) const override {
+    const auto* const op = algorithm_ == dnnl::algorithm::pooling_max ? "MaxPool" : "AveragePool";
+    const auto out =
+        graph.add(op, {graph.as_images(input).name}, onnx_window(window_.size, window_.step(), place_));
+    return onnx_value{out, output_, true};
+  }
+
 private:
   std::string_view type_;
   dnnl::algorithm algorithm_;
@@ -211,6 +219,10 @@ public:
     const dims plane = {input_.height, input_.width};
     return std::make_unique<pool_stage>(
         r, pool_shape{dnnl::algorithm::pooling_avg_exclude_padding, output_, plane, plane, {0, 0}, {0, 0}});
+  }
+  [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
+                                        const std::string&) const override {
+    return graph.as_rows({graph.add("GlobalAveragePool", {graph.as_images(input).name}), output_, true});
   }
 };
 

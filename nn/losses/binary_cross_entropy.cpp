@@ -44,6 +44,8 @@ public:
       z = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(z))));
   }
 
+  [[nodiscard]] std::string_view prediction_operator() const override { return "Sigmoid"; }
+
   [[nodiscard]] bool has_accuracy() const override { return true; }
 
   /// Every output lies on the side of one half where its target lies; an output of exactly one half says no.

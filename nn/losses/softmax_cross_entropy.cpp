@@ -41,6 +41,8 @@ public:
     }
   }
 
+  [[nodiscard]] std::string_view prediction_operator() const override { return "Softmax"; }
+
   [[nodiscard]] bool has_accuracy() const override { return true; }
 
   /// The largest output decides, the first of equals; a row with NaN at the label is wrong.

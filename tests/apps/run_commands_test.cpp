@@ -283,7 +283,7 @@ TEST_CASE("predict: an output of another kind, inputs that do not fit: refused b
         1);
 }
 
-TEST_CASE("export: both formats hold the newest checkpoint's tensors, by name, row-major") {
+TEST_CASE("export: all formats hold the newest checkpoint's tensors, by name, row-major") {
   const auto& run = trained_run::small();
   const scratch_folder folder;
   auto opened = open_run(run.directory());
@@ -303,10 +303,15 @@ TEST_CASE("export: both formats hold the newest checkpoint's tensors, by name, r
   const auto inspected = run_command({"inspect", folder.path("m.npz")});
   for (const auto& tensor : model)
     CHECK_MESSAGE(inspected.out.find(tensor.name) != std::string::npos, tensor.name);
+  const auto onnx = run_command({"export", run.directory(), "--output", folder.path("m.onnx")});
+  CHECK(onnx.code == 0);
+  CHECK(text_of(folder.path("m.onnx")).find("input") != std::string::npos);
+  for (const auto& tensor : model)
+    CHECK(text_of(folder.path("m.onnx")).find(tensor.name) != std::string::npos);
   check_refused(run_command({"export", run.directory(), "--format", "npx", "--output", folder.path("x")}), 2,
                 {"did you mean \"npz\"", "safetensors"});
   check_refused(run_command({"export", run.directory(), "--output", folder.path("x")}), 2,
-                {"names no format", ".safetensors"});
+                {"names no format", ".safetensors", ".onnx"});
   CHECK(!std::filesystem::exists(folder.path("x")));
 }
 

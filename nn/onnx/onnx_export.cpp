@@ -1,0 +1,51 @@
+#include "nn/onnx/onnx_export.hpp"
+
+#include "nn/model_tensors.hpp"
+#include "nn/onnx/onnx_graph.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace triage {
+
+namespace {
+
+/// x * scale + shift, per channel; nothing where neither changes anything.
+onnx_value standardise(onnx_graph& graph, const onnx_value& input, const standardisation& s) {
+  const auto shape = input.image ? std::vector<std::int64_t>{input.shape.channels, 1, 1}
+                                 : std::vector<std::int64_t>{input.shape.channels};
+  return graph.apply("Add", graph.apply("Mul", input, {graph.constant(shape, s.scale)}),
+                     {graph.constant(shape, s.shift)});
+}
+
+} // namespace
+
+result<std::string> to_onnx(const network& net, std::span<const float> parameters,
+                            const standardisation& standard, const loss_function& loss,
+                            const onnx_about& about) {
+  const auto tensors = read_model(net.parameters(), parameters);
+  onnx_graph graph(tensors);
+  auto at = standardise(graph, graph.add_input("input", net.input_shape()), standard);
+  for (std::size_t i = 0; i < net.layers().size(); ++i) {
+    const auto& l = *net.layers()[i];
+    auto drawn = l.draw(graph, at, fmt::format("{}.{}.", i, l.type()));
+    if (!drawn.ok())
+      return run_error(
+          fmt::format("layer {}: {}; safetensors and npz hold every model", i, drawn.error().message));
+    at = drawn.take();
+  }
+  at = graph.as_rows(at);
+  if (const auto last = loss.prediction_operator(); last.empty()) {
+    graph.add_output(at, "prediction");
+  } else {
+    graph.add_output(graph.apply(last, at), "prediction");
+    graph.add_output(at, "logits");
+  }
+  if (!about.classes.empty())
+    graph.note("classes", fmt::format("{}", fmt::join(about.classes, "\n")));
+  if (!about.features.empty())
+    graph.note("features", fmt::format("{}", fmt::join(about.features, "\n")));
+  return graph.encode(about.name, about.producer_version);
+}
+
+} // namespace triage
