@@ -223,10 +223,10 @@ parameters_ahead parameter_store::ahead() const {
 }
 
 parameter_store::transition parameter_store::begin_merge(std::uint64_t steps, merge_observer* observer,
-                                                         bool goes_on) {
+                                                         bool from_ahead) {
   version_ += steps;
   mutable_blob next;
-  if (goes_on)
+  if (from_ahead)
     next = std::move(merged_ahead_->next);
   else
     merged_ahead_.reset();

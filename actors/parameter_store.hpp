@@ -38,7 +38,8 @@ struct summed_ahead {
 class merge_observer {
 public:
   virtual ~merge_observer() = default;
-  /// The store's version and parameters are the new ones, of which nothing is final yet.
+  /// The store's version and parameters are the new ones, of which nothing is final yet but what was merged
+  /// ahead.
   virtual void began() = 0;
   /// More is final from the front of the block: `arriving` says how much. At the last call all is.
   virtual void advanced() = 0;
@@ -130,7 +131,7 @@ private:
   mutable_blob own_block();
   /// Counts so many steps, and makes what comes after them the current parameters: the block that was merged
   /// ahead, if that counts.
-  transition begin_merge(std::uint64_t steps, merge_observer* observer, bool goes_on = false);
+  transition begin_merge(std::uint64_t steps, merge_observer* observer, bool from_ahead = false);
   /// Whether the end of this merge was done ahead.
   [[nodiscard]] bool goes_on(const update_figures& how, const summed_ahead& ahead) const;
   void end_merge(merge_observer* observer);

@@ -33,7 +33,8 @@ public:
   void advance(std::span<const part> parts);
   /// The sum as far as it is known of all members of the present round.
   [[nodiscard]] summed_ahead known() const;
-  /// The sum of exactly these contributions, if some of it was foreseen; ends the round.
+  /// The sum of exactly these contributions, if some of it was foreseen (of a single one, that part of it);
+  /// ends the round.
   [[nodiscard]] summed_ahead take(std::span<const contribution> contributions);
   /// Forgets the round.
   void clear() { terms_.clear(); }

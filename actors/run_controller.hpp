@@ -169,6 +169,12 @@ private:
   std::optional<published_parameters> published_; ///< where messages to workers are compressed
   member_ledger ledger_;
   round_sum sum_;
+  /// Of the present round, from the moment when some of it was merged ahead: a schedule may follow the clock.
+  struct foreseen_rate {
+    std::uint64_t round = 0;
+    double learning_rate = 0.0;
+  };
+  foreseen_rate foreseen_;
   std::vector<round_sum::part> parts_;
   stopwatch training_time_;
   run_meter meter_;

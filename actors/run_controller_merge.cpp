@@ -134,9 +134,11 @@ void run_controller::sum_ahead() {
       return; // it may still get an order for this round
     parts_.push_back({m.id, at->gradient.samples, at->gradient.gradient, 0});
   }
-  sum_.advance(parts_);
+  const bool early = merges_early() && !local_;
+  if (early || parts_.size() > 1) // a sum of one is of no other use
+    sum_.advance(parts_);
   parts_.clear();
-  if (merges_early() && !local_)
+  if (early)
     merge_ahead();
 }
 
@@ -147,7 +149,10 @@ bool run_controller::merges_early() const {
 
 void run_controller::merge_ahead() {
   note_epoch();
-  if (store_.merge_ahead(sum_.known(), learning_rate_at(samples_merged_)))
+  const auto known = sum_.known();
+  if (foreseen_.round != known.round)
+    foreseen_ = {known.round, learning_rate_at(samples_merged_)};
+  if (store_.merge_ahead(known, foreseen_.learning_rate))
     effects_.parameters_merged_ahead(store_.ahead());
 }
 
@@ -209,10 +214,13 @@ void run_controller::merge_round(merge_observer* observer) {
   if (period_ && period_->merged(loss / static_cast<double>(samples), rate, training_time_.seconds()))
     effects_.remark(fmt::format("workers now take {} local steps a round: the loss is {:.3g} of the first",
                                 period_->steps(), period_->loss_ratio()));
+  const auto ahead = sum_.take(merging_);
+  if (!ahead.mean.empty() && ahead.round == foreseen_.round)
+    rate = foreseen_.learning_rate;
   if (local_)
-    store_.merge(merging_, merge_of(*local_, rate), sum_.take(merging_), observer);
+    store_.merge(merging_, merge_of(*local_, rate), ahead, observer);
   else
-    store_.merge(merging_, rate, sum_.take(merging_), observer);
+    store_.merge(merging_, rate, ahead, observer);
   samples_merged_ += samples;
 }
 

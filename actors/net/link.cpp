@@ -163,6 +163,8 @@ void link::pump() {
     if (ec)
       return self->shut(why_it_ended(ec));
     self->pump();
+    if (const auto handler = self->handler_; self->open_ && handler && self->queued_bytes_ == 0)
+      handler->drained();
   });
 }
 

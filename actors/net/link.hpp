@@ -28,6 +28,8 @@ public:
   /// A whole frame; its floats are where `place` said. An error closes the link.
   [[nodiscard]] virtual result<void> arrived(const frame_header& header,
                                              std::span<const std::uint8_t> head) = 0;
+  /// Everything that was sent has left.
+  virtual void drained() {}
   /// The last call. `reason` is a sentence's end: "it was silent for 2.1 s".
   virtual void closed(const std::string& reason) = 0;
 };
@@ -87,6 +89,8 @@ public:
   /// Closes when everything sent so far has left, or after `seconds`.
   void close_when_sent(std::string reason, double seconds);
 
+  /// On the link's thread: of frames that have not left.
+  [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_; }
   [[nodiscard]] const std::string& peer() const { return peer_; } ///< its certificate's name, or empty
   /// What both ends see beside the frames; null: nothing.
   [[nodiscard]] const std::shared_ptr<const shared_memory>& board() const { return board_; }

@@ -18,25 +18,35 @@ std::shared_ptr<outgoing_parameters> parameter_outbox::on_board(const snapshot& 
   return place ? std::make_shared<outgoing_parameters>(at, place, layer_begins_) : nullptr;
 }
 
+std::shared_ptr<outgoing_parameters> parameter_outbox::known(const way& w, std::uint64_t version) {
+  if (w.newest && w.newest->version() == version)
+    return w.newest;
+  const auto others = w.sent.lock();
+  return others && others->version() == version ? others : nullptr;
+}
+
+std::shared_ptr<outgoing_parameters> parameter_outbox::begin(way& w, const snapshot& at) {
+  const bool comes = is_of(w.next, at.version, at.parameters);
+  w.newest = comes ? w.next : nullptr; // whichever is not wanted lets go of its place
+  if (comes)
+    w.newest->begin(at);
+  if (w.next && w.next->version() <= at.version)
+    w.next = nullptr;
+  return w.newest;
+}
+
 std::shared_ptr<outgoing_parameters> parameter_outbox::frames_of(const snapshot& at, bool sees_board) {
   if (next_.version <= at.version)
     next_ = {};
-  const auto start = [&](way& w) -> const std::shared_ptr<outgoing_parameters>& {
-    // Whichever is not wanted lets go of its place, which may be the one that is free.
-    w.newest = is_of(w.next, at.version, at.parameters) ? std::exchange(w.next, nullptr) : nullptr;
-    if (w.newest)
-      w.newest->begin(at);
-    return w.newest;
-  };
   if (sees_board && board_) {
-    if (places_.newest && places_.newest->version() == at.version)
-      return places_.newest;
-    if (start(places_) || (places_.newest = on_board(at)))
+    if (auto frames = known(places_, at.version))
+      return frames;
+    if (begin(places_, at) || (places_.newest = on_board(at)))
       return places_.newest;
   }
-  if (floats_.newest && floats_.newest->version() == at.version)
-    return floats_.newest;
-  if (!start(floats_))
+  if (auto frames = known(floats_, at.version))
+    return frames;
+  if (!begin(floats_, at))
     floats_.newest = std::make_shared<outgoing_parameters>(at, format_, layer_begins_);
   return floats_.newest;
 }
@@ -66,7 +76,7 @@ std::shared_ptr<outgoing_parameters> parameter_outbox::frames_ahead(bool sees_bo
 
 void parameter_outbox::sent(const std::shared_ptr<outgoing_parameters>& frames) {
   if (!frames->is_copy() && floats_.newest == frames)
-    floats_.newest = nullptr;
+    floats_.sent = std::exchange(floats_.newest, nullptr);
 }
 
 } // namespace triage

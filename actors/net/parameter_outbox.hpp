@@ -24,15 +24,19 @@ public:
   void foresee(const parameters_ahead& next);
   /// What is known of it; null: nothing, or no place for it on the board.
   [[nodiscard]] std::shared_ptr<outgoing_parameters> frames_ahead(bool sees_board);
-  /// Somebody has got all of these. Nobody else will need them, but for newcomers, for whom they are framed
-  /// again: a merge may change them in place when nobody holds them.
+  /// Somebody has got all of these. Nothing is kept for those who come later, for whom they are framed again
+  /// unless others are still being sent them: a merge may change them in place when nobody holds them.
   void sent(const std::shared_ptr<outgoing_parameters>& frames);
 
 private:
   struct way {
     std::shared_ptr<outgoing_parameters> newest;
+    std::weak_ptr<outgoing_parameters> sent; ///< what was the newest, while somebody has not got all of it
     std::shared_ptr<outgoing_parameters> next;
   };
+  [[nodiscard]] static std::shared_ptr<outgoing_parameters> known(const way& w, std::uint64_t version);
+  /// What was foreseen, if it is this. Otherwise it is forgotten, unless it is still to come.
+  [[nodiscard]] static std::shared_ptr<outgoing_parameters> begin(way& w, const snapshot& at);
   [[nodiscard]] std::shared_ptr<outgoing_parameters> on_board(const snapshot& at);
 
   float_format format_;

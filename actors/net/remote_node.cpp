@@ -29,6 +29,7 @@ struct remote_node::tensor_handler final : link_handler {
   result<void> arrived(const frame_header& header, std::span<const std::uint8_t> head) override {
     return node->tensor_frame(header, head);
   }
+  void drained() override { node->send_parameters_ahead(); }
   void closed(const std::string& reason) override { node->tensor_closed(reason); }
   std::shared_ptr<remote_node> node;
 };
@@ -82,6 +83,7 @@ void remote_node::link_closed(const std::string& reason) {
     caf::anon_send(s.actor, remote_gone{reason});
   slots_.clear();
   sent_place_ = nullptr;
+  ahead_ = nullptr;
   events_.ended(objection_.empty() ? reason : objection_);
 }
 

@@ -111,6 +111,7 @@ private:
   };
 
   void announce(const snapshot& at);
+  /// Whether another one is ready.
   bool send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next);
   /// Whether another one is ready.
   bool send_a_part();
@@ -156,6 +157,7 @@ private:
   std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
   std::shared_ptr<outgoing_parameters> ahead_;    ///< what it was sent parts of before they were announced
   std::size_t sent_ahead_ = 0;                    ///< of `ahead_`
+  bool sending_ahead_ = false;                    ///< more of it will be sent when it is this node's turn
   bool sees_board_ = false;
   /// Of `sent_version_`, where it is on the board: more orders may refer to it.
   std::shared_ptr<const snapshot_board::place> sent_place_;

@@ -1,4 +1,5 @@
 #include "actors/net/remote_node.hpp"
+#include "core/protocol_sizes.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -6,6 +7,10 @@
 // What a node is sent: orders, and the parameters and directions that they refer to.
 
 namespace triage {
+
+namespace {
+constexpr std::size_t most_queued_ahead = 2 * sizeof(float) * parameter_part_floats; ///< bytes
+} // namespace
 
 /// Orders refer to the last snapshot that was announced before them. Its parts follow: an order that went
 /// behind them would wait until all of them have arrived.
@@ -30,30 +35,39 @@ void remote_node::announce(const snapshot& at) {
   tensor_->send_here(outgoing_->announcement());
 }
 
-/// Returns whether there is more.
 bool remote_node::send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next) {
+  const auto& parts = next->parts_ahead();
+  if (over_ || parts.empty())
+    return false; // those on the board need no sending
   if (ahead_ != next) {
     ahead_ = next;
     sent_ahead_ = 0;
   }
-  const auto& parts = next->parts_ahead();
-  if (over_ || sent_ahead_ == parts.size())
+  if (sent_ahead_ == parts.size())
     return false;
   tensor_->send_here(parts[sent_ahead_++]);
   return !over_ && sent_ahead_ < parts.size();
 }
 
 /// In turns as well: what the network's thread has to take up meanwhile, gradients above all, does not wait
-/// for all of them.
+/// for all of them. And no more at once than keeps the link busy: what is foreseen may still turn out wrong,
+/// and an order does not wait behind it for long.
 void remote_node::send_parameters_ahead() {
   const bool computes = std::any_of(slots_.begin(), slots_.end(), [](const auto& s) {
     return s.second.role == slot_role::worker && !s.second.orders.empty();
   });
-  if (!computes || over_)
+  if (over_ || sending_ahead_ || !computes)
     return;
   const auto next = run_->outbox.frames_ahead(sees_board_);
-  if (next && send_a_part_ahead(next))
-    boost::asio::post(context_, [self = shared_from_this()] { self->send_parameters_ahead(); });
+  if (ahead_ != next)
+    ahead_ = nullptr; // nobody needs what was foreseen before
+  if (!next || tensor_->queued_bytes() > most_queued_ahead || !send_a_part_ahead(next))
+    return;
+  sending_ahead_ = true;
+  boost::asio::post(context_, [self = shared_from_this()] {
+    self->sending_ahead_ = false;
+    self->send_parameters_ahead();
+  });
 }
 
 bool remote_node::send_a_part() {

@@ -84,6 +84,8 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
       [self, coordinator, give_up](remote_result& m) {
         train_result& out = m.result;
         auto& s = self->state;
+        if (out.encoded)
+          m.finite_from = s.trained_size; // nothing is known of what comes out
         out.member = s.member;
         s.decode(out);
         // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.

@@ -274,6 +274,36 @@ TEST_CASE("merge ahead: while nodes compute, the controller tells what it knows,
   }
 }
 
+TEST_CASE(
+    "merge ahead: where the learning rate follows the clock, a round has the one that it was merged ahead "
+    "with") {
+  watched_scene s =
+      open_scene({"runtime.workers=0", R"(schedule={"type":"cosine"})", "duration={\"seconds\":10}"}, 2);
+  s.serve();
+  for (int m = 0; m < 2; ++m)
+    s.controller.member_joined("m");
+  s.serve();
+  const std::size_t trained = s.setup->net->parameters().trained_size();
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    const std::vector<blob> gradients = {gradient_of(*s.setup, 10 * round),
+                                         gradient_of(*s.setup, 10 * round + 1)};
+    s.world.ahead.clear();
+    s.world.values.clear();
+    for (const std::size_t from : {trained / 2, trained / 4}) {
+      s.time.advance(0.5);
+      tell_parts(s, from, gradients);
+    }
+    REQUIRE(s.world.ahead.size() == 2);
+    CHECK(s.world.ahead[1].parameters.data() == s.world.ahead[0].parameters.data());
+    for (std::uint64_t m = 0; m < 2; ++m) {
+      s.shared = gradients[m];
+      s.answer(m);
+    }
+    CHECK(s.controller.current().version == round);
+    CHECK(s.controller.current().parameters.data() == s.world.ahead[0].parameters.data());
+  }
+}
+
 TEST_CASE("merge ahead: a member that is lost, or whose result is not finite, takes its part back") {
   for (const bool lost : {true, false}) {
     watched_scene with = open_scene({"runtime.workers=0"}, 3);
