@@ -260,6 +260,11 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
           sampling->options.guard.check(train.size, train.is_classification(), setup->data.fingerprint);
       !fits.ok())
     return with_context(fits.error(), source + ", /sampling/guard");
+  if (sampling->selector->needs_classes() && !train.is_classification())
+    return configuration_error(
+        fmt::format("{}, /sampling: class_balance prefers points of rare classes, and the "
+                    "points of a regression have none; leave it out",
+                    source));
   if (auto fits = check_score(*setup, *sampling); !fits.ok())
     return fits.error();
   for (const auto& a : *augmentations)

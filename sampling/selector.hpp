@@ -94,6 +94,8 @@ public:
   virtual void start(std::size_t) {}
   /// Called once, after `start`: the classes of the points, where there are any. They outlive the selector.
   virtual void know_classes(const point_classes&) {}
+  /// Whether what it is asked for means nothing where points have no classes.
+  [[nodiscard]] virtual bool needs_classes() const { return false; }
   /// How many candidates of the shuffled order the next plan wants to see, at most; 0: it chooses among all
   /// points. Constant from `start` on.
   [[nodiscard]] virtual std::size_t candidates(std::size_t batch_size, std::size_t points) const = 0;

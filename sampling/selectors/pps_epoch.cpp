@@ -72,6 +72,7 @@ public:
     return {};
   }
 
+  [[nodiscard]] bool needs_classes() const override { return class_balance_ != 0.0; }
   void know_classes(const point_classes& classes) override {
     if (class_balance_ == 0.0 || !classes.known())
       return;

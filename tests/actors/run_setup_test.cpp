@@ -50,6 +50,18 @@ TEST_CASE("run setup: batch normalisation of single samples is refused, of image
   CHECK(problem_with({model, "batch_size=2"}).empty());
 }
 
+TEST_CASE("run setup: a preference for rare classes is refused where points have no classes") {
+  const std::string regression =
+      R"(data={"format":"synthetic","kind":"regression","train_size":64,"test_size":20})";
+  const std::string model = R"(model=[{"type":"dense","units":1}])";
+  for (const char* sampling :
+       {"sampling=auto_balanced", R"(sampling={"type":"pps_epoch","class_balance":0.5})"}) {
+    CHECK(mentions(problem_with({regression, model, "loss=mean_squared_error", sampling}), "class_balance"));
+    CHECK(problem_with({sampling}).empty());
+  }
+  CHECK(problem_with({regression, model, "loss=mean_squared_error", "sampling=pps_epoch"}).empty());
+}
+
 TEST_CASE("run setup: binary cross-entropy takes targets from 0 to 1 only") {
   const std::string regression =
       R"(data={"format":"synthetic","kind":"regression","train_size":64,"test_size":20})";
