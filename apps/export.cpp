@@ -32,11 +32,13 @@ result<void> export_npz(const opened_run& run, const std::string& path) {
 
 result<void> export_onnx(const opened_run& run, const std::string& path) {
   const auto& setup = *run.setup;
-  const auto& names = setup.data.names;
+  const auto& kind = setup.data.kind;
+  const auto range = kind.bytes ? std::string("bytes, 0 to 255")
+                                : fmt::format("from about {} to {}", kind.smallest, kind.largest);
+  const auto input = "unscaled, as in the training data: " + range;
   const auto file =
       to_onnx(*setup.net, run.parameters.view(), setup.data.standard, *setup.loss,
-              {setup.config.name, TRIAGE_VERSION,
-               setup.data.train.is_classification() ? names.classes : names.outputs, names.features});
+              {setup.config.name, TRIAGE_VERSION, prediction_names(setup), setup.data.names.features, input});
   return file.ok() ? write_file_atomic(path, *file) : file.error();
 }
 
@@ -44,8 +46,7 @@ registry_table<exporter> exporters() {
   static constexpr std::array table = {
       registry_entry<exporter>{"safetensors", "tensors by name; read by most tools", export_safetensors},
       registry_entry<exporter>{"npz", "NumPy archive, one array per tensor", export_npz},
-      registry_entry<exporter>{"onnx", "the whole model, from samples as they are in the data to predictions",
-                               export_onnx},
+      registry_entry<exporter>{"onnx", "the whole model, from unscaled samples to predictions", export_onnx},
   };
   return table;
 }

@@ -50,21 +50,6 @@ expected_samples samples_like_training(const run_setup& setup) {
           format != nullptr && format->is_string() && format->as_string() == "tsv"};
 }
 
-/// How the columns of predictions are called: by class or output, where these have names.
-std::vector<std::string> column_names(const run_setup& setup) {
-  const auto width = static_cast<std::size_t>(setup.net->output_width());
-  const auto& names = setup.data.names;
-  const auto& known = setup.data.train.is_classification() ? names.classes : names.outputs;
-  if (known.size() == width)
-    return known;
-  if (width == 1 && known.size() == 2) // one probability, of the second class
-    return {known[1]};
-  std::vector<std::string> numbered;
-  for (std::size_t j = 0; j < width; ++j)
-    numbered.push_back(fmt::format("output_{}", j));
-  return numbered;
-}
-
 std::string to_csv(const std::vector<float>& rows, const std::vector<std::string>& columns) {
   const std::size_t width = columns.size();
   std::string text;
@@ -116,7 +101,7 @@ command_action add_predict_command(CLI::App& program) {
     const auto width = run->setup->net->output_width();
     const auto written =
         as_npy ? write_npy(o->output, {static_cast<std::int64_t>(input->samples.size), width}, rows)
-               : write_file_atomic(o->output, to_csv(rows, column_names(*run->setup)));
+               : write_file_atomic(o->output, to_csv(rows, prediction_names(*run->setup)));
     if (!written.ok())
       return complain(written.error());
     std::printf("%s: %zu predictions\n", o->output.c_str(), input->samples.size);

@@ -109,4 +109,18 @@ bool stderr_is_terminal() {
   return ::isatty(STDERR_FILENO) == 1;
 }
 
+std::vector<std::string> prediction_names(const run_setup& setup) {
+  const auto width = static_cast<std::size_t>(setup.net->output_width());
+  const auto& names = setup.data.names;
+  const auto& known = setup.data.train.is_classification() ? names.classes : names.outputs;
+  if (known.size() == width)
+    return known;
+  if (width == 1 && known.size() == 2) // one probability, of the second class
+    return {known[1]};
+  std::vector<std::string> numbered;
+  for (std::size_t j = 0; j < width; ++j)
+    numbered.push_back(fmt::format("output_{}", j));
+  return numbered;
+}
+
 } // namespace triage

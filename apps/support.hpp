@@ -45,6 +45,10 @@ void add_best_option(CLI::App& command, checkpoint_choice& which);
 /// Whether the data is what the checkpoint was trained on; an error of kind data says what to do.
 [[nodiscard]] result<void> check_data(const opened_run& run);
 
+/// How the predictions of a sample are called: by class or output where these have names; one probability is
+/// that of the second class.
+[[nodiscard]] std::vector<std::string> prediction_names(const run_setup& setup);
+
 /// Whether stderr is a terminal that wants colour and moving lines.
 [[nodiscard]] bool stderr_is_terminal();
 

@@ -4,13 +4,13 @@
 #include "nn/onnx/onnx_graph.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <utility>
 
 namespace triage {
 
 namespace {
 
-/// x * scale + shift, per channel; nothing where neither changes anything.
+/// x * scale + shift, per channel.
 onnx_value standardise(onnx_graph& graph, const onnx_value& input, const standardisation& s) {
   const auto shape = input.image ? std::vector<std::int64_t>{input.shape.channels, 1, 1}
                                  : std::vector<std::int64_t>{input.shape.channels};
@@ -18,11 +18,22 @@ onnx_value standardise(onnx_graph& graph, const onnx_value& input, const standar
                      {graph.constant(shape, s.shift)});
 }
 
+/// Names may hold any character.
+std::string as_json(const std::vector<std::string>& names) {
+  json_value::array all;
+  for (const auto& name : names)
+    all.emplace_back(name);
+  return dump_json(json_value(std::move(all)));
+}
+
 } // namespace
 
 result<std::string> to_onnx(const network& net, std::span<const float> parameters,
                             const standardisation& standard, const loss_function& loss,
                             const onnx_about& about) {
+  // Before anything is copied.
+  if (parameters.size_bytes() >= onnx_graph::largest_file)
+    return onnx_graph::too_large();
   const auto tensors = read_model(net.parameters(), parameters);
   onnx_graph graph(tensors);
   auto at = standardise(graph, graph.add_input("input", net.input_shape()), standard);
@@ -41,11 +52,13 @@ result<std::string> to_onnx(const network& net, std::span<const float> parameter
     graph.add_output(graph.apply(last, at), "prediction");
     graph.add_output(at, "logits");
   }
-  if (!about.classes.empty())
-    graph.note("classes", fmt::format("{}", fmt::join(about.classes, "\n")));
+  if (!about.outputs.empty())
+    graph.note("outputs", as_json(about.outputs));
   if (!about.features.empty())
-    graph.note("features", fmt::format("{}", fmt::join(about.features, "\n")));
-  return graph.encode(about.name, about.producer_version);
+    graph.note("features", as_json(about.features));
+  if (!about.input.empty())
+    graph.note("input", about.input);
+  return graph.encode(about.name.empty() ? "triage" : about.name, about.producer_version);
 }
 
 } // namespace triage

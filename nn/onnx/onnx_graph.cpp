@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::int64_t ir_version = 7;
 constexpr std::int64_t operator_set = 13;
-constexpr std::size_t largest_file = std::size_t{1} << 31U; ///< a message of Protocol Buffers is shorter
 
 static_assert(std::endian::native == std::endian::little, "tensors are written as they lie in memory");
 
@@ -63,6 +62,11 @@ protobuf_writer encode_value(const onnx_value& v) {
 }
 
 } // namespace
+
+error onnx_graph::too_large() {
+  return run_error(
+      "the model is larger than 2 GB, more than one ONNX file holds; export safetensors instead");
+}
 
 std::string onnx_graph::fresh(std::string_view of) {
   return fmt::format("{}_{}", of, names_[std::string(of)]++);
@@ -140,6 +144,8 @@ onnx_value onnx_graph::activate(const onnx_value& v, std::string_view activation
   }
   const auto at =
       std::find_if(table.begin(), table.end(), [&](const auto& n) { return n.ours == activation; });
+  if (at == table.end() && activation != "none")
+    throw std::logic_error("an activation without a form in ONNX: " + std::string(activation));
   return at == table.end() ? v : apply(at->theirs, v);
 }
 
@@ -161,9 +167,8 @@ result<std::string> onnx_graph::encode(std::string_view graph_name, std::string_
     else
       graph.message(5, encode_tensor(i.name, i.shape, element::int64,
                                      bytes_of(std::get<std::vector<std::int64_t>>(i.values))));
-    if (graph.bytes().size() >= largest_file)
-      return run_error("the model is larger than 2 GB, which is the most that an ONNX file holds; export "
-                       "safetensors instead");
+    if (graph.bytes().size() > largest_file)
+      return too_large();
   }
   for (const auto& v : inputs_)
     graph.message(11, encode_value(v));
@@ -174,6 +179,8 @@ result<std::string> onnx_graph::encode(std::string_view graph_name, std::string_
   model.message(8, protobuf_writer().text(1, "").number(2, operator_set));
   for (const auto& [name, text] : notes_)
     model.message(14, protobuf_writer().text(1, name).text(2, text));
+  if (model.bytes().size() > largest_file)
+    return too_large();
   return model.bytes();
 }
 

@@ -32,6 +32,10 @@ public:
     std::variant<float, std::int64_t, std::vector<std::int64_t>> what;
   };
 
+  /// Bytes of a message of Protocol Buffers; what lies in files beside it is not supported.
+  static constexpr std::size_t largest_file = (std::size_t{1} << 31U) - 1;
+  [[nodiscard]] static triage::error too_large();
+
   /// Borrows the tensors, which must outlive it.
   explicit onnx_graph(std::span<const named_tensor> tensors) : tensors_(tensors) {}
 
@@ -39,7 +43,7 @@ public:
   [[nodiscard]] onnx_value add_input(std::string name, const sample_shape& shape);
   void add_output(const onnx_value& v, std::string name);
 
-  /// An operator with one output. Its name says which layer it belongs to.
+  /// An operator with one output, whose name it returns.
   [[nodiscard]] std::string add(std::string_view op, std::vector<std::string> inputs,
                                 std::vector<attribute> attributes = {});
   /// The same, where values keep their shape; `more`: further inputs.
@@ -53,7 +57,7 @@ public:
 
   [[nodiscard]] onnx_value as_rows(const onnx_value& v);
   [[nodiscard]] onnx_value as_images(const onnx_value& v);
-  /// The name of an activation as layers call it; "none" adds nothing. `slope`: of leaky_relu.
+  /// The activation that layers call so; "none" adds nothing. `slope`: of leaky_relu.
   [[nodiscard]] onnx_value activate(const onnx_value& v, std::string_view activation, double slope = 0.01);
 
   /// Text beside the graph, by name.

@@ -23,8 +23,10 @@ onnx_tensor input_of(std::int64_t batch, const sample_shape& s, const std::vecto
 double largest_difference(std::span<const float> ours, const onnx_tensor& theirs) {
   REQUIRE(ours.size() == theirs.values.size());
   double largest = 0.0;
-  for (std::size_t i = 0; i < ours.size(); ++i)
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    REQUIRE(std::isfinite(theirs.values[i]));
     largest = std::max(largest, std::abs(static_cast<double>(ours[i]) - theirs.values[i]));
+  }
   return largest;
 }
 
@@ -109,7 +111,8 @@ TEST_CASE("onnx: a file takes samples as they are in the data and gives what pre
       standard.shift.push_back(-0.5F + static_cast<float>(c));
     }
     const auto loss = loss_of(a.loss);
-    const auto file = to_onnx(*net, parameters, standard, *loss, {"a run", "1.2", {"cat", "dog"}, {}});
+    const auto file =
+        to_onnx(*net, parameters, standard, *loss, {"a run", "1.2", {"cat\n", "dog"}, {}, "unscaled"});
     REQUIRE(file.ok());
     const onnx_reader reader(*file);
     CHECK(reader.ir_version() == 7);
@@ -117,7 +120,8 @@ TEST_CASE("onnx: a file takes samples as they are in the data and gives what pre
     CHECK(reader.values(11) ==
           std::vector<std::string>{a.input.is_image() ? "input: batch x 3 x 5 x 4" : "input: batch x 6"});
     CHECK(reader.values(12) == a.outputs);
-    CHECK(reader.notes() == std::map<std::string, std::string>{{"classes", "cat\ndog"}});
+    CHECK(reader.notes() ==
+          std::map<std::string, std::string>{{"outputs", R"(["cat\n","dog"])"}, {"input", "unscaled"}});
 
     constexpr std::int64_t batch = 4;
     const auto values = static_cast<std::size_t>(a.input.size());
