@@ -139,7 +139,8 @@ void parameter_store::apply(lane& l, std::size_t begin, std::span<const float> g
 
 void parameter_store::advance(std::size_t end, merge_observer& observer) {
   const std::size_t last = merged_ahead_ ? merged_ahead_->from : layout_.size();
-  if (end - arriving_->ready() < told_floats && end < last)
+  const std::size_t told = arriving_->ready();
+  if (end <= told || (end - told < told_floats && end < last))
     return;
   arriving_->advance(end);
   observer.advanced();

@@ -78,8 +78,9 @@ layer_table layers() {
   return table;
 }
 
-result<onnx_value> layer::draw(onnx_graph&, const onnx_value&, const std::string&) const {
-  return run_error(fmt::format("a layer of type \"{}\" has no form in ONNX", type()));
+result<onnx_value> layer::draw(onnx_graph&, const onnx_value&, const std::string& prefix) const {
+  return run_error(fmt::format("layer \"{}\" has no form in ONNX; safetensors and npz hold every model",
+                               prefix.substr(0, prefix.size() - 1)));
 }
 
 std::unique_ptr<quantised_stage> layer::quantise(const quantised_request&) const {

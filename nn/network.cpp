@@ -1,4 +1,5 @@
 #include "nn/network.hpp"
+#include "nn/layer_chain.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ result<std::shared_ptr<const network>> network::build(const json_value& model, c
   std::vector<std::size_t> first_tensors;
   for (std::size_t i = 0; i < net->layers_.size(); ++i) {
     first_tensors.push_back(net->parameters_.tensors().size());
-    net->layers_[i]->declare(net->parameters_, fmt::format("{}.{}.", i, net->layers_[i]->type()), batch_hint);
+    net->layers_[i]->declare(net->parameters_, layer_prefix("", i, *net->layers_[i]), batch_hint);
   }
   net->parameters_.finish();
   net->trained_offsets_ = net->find_trained_offsets(first_tensors);

@@ -11,9 +11,8 @@
 namespace triage {
 
 /// Parameters as a node receives them: in parts, from the front of the block to its end, of which a part may
-/// have come ahead. Orders may start
-/// from them as soon as the first part is announced; who needs more than is there waits for it. Lives on the
-/// network's thread.
+/// have come ahead. Orders may start from them as soon as they are announced; who needs more than is there
+/// waits for it. Lives on the network's thread.
 class incoming_parameters {
 public:
   /// `changes`: what compressed them; null: they come whole. Borrowed. `board`: where they may lie instead;

@@ -6,7 +6,7 @@
 #include "nn/layers/weighted_stage.hpp"
 #include "nn/layers/window.hpp"
 #include "nn/layers/winograd_stage.hpp"
-#include "nn/onnx/onnx_graph.hpp"
+#include "nn/onnx/onnx_window.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>

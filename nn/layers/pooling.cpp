@@ -2,6 +2,7 @@
 #include "nn/kernels/rectifier.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/layers/window.hpp"
+#include "nn/onnx/onnx_window.hpp"
 #include "nn/quantised/quantised_stage.hpp"
 
 #include <fmt/format.h>

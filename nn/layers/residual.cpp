@@ -1,4 +1,5 @@
 #include "nn/kernels/rectifier.hpp"
+#include "nn/layer_chain.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/onnx/onnx_graph.hpp"
 #include "nn/stage_chain.hpp"
@@ -157,10 +158,10 @@ public:
 
   [[nodiscard]] result<onnx_value> draw(onnx_graph& graph, const onnx_value& input,
                                         const std::string& prefix) const override {
-    const auto body = draw_chain(body_, graph, input, prefix + "layers.");
+    const auto body = draw_layers(body_, graph, input, prefix + "layers.");
     if (!body.ok())
       return body.error();
-    const auto other = draw_chain(shortcut_, graph, input, prefix + "shortcut.");
+    const auto other = draw_layers(shortcut_, graph, input, prefix + "shortcut.");
     if (!other.ok())
       return other.error();
     return body->image == other->image
@@ -172,17 +173,7 @@ private:
   static void declare_chain(const chain_of_layers& chain, parameter_layout& layout, const std::string& prefix,
                             std::int64_t batch_hint) {
     for (std::size_t i = 0; i < chain.size(); ++i)
-      chain[i]->declare(layout, fmt::format("{}{}.{}.", prefix, i, chain[i]->type()), batch_hint);
-  }
-  static result<onnx_value> draw_chain(const chain_of_layers& chain, onnx_graph& graph, onnx_value at,
-                                       const std::string& prefix) {
-    for (std::size_t i = 0; i < chain.size(); ++i) {
-      auto drawn = chain[i]->draw(graph, at, fmt::format("{}{}.{}.", prefix, i, chain[i]->type()));
-      if (!drawn.ok())
-        return drawn;
-      at = drawn.take();
-    }
-    return at;
+      chain[i]->declare(layout, layer_prefix(prefix, i, *chain[i]), batch_hint);
   }
   static json_value describe_chain(const chain_of_layers& chain) {
     json_value::array all;

@@ -55,12 +55,4 @@ result<window::placement> window::place(const sample_shape& input) const {
   return placement{h.out, w.out, h.before, h.after, w.before, w.after};
 }
 
-std::vector<onnx_graph::attribute> onnx_window(std::int64_t size, std::int64_t step,
-                                               const window::placement& place) {
-  using list = std::vector<std::int64_t>;
-  return {{"kernel_shape", list{size, size}},
-          {"strides", list{step, step}},
-          {"pads", list{place.top, place.left, place.bottom, place.right}}};
-}
-
 } // namespace triage

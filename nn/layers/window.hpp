@@ -3,7 +3,6 @@
 #include "core/options.hpp"
 #include "core/result.hpp"
 #include "core/shape.hpp"
-#include "nn/onnx/onnx_graph.hpp"
 
 #include <cstdint>
 
@@ -29,10 +28,6 @@ struct window {
   /// pads nothing; a number pads that many on each side.
   [[nodiscard]] result<placement> place(const sample_shape& input) const;
 };
-
-/// As ONNX describes it to convolutions and pools.
-[[nodiscard]] std::vector<onnx_graph::attribute> onnx_window(std::int64_t size, std::int64_t step,
-                                                             const window::placement& place);
 
 /// Whether a convolution runs by Winograd's algorithm where the processor has kernels for it: where tiles of
 /// 4x4 outputs save half of the multiplications or more. By shape alone, never by a measurement: the same run

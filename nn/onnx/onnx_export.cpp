@@ -1,9 +1,9 @@
 #include "nn/onnx/onnx_export.hpp"
 
+#include "nn/layer_chain.hpp"
 #include "nn/model_tensors.hpp"
 #include "nn/onnx/onnx_graph.hpp"
 
-#include <fmt/format.h>
 #include <utility>
 
 namespace triage {
@@ -36,16 +36,11 @@ result<std::string> to_onnx(const network& net, std::span<const float> parameter
     return onnx_graph::too_large();
   const auto tensors = read_model(net.parameters(), parameters);
   onnx_graph graph(tensors);
-  auto at = standardise(graph, graph.add_input("input", net.input_shape()), standard);
-  for (std::size_t i = 0; i < net.layers().size(); ++i) {
-    const auto& l = *net.layers()[i];
-    auto drawn = l.draw(graph, at, fmt::format("{}.{}.", i, l.type()));
-    if (!drawn.ok())
-      return run_error(
-          fmt::format("layer {}: {}; safetensors and npz hold every model", i, drawn.error().message));
-    at = drawn.take();
-  }
-  at = graph.as_rows(at);
+  auto drawn = draw_layers(net.layers(), graph,
+                           standardise(graph, graph.add_input("input", net.input_shape()), standard), "");
+  if (!drawn.ok())
+    return drawn.error();
+  const auto at = graph.as_rows(*drawn);
   if (const auto last = loss.prediction_operator(); last.empty()) {
     graph.add_output(at, "prediction");
   } else {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <fmt/format.h>
 #include <stdexcept>
+#include <type_traits>
 
 namespace triage {
 
@@ -22,9 +23,14 @@ enum class element : std::uint8_t { float32 = 1, int64 = 7 };
 /// onnx.AttributeProto.AttributeType
 enum class attribute_kind : std::uint8_t { real = 1, integer = 2, integers = 7 };
 
-template <class T>
-std::string_view bytes_of(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+template <class Values>
+element element_of(const Values&) {
+  return std::is_same_v<typename Values::value_type, std::int64_t> ? element::int64 : element::float32;
+}
+
+template <class Values>
+std::string_view bytes_of(const Values& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])};
 }
 
 protobuf_writer encode_attribute(const onnx_graph::attribute& a) {
@@ -100,7 +106,7 @@ std::string onnx_graph::tensor(const std::string& name) {
   if (at == tensors_.end())
     throw std::logic_error("a layer names a tensor that it has not declared: " + name);
   if (std::none_of(initializers_.begin(), initializers_.end(), [&](const auto& i) { return i.name == name; }))
-    initializers_.push_back({name, at->shape, at->values});
+    initializers_.push_back({name, at->shape, std::span<const float>(at->values)});
   return name;
 }
 
@@ -162,11 +168,9 @@ result<std::string> onnx_graph::encode(std::string_view graph_name, std::string_
   }
   graph.text(2, graph_name);
   for (const auto& i : initializers_) {
-    if (const auto* floats = std::get_if<std::vector<float>>(&i.values))
-      graph.message(5, encode_tensor(i.name, i.shape, element::float32, bytes_of(*floats)));
-    else
-      graph.message(5, encode_tensor(i.name, i.shape, element::int64,
-                                     bytes_of(std::get<std::vector<std::int64_t>>(i.values))));
+    std::visit(
+        [&](const auto& v) { graph.message(5, encode_tensor(i.name, i.shape, element_of(v), bytes_of(v))); },
+        i.values);
     if (graph.bytes().size() > largest_file)
       return too_large();
   }
@@ -181,7 +185,7 @@ result<std::string> onnx_graph::encode(std::string_view graph_name, std::string_
     model.message(14, protobuf_writer().text(1, name).text(2, text));
   if (model.bytes().size() > largest_file)
     return too_large();
-  return model.bytes();
+  return std::move(model).take();
 }
 
 } // namespace triage

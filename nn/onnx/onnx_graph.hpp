@@ -76,7 +76,7 @@ private:
   struct initializer {
     std::string name;
     std::vector<std::int64_t> shape;
-    std::variant<std::vector<float>, std::vector<std::int64_t>> values;
+    std::variant<std::span<const float>, std::vector<float>, std::vector<std::int64_t>> values;
   };
   [[nodiscard]] std::string fresh(std::string_view of);
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace triage {
 
@@ -29,6 +30,7 @@ public:
   protobuf_writer& message(std::uint32_t field, const protobuf_writer& m) { return text(field, m.bytes_); }
 
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  [[nodiscard]] std::string take() && { return std::move(bytes_); }
 
 private:
   protobuf_writer& varint(std::uint64_t value) {

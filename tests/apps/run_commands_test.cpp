@@ -7,6 +7,7 @@
 #include "core/rng.hpp"
 #include "core/safetensors.hpp"
 #include "nn/model_tensors.hpp"
+#include "tests/nn/onnx/onnx_reader.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -305,9 +306,22 @@ TEST_CASE("export: all formats hold the newest checkpoint's tensors, by name, ro
     CHECK_MESSAGE(inspected.out.find(tensor.name) != std::string::npos, tensor.name);
   const auto onnx = run_command({"export", run.directory(), "--output", folder.path("m.onnx")});
   CHECK(onnx.code == 0);
-  CHECK(text_of(folder.path("m.onnx")).find("input") != std::string::npos);
-  for (const auto& tensor : model)
-    CHECK(text_of(folder.path("m.onnx")).find(tensor.name) != std::string::npos);
+  const std::vector<float> samples = {0.5F, -1.0F, 2.0F, 0.25F, -0.75F, 1.5F, 0.0F, 1.0F};
+  REQUIRE(write_npy(folder.path("in.npy"), {2, 4}, samples).ok());
+  REQUIRE(run_command({"predict", run.directory(), "--input", folder.path("in.npy"), "--output",
+                       folder.path("out.npy")})
+              .code == 0);
+  const auto file = text_of(folder.path("m.onnx"));
+  const onnx_reader reader(file);
+  const auto there = reader.run({{2, 4}, {samples.begin(), samples.end()}}).at("prediction");
+  const auto here = read_npy(folder.path("out.npy"));
+  REQUIRE(here.ok());
+  const auto& predicted = std::get<std::vector<float>>(here->values);
+  REQUIRE(there.values.size() == predicted.size());
+  for (std::size_t k = 0; k < predicted.size(); ++k)
+    CHECK(there.values[k] == doctest::Approx(predicted[k]).epsilon(1e-5));
+  CHECK(reader.notes().at("outputs") == R"(["output_0","output_1","output_2"])");
+  CHECK(reader.notes().at("input").find("unscaled") != std::string::npos);
   check_refused(run_command({"export", run.directory(), "--format", "npx", "--output", folder.path("x")}), 2,
                 {"did you mean \"npz\"", "safetensors"});
   check_refused(run_command({"export", run.directory(), "--output", folder.path("x")}), 2,

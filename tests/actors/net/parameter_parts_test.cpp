@@ -2,6 +2,7 @@
 #include "core/protocol_sizes.hpp"
 #include "remote_stage.hpp"
 #include "session_stage.hpp"
+#include "travelling_parameters.hpp"
 
 // Parameters that travel in parts, from the front of the block to its end.
 
@@ -15,21 +16,6 @@ constexpr std::size_t block_floats = 200000;
 frame part_frame(std::uint64_t version, std::size_t begin, std::size_t size, float value) {
   return frame(frame_kind::parameters, pair_head(version, begin),
                blob::copy_of(std::vector<float>(size, value)), float_format::float32);
-}
-
-/// What a node takes from one frame of a part.
-std::string take(incoming_parameters& in, std::uint64_t version, std::size_t begin, std::size_t size,
-                 float value = 0.0F) {
-  const auto head = pair_head(version, begin);
-  if (size > 0) {
-    const auto place = in.place(head, size);
-    if (!place.ok())
-      return place.error().message;
-    REQUIRE(place->size() == size);
-    std::fill(place->begin(), place->end(), value);
-  }
-  const auto taken = in.arrived(head, size);
-  return taken.ok() ? "taken" : taken.error().message;
 }
 
 } // namespace

@@ -143,6 +143,23 @@ TEST_CASE("onnx: a file takes samples as they are in the data and gives what pre
   }
 }
 
+TEST_CASE("onnx: every loss makes predictions of outputs there as it does here") {
+  for (const auto name : names_of(loss_functions())) {
+    CAPTURE(name);
+    const auto loss = loss_of(name);
+    onnx_graph graph({});
+    const auto in = graph.add_input("input", {3, 1, 1});
+    const auto op = loss->prediction_operator();
+    graph.add_output(op.empty() ? in : graph.apply(op, in), "output");
+    const auto file = graph.encode("test", "1");
+    REQUIRE(file.ok());
+    auto rows = layer_runner::noise(12, 3);
+    const auto out = onnx_reader(*file).run(input_of(4, {3, 1, 1}, rows)).at("output");
+    loss->to_prediction(rows, 3);
+    CHECK(largest_difference(rows, out) < 1e-6);
+  }
+}
+
 TEST_CASE("onnx: a layer without a form there is named, and other formats offered") {
   const std::vector<registry_entry<layer_factory>> extra{{"unknown", "nothing", make_unknown}};
   const auto net = build(R"(["unknown", {"type":"dense","units":2}])", {4, 1, 1}, 2, extra);
@@ -151,7 +168,7 @@ TEST_CASE("onnx: a layer without a form there is named, and other formats offere
   const auto refused = to_onnx(*net, parameters, standard, *loss_of("softmax_cross_entropy"), {});
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().message ==
-        "layer 0: a layer of type \"unknown\" has no form in ONNX; safetensors and npz hold every model");
+        "layer \"0.unknown\" has no form in ONNX; safetensors and npz hold every model");
 }
 
 TEST_CASE("onnx: an unchanged model gives the same bytes") {

@@ -166,6 +166,7 @@ private:
         continue;
       if (a.integer(20) == 2)
         return {a.integer(3)};
+      CHECK(a.integer(20) == 7);
       shape_list out;
       for (const auto& i : a.all(8))
         out.push_back(static_cast<std::int64_t>(i.integer));
@@ -218,8 +219,7 @@ private:
     return t;
   }
 
-  /// out(n, m, y, x) of window(n, m, values of an input channel, weights of it or none), for convolutions and
-  /// pools.
+  /// For convolutions and pools: window(m) folds what lies under the window of output channel m.
   template <class Window>
   static onnx_tensor slide(const onnx_tensor& x, std::int64_t channels, const protobuf_message& node,
                            const Window& window) {
@@ -367,6 +367,8 @@ private:
       return slide(x, x.shape[1], node, [&](std::int64_t m) { return pooling{m, m + 1, op == "MaxPool"}; });
     if (op == "BatchNormalization" || op == "InstanceNormalization")
       return normalise(in, node, op == "BatchNormalization");
+    if (op == "ReduceMean")
+      REQUIRE(integers(node, "axes", {}) == shape_list{1});
     if (op == "Softmax" || op == "ReduceMean")
       return over_rows(x, op == "Softmax");
     if (op == "GlobalAveragePool") {
