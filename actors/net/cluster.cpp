@@ -133,7 +133,8 @@ void cluster::open(caf::actor_system& system, const shared_context& context,
                   coordinator,
                   sampler,
                   monitor,
-                  {float_format_of(setup_->config.wire_format), board_, setup_->net->trained_offsets()}});
+                  {float_format_of(setup_->config.wire_format), board_, setup_->net->trained_offsets()},
+                  turns(io_)});
   boost::asio::post(io_, [self = shared_from_this()] {
     self->listener_->start(
         {[weak = std::weak_ptr(self)](const auto& l, const auto& hello, const auto& address) {

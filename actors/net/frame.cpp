@@ -38,21 +38,32 @@ frame::frame(frame_kind kind, std::vector<std::uint8_t> head, blob bulk, float_f
 
 frame::frame(frame_kind kind, std::vector<std::uint8_t> head, blob bulk, std::size_t begin, std::size_t size,
              float_format format)
-    : front_(std::move(head)), floats_(std::move(bulk)), begin_(begin), size_(size),
-      overtakes_(kind == frame_kind::ping || kind == frame_kind::pong) {
+    : floats_(std::move(bulk)), begin_(begin), size_(size) {
   frame_header h;
-  h.kind = kind;
   h.format = format;
-  h.head_bytes = static_cast<std::uint32_t>(front_.size());
   h.bulk_floats = static_cast<std::uint32_t>(size);
-  const auto header = h.encode();
-  front_.insert(front_.begin(), header.begin(), header.end());
+  set_front(kind, h, head);
   if (format != float_format::float32 && size > 0) {
     auto rounded = std::make_shared_for_overwrite<std::uint16_t[]>(size);
     to_short(format, floats_.view().subspan(begin, size), {rounded.get(), size});
     shorts_ = std::move(rounded);
     floats_ = blob();
   }
+}
+
+void frame::set_front(frame_kind kind, frame_header header, std::span<const std::uint8_t> head) {
+  header.kind = kind;
+  header.head_bytes = static_cast<std::uint32_t>(head.size());
+  const auto encoded = header.encode();
+  front_.assign(encoded.begin(), encoded.end());
+  front_.insert(front_.end(), head.begin(), head.end());
+  overtakes_ = kind == frame_kind::ping || kind == frame_kind::pong;
+}
+
+frame frame::as(frame_kind kind, std::span<const std::uint8_t> head) const {
+  frame other = *this;
+  other.set_front(kind, *frame_header::decode(front_), head);
+  return other;
 }
 
 std::span<const std::uint8_t> frame::bulk() const {

@@ -73,6 +73,9 @@ public:
   frame(frame_kind kind, std::vector<std::uint8_t> head, blob bulk, std::size_t begin, std::size_t size,
         float_format format);
 
+  /// The same floats under another head.
+  [[nodiscard]] frame as(frame_kind kind, std::span<const std::uint8_t> head) const;
+
   [[nodiscard]] std::span<const std::uint8_t> front() const { return front_; }
   [[nodiscard]] std::span<const std::uint8_t> bulk() const;
   [[nodiscard]] std::size_t bytes() const { return front_.size() + bulk().size(); }
@@ -80,6 +83,8 @@ public:
   [[nodiscard]] bool overtakes() const { return overtakes_; }
 
 private:
+  void set_front(frame_kind kind, frame_header header, std::span<const std::uint8_t> head);
+
   std::vector<std::uint8_t> front_;
   blob floats_;
   std::size_t begin_ = 0;

@@ -3,6 +3,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/net/link.hpp"
 #include "actors/net/parameter_outbox.hpp"
+#include "actors/net/turns.hpp"
 #include "actors/net/wire_messages.hpp"
 #include "actors/run_context.hpp"
 
@@ -36,6 +37,7 @@ struct cluster_run {
   sampler_actor sampler;
   monitor_actor monitor;
   parameter_outbox outbox; ///< its board is for the nodes of this machine
+  turns sending;           ///< of parameters
 };
 
 /// A node as the coordinator's process sees it: two links, and an actor for each of the node's workers and
@@ -111,10 +113,13 @@ private:
   };
 
   void announce(const snapshot& at);
-  /// Whether another one is ready.
-  bool send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next);
+  /// Whether another one is ready, and may be sent.
+  bool send_a_part_ahead();
   /// Whether another one is ready.
   bool send_a_part();
+  /// Calls a function that sends a part, in turns with others, until it says that there is no more to send.
+  /// `taken`: whether it is called already.
+  void take_turns(bool& taken, bool (remote_node::*send)());
   void send_direction(const blob& direction);
   [[nodiscard]] result<std::span<float>> place(const frame_header& header,
                                                std::span<const std::uint8_t> head);
@@ -155,13 +160,14 @@ private:
   std::optional<std::uint64_t> sent_version_;
   std::shared_ptr<outgoing_parameters> outgoing_; ///< null: all of that version was sent
   std::size_t sent_parts_ = 0;                    ///< of `outgoing_`
+  std::size_t sent_before_ = 0;                   ///< of `outgoing_`, before it was announced
   std::shared_ptr<outgoing_parameters> ahead_;    ///< what it was sent parts of before they were announced
   std::size_t sent_ahead_ = 0;                    ///< of `ahead_`
-  bool sending_ahead_ = false;                    ///< more of it will be sent when it is this node's turn
   bool sees_board_ = false;
   /// Of `sent_version_`, where it is on the board: more orders may refer to it.
   std::shared_ptr<const snapshot_board::place> sent_place_;
-  bool taking_turns_ = false; ///< more of them will be sent when it is this node's turn
+  bool sends_parts_ = false; ///< in turns
+  bool sends_ahead_ = false; ///< in turns
   blob sent_direction_;
 };
 

@@ -26,59 +26,61 @@ void remote_node::announce(const snapshot& at) {
     return tensor_->send_here(change_frame(at));
   }
   outgoing_ = run_->outbox.frames_of(at, sees_board_);
-  while (send_a_part_ahead(outgoing_)) { // what it has not got of that; then nothing of it is ahead any more
-  }
+  sent_before_ = ahead_ == outgoing_ ? sent_ahead_ : 0;
   ahead_ = nullptr;
   sent_version_ = at.version;
   sent_place_ = outgoing_->place();
   sent_parts_ = 0;
-  tensor_->send_here(outgoing_->announcement());
+  tensor_->send_here(outgoing_->announcement(sent_before_));
 }
 
-bool remote_node::send_a_part_ahead(const std::shared_ptr<outgoing_parameters>& next) {
-  const auto& parts = next->parts_ahead();
-  if (over_ || parts.empty())
-    return false; // those on the board need no sending
-  if (ahead_ != next) {
-    ahead_ = next;
-    sent_ahead_ = 0;
-  }
-  if (sent_ahead_ == parts.size())
-    return false;
-  tensor_->send_here(parts[sent_ahead_++]);
-  return !over_ && sent_ahead_ < parts.size();
+void remote_node::take_turns(bool& taken, bool (remote_node::*send)()) {
+  if (std::exchange(taken, true))
+    return;
+  run_->sending.take([weak = weak_from_this(), &taken, send] {
+    const auto self = weak.lock();
+    if (!self)
+      return false;
+    taken = false; // also when it throws
+    return taken = std::invoke(send, *self);
+  });
 }
 
-/// In turns as well: what the network's thread has to take up meanwhile, gradients above all, does not wait
-/// for all of them. And no more at once than keeps the link busy: what is foreseen may still turn out wrong,
-/// and an order does not wait behind it for long.
-void remote_node::send_parameters_ahead() {
+/// No more at once than keeps the link busy: what is foreseen may still turn out wrong, and an order does not
+/// wait behind it for long.
+bool remote_node::send_a_part_ahead() {
   const bool computes = std::any_of(slots_.begin(), slots_.end(), [](const auto& s) {
     return s.second.role == slot_role::worker && !s.second.orders.empty();
   });
-  if (over_ || sending_ahead_ || !computes)
-    return;
+  if (over_ || !computes)
+    return false;
   const auto next = run_->outbox.frames_ahead(sees_board_);
-  if (ahead_ != next)
-    ahead_ = nullptr; // nobody needs what was foreseen before
-  if (!next || tensor_->queued_bytes() > most_queued_ahead || !send_a_part_ahead(next))
-    return;
-  sending_ahead_ = true;
-  boost::asio::post(context_, [self = shared_from_this()] {
-    self->sending_ahead_ = false;
-    self->send_parameters_ahead();
-  });
+  if (ahead_ != next) { // nobody needs what was foreseen before
+    ahead_ = next;
+    sent_ahead_ = 0;
+  }
+  const auto may = [&] {
+    return !over_ && sent_ahead_ < next->parts_ahead().size() && tensor_->queued_bytes() <= most_queued_ahead;
+  };
+  if (!next || !may()) // those on the board need no sending
+    return false;
+  tensor_->send_here(next->parts_ahead()[sent_ahead_++]);
+  return may();
+}
+
+void remote_node::send_parameters_ahead() {
+  take_turns(sends_ahead_, &remote_node::send_a_part_ahead);
 }
 
 bool remote_node::send_a_part() {
   if (!outgoing_ || over_)
     return false;
-  const auto& parts = outgoing_->parts();
-  if (outgoing_->place() && sent_parts_ < parts.size())
-    sent_parts_ = parts.size() - 1; // each says of all before it that they are there
-  if (sent_parts_ < parts.size())
-    tensor_->send_here(parts[sent_parts_++]);
-  if (sent_parts_ < parts.size())
+  const std::size_t parts = outgoing_->parts(sent_before_);
+  if (outgoing_->place() && sent_parts_ < parts)
+    sent_parts_ = parts - 1; // each says of all before it that they are there
+  if (sent_parts_ < parts)
+    tensor_->send_here(outgoing_->part(sent_parts_++, sent_before_));
+  if (sent_parts_ < parts)
     return true;
   if (outgoing_->complete()) {
     run_->outbox.sent(outgoing_);
@@ -90,13 +92,8 @@ bool remote_node::send_a_part() {
 /// In turns with the other nodes: with all of it at once the last node would begin when the others have
 /// everything, where it needs only the first layer to begin.
 void remote_node::send_arrived_parameters() {
-  if (taking_turns_ || !send_a_part())
-    return;
-  taking_turns_ = true;
-  boost::asio::post(context_, [self = shared_from_this()] {
-    self->taking_turns_ = false;
-    self->send_arrived_parameters();
-  });
+  if (!sends_parts_ && send_a_part())
+    take_turns(sends_parts_, &remote_node::send_a_part);
 }
 
 void remote_node::send_direction(const blob& direction) {

@@ -27,9 +27,9 @@ TEST_CASE(
     mutable_blob block = pool.acquire();
     const auto arrival = std::make_shared<parameter_arrival>(block_floats);
     outgoing_parameters out({7, block.early_look(), arrival}, format, {});
-    CHECK(out.parts().empty());
+    CHECK(out.parts(0) == 0);
     CHECK(!out.complete());
-    const auto announced = out.announcement();
+    const auto announced = out.announcement(0);
     CHECK(announced.bulk().empty());
     CHECK(*read_pair(announced.front().subspan(frame_header::size)) ==
           std::pair<std::uint64_t, std::uint64_t>{7, 0});
@@ -39,7 +39,7 @@ TEST_CASE(
       std::fill(block.values().begin() + static_cast<std::ptrdiff_t>(arrival->ready()),
                 block.values().begin() + static_cast<std::ptrdiff_t>(ready), static_cast<float>(ready));
       arrival->advance(ready);
-      const auto& parts = out.parts();
+      const auto parts = parts_of(out);
       for (std::size_t i = sent.size(); i < parts.size(); ++i) {
         const auto at = read_pair(parts[i].front().subspan(frame_header::size));
         REQUIRE(at.ok());
@@ -65,7 +65,7 @@ TEST_CASE("outgoing parameters: parts end where layers do, unless that makes the
   const auto sizes = [](std::size_t floats, const std::vector<std::size_t>& layer_begins) {
     outgoing_parameters out({1, mutable_blob(floats).freeze()}, float_format::float32, layer_begins);
     std::vector<std::size_t> out_sizes;
-    for (const auto& part : out.parts())
+    for (const auto& part : parts_of(out))
       out_sizes.push_back(part.bulk().size() / sizeof(float));
     CHECK(out.complete());
     return out_sizes;

@@ -121,7 +121,8 @@ struct remote_stage {
                     coordinator,
                     sampler,
                     monitor,
-                    {float_format::float32, board, setup->net->trained_offsets()}});
+                    {float_format::float32, board, setup->net->trained_offsets()},
+                    turns(net.io.context())});
     auto [far_control, near_control] = net.connection();
     control = net.make(std::move(far_control), heard_control);
     const auto nobody = std::make_shared<recorder>();

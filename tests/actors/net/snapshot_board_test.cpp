@@ -4,6 +4,7 @@
 #include "actors/net/wire_messages.hpp"
 #include "actors/parameter_arrival.hpp"
 #include "remote_stage.hpp"
+#include "travelling_parameters.hpp"
 
 #include <fcntl.h>
 #include <numeric>
@@ -39,7 +40,8 @@ void write(const snapshot_board::place& at, float value) {
 }
 
 /// What a node says of a frame that it was sent.
-std::string take(incoming_parameters& in, std::uint64_t version, std::uint64_t place, std::uint64_t end) {
+std::string take_board(incoming_parameters& in, std::uint64_t version, std::uint64_t place,
+                       std::uint64_t end) {
   const auto f = to_frame(board_frame{version, place, end});
   const auto taken = in.on_board(f.front().subspan(frame_header::size));
   return taken.ok() ? "taken" : taken.error().message;
@@ -155,11 +157,11 @@ TEST_CASE("outgoing parameters on a board: parts are laid out as they become fin
   mutable_blob block = pool.acquire();
   const auto arrival = std::make_shared<parameter_arrival>(all);
   outgoing_parameters out({7, block.early_look(), arrival}, s.board->acquire(), {});
-  const auto announced = read_board_frame(out.announcement().front().subspan(frame_header::size));
+  const auto announced = read_board_frame(out.announcement(0).front().subspan(frame_header::size));
   REQUIRE(announced.ok());
   CHECK(announced->version == 7);
   CHECK(announced->end == 0);
-  CHECK(out.parts().empty());
+  CHECK(out.parts(0) == 0);
   const auto seen = read_board(s.seen, announced->place, all);
   REQUIRE(seen.ok());
   for (const std::size_t ready : {std::size_t{70000}, std::size_t{150000}, all}) {
@@ -167,11 +169,11 @@ TEST_CASE("outgoing parameters on a board: parts are laid out as they become fin
     std::fill(block.values().begin() + static_cast<std::ptrdiff_t>(before),
               block.values().begin() + static_cast<std::ptrdiff_t>(ready), static_cast<float>(ready));
     arrival->advance(ready);
-    const auto last = read_board_frame(out.parts().back().front().subspan(frame_header::size));
+    const auto last = read_board_frame(parts_of(out).back().front().subspan(frame_header::size));
     REQUIRE(last.ok());
     CHECK(last->end == ready);
     CHECK(last->place == announced->place);
-    CHECK(out.parts().back().bulk().empty());
+    CHECK(parts_of(out).back().bulk().empty());
     CHECK(seen->view()[ready - 1] == static_cast<float>(ready));
     CHECK(seen->view()[before] == static_cast<float>(ready));
   }
@@ -185,27 +187,27 @@ TEST_CASE("incoming parameters on a board: an announcement, then more and more o
   const both_sides s;
   incoming_parameters in(floats, nullptr, s.seen);
   const auto place = s.board->acquire();
-  CHECK(take(in, 3, place->number, 0) == "taken");
+  CHECK(take_board(in, 3, place->number, 0) == "taken");
   const snapshot early = in.latest();
   REQUIRE(early.arriving);
   CHECK(early.arriving->ready() == 0);
   write(*place, 0.5F);
-  CHECK(take(in, 3, place->number, 1000) == "taken");
+  CHECK(take_board(in, 3, place->number, 1000) == "taken");
   CHECK(early.arriving->ready() == 1000);
   CHECK(early.parameters.view()[999] == 0.5F);
-  CHECK(take(in, 3, place->number, floats) == "taken");
+  CHECK(take_board(in, 3, place->number, floats) == "taken");
   CHECK(early.arriving->complete());
   CHECK_FALSE(in.latest().arriving);
   CHECK(in.latest().parameters.view()[floats - 1] == 0.5F);
   // The next one at another place, or by the link again, and back.
   const auto next = s.board->acquire();
-  CHECK(take(in, 4, next->number, 0) == "taken");
-  CHECK(take(in, 4, next->number, floats) == "taken");
+  CHECK(take_board(in, 4, next->number, 0) == "taken");
+  CHECK(take_board(in, 4, next->number, floats) == "taken");
   const auto head = pair_head(5, 0);
   REQUIRE(in.place(head, floats).ok());
   REQUIRE(in.arrived(head, floats).ok());
   CHECK(in.latest().version == 5);
-  CHECK(take(in, 6, place->number, 0) == "taken");
+  CHECK(take_board(in, 6, place->number, 0) == "taken");
 }
 
 TEST_CASE("incoming parameters on a board: what does not follow is refused, and what was there stays") {
@@ -221,22 +223,22 @@ TEST_CASE("incoming parameters on a board: what does not follow is refused, and 
     CAPTURE(bad.end);
     const both_sides s;
     incoming_parameters in(floats, nullptr, s.seen);
-    REQUIRE(take(in, 3, 0, 0) == "taken");
-    REQUIRE(take(in, 3, 0, 1000) == "taken");
-    CHECK(take(in, bad.version, bad.place, bad.end) != "taken");
+    REQUIRE(take_board(in, 3, 0, 0) == "taken");
+    REQUIRE(take_board(in, 3, 0, 1000) == "taken");
+    CHECK(take_board(in, bad.version, bad.place, bad.end) != "taken");
     CHECK(in.latest().arriving->ready() == 1000);
   }
   const both_sides s;
   incoming_parameters fresh(floats, nullptr, s.seen);
-  CHECK(take(fresh, 3, 0, 10) != "taken"); // never announced
+  CHECK(take_board(fresh, 3, 0, 10) != "taken"); // never announced
   // Parts that travel do not go on with what lies on a board, and the other way round.
-  REQUIRE(take(fresh, 3, 0, 0) == "taken");
+  REQUIRE(take_board(fresh, 3, 0, 0) == "taken");
   CHECK_FALSE(fresh.place(pair_head(3, 0), 10).ok());
   incoming_parameters travelling(floats, nullptr, s.seen);
   REQUIRE(travelling.arrived(pair_head(3, 0), 0).ok());
-  CHECK(take(travelling, 3, 0, 10) != "taken");
+  CHECK(take_board(travelling, 3, 0, 10) != "taken");
   incoming_parameters without(floats);
-  CHECK(take(without, 3, 0, 0) == "it refers to place 0 of a board that has none");
+  CHECK(take_board(without, 3, 0, 0) == "it refers to place 0 of a board that has none");
 }
 
 TEST_CASE("remote node with a board: orders refer to a place of it, which is held until they are answered") {

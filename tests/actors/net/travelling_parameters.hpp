@@ -21,6 +21,19 @@ inline std::size_t floats_of(const frame& f) {
   return f.bulk().size() / sizeof(float);
 }
 
+/// What follows the announcement to a node that was sent so many parts ahead.
+inline std::vector<frame> parts_of(outgoing_parameters& out, std::size_t sent_ahead) {
+  std::vector<frame> all;
+  for (std::size_t i = 0, size = out.parts(sent_ahead); i < size; ++i)
+    all.push_back(out.part(i, sent_ahead));
+  return all;
+}
+
+/// To one that has got all of what went ahead.
+inline std::vector<frame> parts_of(outgoing_parameters& out) {
+  return parts_of(out, out.parts_ahead().size());
+}
+
 /// Parameters that are merged from back to front, and then become a snapshot.
 struct next_parameters {
   explicit next_parameters(std::uint64_t version_number, std::size_t size)
