@@ -39,7 +39,14 @@ namespace {
 /// what an honest one has to say.
 constexpr std::size_t most_report_bytes = std::size_t{4} << 20U;
 constexpr std::size_t most_lane_bytes = std::size_t{256} << 20U;
+constexpr std::size_t most_checked_here = 65536; ///< floats, some microseconds
 } // namespace
+
+bool remote_result::is_finite(std::size_t trained_size) const {
+  const auto gradient = result.gradient.view();
+  return result.finite && all_finite(gradient.first(finite_from)) &&
+         all_finite(gradient.subspan(trained_size));
+}
 
 remote_node::remote_node(std::shared_ptr<cluster_run> run, boost::asio::io_context& context, std::string name,
                          std::uint64_t instance, std::shared_ptr<link> control, std::size_t most_slots)
@@ -308,8 +315,31 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
   s->gradient = {};
   s->final_from = trained_size_;
   s->orders.pop_front();
-  caf::anon_send(s->actor, remote_result{std::move(r), std::exchange(s->finite_from, trained_size_)});
+  pass_on(*s, {std::move(r), std::exchange(s->finite_from, trained_size_)});
+  if (s->leaves && s->orders.empty())
+    caf::anon_send(s->actor, remote_gone{left_as_asked});
   return {};
+}
+
+/// Straight to the coordinator, as parts are: the last result of a round is what everybody waits for. By way
+/// of its actor where it has to be decoded or much of it looked at, which then does not keep this thread.
+void remote_node::pass_on(slot& from, remote_result r) {
+  r.result.member = from.member;
+  if (r.result.encoded || r.finite_from > most_checked_here)
+    return caf::anon_send(from.actor, std::move(r));
+  r.result.finite = r.is_finite(trained_size_);
+  caf::anon_send(run_->coordinator, std::move(r.result));
+}
+
+void remote_node::let_go_when_idle(slot_number number) {
+  boost::asio::post(context_, [self = shared_from_this(), number] {
+    const auto at = self->slots_.find(number);
+    if (at == self->slots_.end())
+      return;
+    at->second.leaves = true;
+    if (at->second.orders.empty())
+      caf::anon_send(at->second.actor, remote_gone{left_as_asked});
+  });
 }
 
 result<void> remote_node::take_scores(bool has_gradient, std::span<const std::uint8_t> head) {

@@ -22,12 +22,15 @@ struct remote_gone {
 /// The node of a remote worker or estimator wants to leave when the present order is done.
 struct remote_leaving {};
 
-/// What a remote worker's order has led to. Elements [finite_from, trained size) of its gradient are known to
-/// be finite.
+/// What a remote worker's order has led to, where much is left to do with it. Elements [finite_from, trained
+/// size) of its gradient are known to be finite.
 struct remote_result {
   train_result result;
   std::size_t finite_from = 0;
+  /// A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
+  [[nodiscard]] bool is_finite(std::size_t trained_size) const;
 };
+inline constexpr const char* left_as_asked = "its node was told to leave";
 
 /// What a run offers to the nodes that join it. Shared by all of them.
 struct cluster_run {
@@ -72,6 +75,8 @@ public:
   /// What is known of the next parameters, if it computes what they wait for. On the network's thread.
   void send_parameters_ahead();
   void send_joined(slot_number number, std::uint64_t member);
+  /// Its actor here is told that it is gone when all orders are done that were sent before.
+  void let_go_when_idle(slot_number number);
   /// Its actor here has ended: the one over there shall too.
   void send_dismissed(slot_number number);
 
@@ -107,6 +112,7 @@ private:
     std::size_t final_from = 0;            ///< its first element that has arrived
     std::size_t finite_from = 0;           ///< the same of those that were looked at and are finite
     std::uint64_t member = 0;              ///< of a worker that was welcomed
+    bool leaves = false;                   ///< when it is idle
     [[nodiscard]] bool expects(std::uint64_t lease) const {
       return !orders.empty() && orders.front().lease == lease;
     }
@@ -131,6 +137,7 @@ private:
   [[nodiscard]] result<void> take_join(std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_part(const frame_header& header, std::span<const std::uint8_t> head);
   [[nodiscard]] result<void> take_result(const frame_header& header, std::span<const std::uint8_t> head);
+  void pass_on(slot& from, remote_result r);
   [[nodiscard]] result<void> take_scores(bool has_gradient, std::span<const std::uint8_t> head);
   [[nodiscard]] result<slot*> find(slot_number number, slot_role role);
   void begin_part();

@@ -1,5 +1,4 @@
 #include "actors/net/remote_node.hpp"
-#include "core/finite.hpp"
 
 #include <caf/all.hpp>
 #include <optional>
@@ -21,7 +20,6 @@ using remote_estimator_actor =
 struct remote_state {
   std::shared_ptr<remote_node> node;
   slot_number slot = 0;
-  std::size_t orders = 0; ///< that are out
   bool leaving = false;
   ~remote_state() {
     if (node)
@@ -31,7 +29,6 @@ struct remote_state {
 
 struct remote_worker_state : remote_state {
   static inline const char* name = "remote worker";
-  std::uint64_t member = 0;
   std::size_t trained_size = 0;
   std::shared_ptr<const run_setup> setup;
   std::optional<blob_pool> decoded; ///< compressed results
@@ -53,8 +50,6 @@ struct remote_estimator_state : remote_state {
   static inline const char* name = "remote estimator";
 };
 
-constexpr const char* left_as_asked = "its node was told to leave";
-
 remote_worker_actor::behavior_type
 remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
               std::shared_ptr<remote_node> node, slot_number slot, const coordinator_actor& coordinator,
@@ -71,14 +66,10 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   self->send(coordinator, join_request{name, self->state.node->name()});
   return {
-      [self](const welcome& m) {
-        self->state.member = m.member;
-        self->state.node->send_joined(self->state.slot, m.member);
-      },
+      [self](const welcome& m) { self->state.node->send_joined(self->state.slot, m.member); },
       [self, give_up](const train_order& order) {
         if (self->state.leaving)
           return give_up(left_as_asked); // the order returns to the coordinator with the lease
-        ++self->state.orders;
         self->state.node->send_train_order(self->state.slot, order);
       },
       [self, coordinator, give_up](remote_result& m) {
@@ -86,20 +77,14 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
         auto& s = self->state;
         if (out.encoded)
           m.finite_from = s.trained_size; // nothing is known of what comes out
-        out.member = s.member;
         s.decode(out);
-        // A node's word that its gradient is finite is not enough: one NaN would spoil the parameters.
-        out.finite = out.finite && all_finite(out.gradient.view().first(m.finite_from)) &&
-                     all_finite(out.gradient.view().subspan(s.trained_size));
+        out.finite = m.is_finite(s.trained_size);
         self->send(coordinator, std::move(out));
-        if (--self->state.orders == 0 && self->state.leaving)
-          give_up(left_as_asked);
       },
       [give_up](const remote_gone& m) { give_up(m.reason); },
-      [self, give_up](const remote_leaving&) {
+      [self](const remote_leaving&) {
         self->state.leaving = true;
-        if (self->state.orders == 0)
-          give_up(left_as_asked);
+        self->state.node->let_go_when_idle(self->state.slot);
       },
   };
 }
