@@ -83,6 +83,13 @@ std::unique_ptr<optimizer> make_mean_rule(double momentum) {
   return certain(make_optimizer(description, {"exchange", ""}));
 }
 
+/// Samples in memory need no numbers of rows: those of others than there are now are no use.
+void forget_stale_rows(data_splits& data) {
+  for (dataset* set : {&data.train, &data.validation, &data.test})
+    if (!set->is_mapped() && set->rows.size() != set->size)
+      set->rows.clear();
+}
+
 /// What an embedding program has made of the data is no more to be trusted than a file.
 result<void> check_changed(const data_splits& data) {
   for (const auto& [set, name] :
@@ -223,6 +230,7 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   setup->data = data.take();
   if (extensions.change_data) {
     extensions.change_data(setup->data);
+    forget_stale_rows(setup->data);
     if (auto checked = check_changed(setup->data); !checked.ok())
       return with_context(checked.error(), source + ", /data, as the program has changed it");
   }

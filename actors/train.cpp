@@ -60,6 +60,11 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
     if (auto fits = scoring_desk(*setup, time).load(options.resume->state.below("sampler")); !fits.ok())
       return fits.error();
   }
+  if (!options.listen && setup->uses_estimators && setup->config.estimators == 0 && setup->config.workers > 0)
+    return configuration_error(fmt::format(
+        "{}, /runtime/estimators: nothing would measure what this sampling asks for; set it to 1 or more, "
+        "or let scores fall off while training (\"estimator\": \"byproduct\")",
+        setup->source));
   if (options.accepted)
     if (auto ready = options.accepted(); !ready.ok())
       return ready.error();

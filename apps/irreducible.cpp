@@ -79,6 +79,9 @@ result<void> find_losses(const irreducible_options& o) {
     if (outcome->summary.status == run_status::failed)
       return configuration_error(
           fmt::format("{}: the model of fold {} failed: {}", o.file, fold, outcome->summary.problem));
+    if (outcome->summary.steps == 0)
+      return configuration_error(
+          fmt::format("{}, /duration: the models would not take a single step, and judge nothing", o.file));
     seconds += outcome->summary.train_seconds;
     measure_losses(**whole, outcome->parameters.view(), held_out, losses);
     double sum = 0.0;

@@ -20,7 +20,9 @@ namespace {
 
 result<dataset> sized(dataset set, const std::string& path, std::uint64_t values) {
   const auto per_sample = static_cast<std::uint64_t>(set.shape.size());
-  if (values == 0 || values % per_sample != 0)
+  if (values == 0)
+    return data_error(fmt::format("{}: holds no samples", path));
+  if (values % per_sample != 0)
     return data_error(fmt::format("{}: {} values are not a whole number of samples of shape {}", path, values,
                                   to_string(set.shape)));
   set.size = static_cast<std::size_t>(values / per_sample);

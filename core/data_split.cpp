@@ -114,7 +114,7 @@ dataset take_samples(dataset& set, const std::vector<std::uint32_t>& ids) {
   const auto width = static_cast<std::size_t>(set.shape.size());
   move_out(set.bytes, out.bytes, ids, width, set.size);
   move_out(set.floats, out.floats, ids, width, set.size);
-  if (set.is_mapped() && !ids.empty()) {
+  if (!ids.empty()) {
     out.mapped = set.mapped;
     number_rows(set);
     move_out(set.rows, out.rows, ids, 1, set.size);

@@ -9,7 +9,7 @@
 
 namespace triage {
 
-/// Gives the samples of a mapped set the numbers of their rows, where they have none: they are about to be
+/// Gives the samples of a set the numbers of their rows, where they have none: they are about to be
 /// rearranged.
 void number_rows(dataset& set);
 

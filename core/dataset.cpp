@@ -42,13 +42,15 @@ std::size_t dataset::mapped_row_bytes() const {
 
 sample_rows<std::uint8_t> dataset::byte_rows() const {
   return {is_mapped() ? mapped.file->bytes().data() + mapped.offset : bytes.data(),
-          static_cast<std::size_t>(shape.size()), rows};
+          static_cast<std::size_t>(shape.size()),
+          is_mapped() ? std::span(rows) : std::span<const std::uint32_t>()};
 }
 
 sample_rows<float> dataset::float_rows() const {
   return {is_mapped() ? reinterpret_cast<const float*>(mapped.file->bytes().data() + mapped.offset)
                       : floats.data(),
-          static_cast<std::size_t>(shape.size()), rows};
+          static_cast<std::size_t>(shape.size()),
+          is_mapped() ? std::span(rows) : std::span<const std::uint32_t>()};
 }
 
 namespace {
@@ -120,6 +122,8 @@ result<void> check_dataset(const dataset& set, const std::string& name) {
       return fail(fmt::format("has {} values, which are not {} samples of shape {}", values, set.size,
                               to_string(set.shape)));
   }
+  if (!set.rows.empty() && set.rows.size() != set.size)
+    return fail(fmt::format("has {} numbers of rows for {} samples", set.rows.size(), set.size));
   if (set.classes < 0 || set.outputs < 0 || (set.classes > 0) == (set.outputs > 0))
     return fail("has neither labels nor targets, or both");
   if (set.classes > 0 && set.labels.size() != set.size)

@@ -44,7 +44,9 @@ struct dataset {
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
   mapped_samples mapped;
-  std::vector<std::uint32_t> rows; ///< in the mapped file, of each sample; empty: 0, 1, …
+  /// Of each sample in the files that it comes from, or of its first copy in what was generated; empty: 0, 1,
+  /// …
+  std::vector<std::uint32_t> rows;
 
   std::int64_t classes = 0;         ///< classification: number of classes; regression: 0
   std::vector<std::int32_t> labels; ///< classification: one per sample, in [0, classes)
@@ -59,6 +61,7 @@ struct dataset {
   [[nodiscard]] bool is_classification() const { return classes > 0; }
   /// The width of the network's output: classes or outputs.
   [[nodiscard]] std::int64_t target_width() const { return is_classification() ? classes : outputs; }
+  [[nodiscard]] std::size_t row_of(std::size_t sample) const { return rows.empty() ? sample : rows[sample]; }
   /// Of one sample in the mapped file.
   [[nodiscard]] std::size_t mapped_row_bytes() const;
   /// In memory: without what stays in a file.

@@ -101,7 +101,7 @@ result<void> check_loaded(const loaded_data& loaded) {
   if (loaded.train.classes == 1)
     return data_error(
         "all training labels are the same, so there is nothing to learn; is the label the right "
-        "one? A number to predict needs \"task\": \"regression\"");
+        "one? Numbers to predict need \"task\": \"regression\" (CSV) or are stored as floats (npy)");
   if (!loaded.test)
     return {};
   if (auto test = check_dataset(*loaded.test, "test"); !test.ok())

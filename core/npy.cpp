@@ -124,7 +124,7 @@ constexpr std::array types = {
     type_entry{"f4", 4, reader<float, float>},
     type_entry{"f8", 8, reader<double, float>},
     type_entry{"u1", 1, reader<std::uint8_t, std::uint8_t>},
-    type_entry{"b1", 1, reader<std::uint8_t, std::uint8_t>},
+    type_entry{"b1", 1, reader<std::uint8_t, std::int64_t>}, // 0 and 1, no pixels
     type_entry{"i1", 1, reader<std::int8_t, std::int64_t>},
     type_entry{"i2", 2, reader<std::int16_t, std::int64_t>},
     type_entry{"i4", 4, reader<std::int32_t, std::int64_t>},

@@ -100,8 +100,7 @@ result<void> apply_regimes(dataset& train, const regime_options& o, std::uint64_
       return configuration_error("\"duplication\" makes more than 2^32 points");
     repeat(train.bytes, o.duplication);
     repeat(train.floats, o.duplication);
-    if (train.is_mapped())
-      number_rows(train);
+    number_rows(train);
     repeat(train.rows, o.duplication);
     repeat(train.labels, o.duplication);
     repeat(train.targets, o.duplication);

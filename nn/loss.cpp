@@ -13,7 +13,9 @@ registry_table<loss_factory> loss_functions() {
        make_softmax_cross_entropy},
       {"mean_squared_error", "regression: squared difference, averaged over the outputs",
        make_mean_squared_error},
-      {"binary_cross_entropy", "two classes with one output, or several yes/no targets in [0, 1]",
+      {"binary_cross_entropy",
+       "two classes with one output, or several yes/no targets in [0, 1], of which all must be right for "
+       "accuracy",
        make_binary_cross_entropy},
   }};
   return table;

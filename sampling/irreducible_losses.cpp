@@ -47,10 +47,11 @@ result<irreducible_losses> irreducible_losses::read(const std::string& file, con
   if (values == nullptr || losses->shape.size() != 1)
     return data_error(fmt::format("{}: must hold {}one float for each training point", file,
                                   is_archive(file) ? "an array \"losses\" with " : ""));
-  if (const auto odd =
-          std::find_if_not(values->begin(), values->end(), [](float v) { return std::isfinite(v); });
+  if (const auto odd = std::find_if_not(values->begin(), values->end(),
+                                        [](float v) { return std::isfinite(v) && v >= 0.0F; });
       odd != values->end())
-    return data_error(fmt::format("{}: the loss of point {} is not finite", file, odd - values->begin()));
+    return data_error(fmt::format("{}: the loss of point {} is {}", file, odd - values->begin(),
+                                  std::isfinite(*odd) ? "negative" : "not finite"));
   irreducible_losses out;
   out.file_ = file;
   out.values_ = std::move(*values);

@@ -14,6 +14,20 @@ std::vector<std::string_view> known_types() {
   return names;
 }
 
+/// What is asked of scores where none are used. A description with everything written out, as runs keep it,
+/// has the values that such a selector has when nothing is said.
+result<void> check_unused(const json_value& values, const json_value& usual_values, const json_place& place) {
+  const auto text = [](const json_value& v) { // a component may be named, or described
+    const json_value* type = v.is_object() && v.as_object().size() == 1 ? v.find("type") : nullptr;
+    return dump_json(type != nullptr ? *type : v);
+  };
+  for (const auto& [name, value] : values.as_object())
+    if (name != "guard" && text(value) != text(*usual_values.find(name)))
+      return json_error({place.source, place.pointer + "/" + name}, value,
+                        "has no effect on an order that is uniform; leave it out, or use another \"type\"");
+  return {};
+}
+
 /// Parts that cannot work together.
 result<void> check_together(const sampling_description& d, const json_place& place) {
   const auto refuse = [&](const char* option, const std::string& why) {
@@ -24,8 +38,9 @@ result<void> check_together(const sampling_description& d, const json_place& pla
                                 "\"candidates\" (multinomial), or use presample_topb, cdf_beta or pps_epoch");
   constexpr signal_set on_mean_gradient = signal::projection | signal::last_projection;
   if (d.score && (d.score->needs() & on_mean_gradient) != 0 && !d.refresh->uses_estimators())
-    return refuse("/estimator", "projections are taken on a mean gradient, which estimators measure: use "
-                                "\"renew_round_robin\" or another estimator that measures");
+    return refuse("/estimator",
+                  "projections are taken on a mean gradient, which estimators measure: use "
+                  "\"renew_round_robin\" or another estimator that measures, and let it measure");
   if (d.options.gate.enabled() && !d.selector->unbiased() && !d.selector->gated_by_default())
     return refuse("/gate", "a gate needs a selector whose weights make it unbiased, so that its gain can be "
                            "stated; use {\"mode\": \"off\"}");
@@ -122,6 +137,17 @@ result<sampling_description> make_sampling(const json_value& given, const json_p
   auto history = make_predictor(out.options.predictor, below("/predictor"));
   if (!history.ok())
     return history.error();
+  const auto usual = [&] {
+    sampling_options plain;
+    plain.gate.disable();
+    plain.warm_epochs = out.selector->default_warm_epochs();
+    plain.tail_uniform_fraction = out.selector->default_tail_fraction();
+    const auto& given_score = out.options.score;
+    for (const char* meant_by_auto : {"gnorm_last", "gnorm_last_bound"})
+      if (dump_json(given_score) == dump_json(json_value(meant_by_auto)))
+        plain.score = given_score;
+    return write_options([&](option_visitor& v) { plain.visit(v); });
+  };
   out.refresh = refresh.take();
   out.history = history.take();
   out.options.warm_epochs = out.options.warm_epochs.value_or(out.selector->default_warm_epochs());
@@ -129,6 +155,10 @@ result<sampling_description> make_sampling(const json_value& given, const json_p
       out.options.tail_uniform_fraction.value_or(out.selector->default_tail_fraction());
   if (out.selector->uses_priorities())
     out.score = score.take();
+  else if (auto unused =
+               check_unused(write_options([&](option_visitor& v) { out.options.visit(v); }), usual(), place);
+           !unused.ok())
+    return unused.error();
   if (auto fits = check_together(out, place); !fits.ok())
     return fits.error();
   out.resolved.set("type", json_value(*type));

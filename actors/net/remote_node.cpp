@@ -322,17 +322,23 @@ result<void> remote_node::take_result(const frame_header& header, std::span<cons
 }
 
 /// Straight to the coordinator, as parts are: the last result of a round is what everybody waits for. By way
-/// of its actor where it has to be decoded or much of it looked at, which then does not keep this thread.
+/// of its actor where it has to be decoded or much of it looked at, which then does not keep this thread; and
+/// those that follow such a one too, or they would overtake it.
 void remote_node::pass_on(slot& from, remote_result r) {
   r.result.member = from.member;
-  if (r.result.encoded || r.finite_from > most_checked_here)
+  from.by_actor = from.by_actor || r.result.encoded || r.finite_from > most_checked_here;
+  if (from.by_actor)
     return caf::anon_send(from.actor, std::move(r));
   r.result.finite = r.is_finite(trained_size_);
   caf::anon_send(run_->coordinator, std::move(r.result));
 }
 
 void remote_node::let_go_when_idle(slot_number number) {
-  boost::asio::post(context_, [self = shared_from_this(), number] {
+  // Weak, as in send_dismissed: the run may be over, and the network stopped.
+  boost::asio::post(context_, [weak = weak_from_this(), number] {
+    const auto self = weak.lock();
+    if (!self)
+      return;
     const auto at = self->slots_.find(number);
     if (at == self->slots_.end())
       return;

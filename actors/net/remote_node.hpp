@@ -113,6 +113,7 @@ private:
     std::size_t finite_from = 0;           ///< the same of those that were looked at and are finite
     std::uint64_t member = 0;              ///< of a worker that was welcomed
     bool leaves = false;                   ///< when it is idle
+    bool by_actor = false;                 ///< its results pass its actor
     [[nodiscard]] bool expects(std::uint64_t lease) const {
       return !orders.empty() && orders.front().lease == lease;
     }

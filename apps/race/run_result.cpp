@@ -110,6 +110,17 @@ result<curve> read_curve(const std::string& metrics_file) {
   return points;
 }
 
+/// Whether a curve is whole, as far as its end tells: what is left of one would be taken for a worse or
+/// better run.
+bool ends_as_told(const std::string& metrics_file, const json_value& summary) {
+  const auto points = read_curve(metrics_file);
+  if (!points.ok() || points->empty() || points->back().samples != number(summary, "samples_trained"))
+    return false;
+  const json_value* told = summary.find("train_loss");
+  const auto found = points->back().find("train_loss");
+  return told == nullptr || !told->is_number() || (found && *found == told->as_number());
+}
+
 std::optional<double> run_result::final_figure(std::string_view metric) const {
   if (failed)
     return worst_value(metric);
@@ -157,7 +168,7 @@ bool is_done(const std::string& run_directory, const std::string& description) {
   if (!std::filesystem::exists(run_directory + "/summary.json", ec))
     return false;
   const auto summary = read_json_file(run_directory + "/summary.json");
-  return summary.ok() && ended_well(*summary);
+  return summary.ok() && ended_well(*summary) && ends_as_told(run_directory + "/metrics.jsonl", *summary);
 }
 
 } // namespace triage

@@ -2,6 +2,7 @@
 #include "core/formats/csv_tokenizer.hpp"
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
+#include "core/formats/single_rounding.hpp"
 #include "core/formats/targets.hpp"
 #include "core/formats/text.hpp"
 
@@ -22,21 +23,10 @@ struct csv_table {
   csv_table& operator=(const csv_table&) = delete;
 
   /// What becomes of a feature in single precision.
-  struct rounding {
-    double smallest = std::numeric_limits<double>::infinity();
-    double largest = -std::numeric_limits<double>::infinity();
-    double error = 0.0; ///< the largest
-    void add(double value) {
-      smallest = std::min(smallest, value);
-      largest = std::max(largest, value);
-      error = std::max(error, std::abs(value - static_cast<double>(static_cast<float>(value))));
-    }
-  };
-
   std::string text;
   column_plan plan;
   std::vector<float> features;
-  std::vector<rounding> roundings; ///< of each feature
+  std::vector<single_rounding> roundings; ///< of each feature
   target_cells targets;
 };
 
@@ -223,19 +213,12 @@ private:
 
   /// A time in seconds since 1970 and the like: floats would hold its steps of minutes only.
   static result<void> check_precision(const csv_table& table) {
-    constexpr double largest_share = 1.0 / 256;
-    constexpr double noise = 1e-9; // relative: what arithmetic left of a constant
     for (std::size_t i = 0; i < table.roundings.size(); ++i) {
       const auto& r = table.roundings[i];
-      const double range = r.largest - r.smallest;
-      if (range > noise * std::max(std::abs(r.smallest), std::abs(r.largest)) &&
-          r.error > largest_share * range)
-        return data_error(
-            fmt::format("{}, {}: its values lie between {} and {}, which floats hold to {:.2g} only; "
-                        "subtract {} from all of them, or leave the column out with "
-                        "\"ignore_columns\"",
-                        table.targets.path, table.plan.describe(table.plan.features[i]), r.smallest,
-                        r.largest, r.error, r.smallest));
+      if (r.loses_steps())
+        return data_error(fmt::format(
+            "{}, {}: {}; subtract {} from all of them, or leave the column out with \"ignore_columns\"",
+            table.targets.path, table.plan.describe(table.plan.features[i]), r.problem(), r.smallest));
     }
     return {};
   }

@@ -1,6 +1,7 @@
 #include "core/formats/targets.hpp"
 
 #include "core/excerpt.hpp"
+#include "core/formats/single_rounding.hpp"
 #include "core/formats/text.hpp"
 
 #include <algorithm>
@@ -111,6 +112,20 @@ result<void> assign_labels(const label_map& map, const target_cells& from, datas
   return {};
 }
 
+/// Of training targets: those of a small test set may lie close together.
+result<void> check_precision(const target_cells& from) {
+  const std::size_t width = from.columns.size();
+  std::vector<single_rounding> roundings(width);
+  for (std::size_t i = 0; i < from.cells.size(); ++i)
+    if (const auto exact = parse_number(from.cells[i]))
+      roundings[i % width].add(*exact);
+  for (std::size_t k = 0; k < width; ++k)
+    if (roundings[k].loses_steps())
+      return data_error(fmt::format("{}, {}: {}; subtract {} from all of them", from.path, from.columns[k],
+                                    roundings[k].problem(), roundings[k].smallest));
+  return {};
+}
+
 result<void> assign_values(const target_cells& from, dataset& set) {
   set.outputs = static_cast<std::int64_t>(from.columns.size());
   set.targets.reserve(from.cells.size());
@@ -140,6 +155,8 @@ result<void> assign_targets(std::string_view task, const target_cells& train, co
   if (task == "regression" || (task == "auto" && !looks_like_classes(train))) {
     if (auto done = assign_values(train, data.train); !done.ok())
       return done;
+    if (auto precise = check_precision(train); !precise.ok())
+      return precise;
     return test == nullptr ? result<void>() : assign_values(*test, *data.test);
   }
   const bool numbers = all_numbers(train);

@@ -38,7 +38,7 @@ public:
       return configuration_error(
           "mean_squared_error needs numbers as targets, and the data has class labels: use "
           "\"softmax_cross_entropy\", or, where they are numbers to predict, say \"task\": \"regression\" in "
-          "the data (CSV)");
+          "the data (CSV) or store them as floats (npy)");
     if (width != outputs)
       return configuration_error(
           fmt::format("mean_squared_error on {} target values needs a network with {} outputs, "

@@ -22,6 +22,8 @@ public:
     v.field({.name = "wait", .doc = "whether a plan waits for the measurements owed so far"}, wait_);
   }
 
+  [[nodiscard]] bool uses_estimators() const override { return sweep_ || ratio_ > 0.0; }
+
 protected:
   [[nodiscard]] std::uint64_t owed(const refresh_request& r) const override {
     const auto renewed = static_cast<std::uint64_t>(

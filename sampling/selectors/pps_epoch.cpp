@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <numeric>
 
 namespace triage {
@@ -48,8 +49,9 @@ public:
              .max = 1.0},
             winsor_quantile_);
     v.field({.name = "max_age_epochs",
-             .doc = "a point that was not trained for so long is taken for certain",
-             .min = 0.0},
+             .doc = "a point that was not trained for so long is taken for certain; two epochs pass between "
+                    "two visits of one that never is, so less would take all",
+             .min = 2.5},
             max_age_);
     v.field({.name = "blocks_per_pass",
              .doc = "a pass is planned in so many parts, each from the newest scores",
@@ -69,6 +71,12 @@ public:
     if (!policy.ok())
       return policy.error();
     policy_ = policy.take();
+    if (kappa_ && *kappa_ < pi_min_)
+      return json_error(
+          {place.source, place.pointer + "/kappa"}, json_value(),
+          fmt::format("a plan cannot keep {} of the points when each is kept with a probability "
+                      "of {} at least; lower \"pi_min\"",
+                      *kappa_, pi_min_));
     return {};
   }
 
@@ -146,7 +154,8 @@ public:
   [[nodiscard]] selector_figures figures() const override { return figures_; }
 
 private:
-  /// The priorities of the candidates, and a strength of -1 for those that are certain, else 0.
+  /// The priorities of the candidates, and a strength of -1 for those that are certain, else 0. Where scores
+  /// do not count, nobody has to be seen first; who was not has the mean size of the others.
   void look_up(const plan_request& request) {
     const auto& priorities = request.priorities;
     const auto ids = request.candidates;
@@ -155,14 +164,25 @@ private:
     constexpr std::size_t ahead = 32; // ids are in random order: their priorities are cold
     // A point that is passed over now may come last in the next pass: two epochs later at the most.
     const double oldest = max_age_ - 2.0;
+    const bool scores_count = alpha_ != 0.0;
+    double known = 0.0;
+    unseen_.clear();
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (i + ahead < ids.size())
         priorities.table().prefetch(ids[i + ahead]);
       sizes_[i] = static_cast<double>(priorities.weight(ids[i]));
-      const bool certain = !priorities.seen(ids[i]) ||
+      const bool seen = priorities.seen(ids[i]);
+      if (seen)
+        known += sizes_[i];
+      else if (!scores_count)
+        unseen_.push_back(i);
+      const bool certain = (!seen && scores_count) ||
                            priorities.table().epochs_since_trained(ids[i], request.progress.epochs) > oldest;
       strengths_[i] = certain ? -1.0 : 0.0;
     }
+    for (const std::size_t i : unseen_)
+      sizes_[i] =
+          unseen_.size() < ids.size() ? known / static_cast<double>(ids.size() - unseen_.size()) : 1.0;
   }
   // Plans over millions of points ask for each: the presets' exponents take no call of pow.
   [[nodiscard]] double strength(double size) const {
@@ -204,6 +224,7 @@ private:
   mutable std::vector<double> strengths_;
   mutable std::vector<double> scratch_;
   std::vector<double> frequencies_;
+  std::vector<std::size_t> unseen_;
 };
 
 } // namespace

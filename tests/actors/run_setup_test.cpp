@@ -62,6 +62,24 @@ TEST_CASE("run setup: a preference for rare classes is refused where points have
   CHECK(problem_with({regression, model, "loss=mean_squared_error", "sampling=pps_epoch"}).empty());
 }
 
+TEST_CASE("run setup: what estimators measure needs one, unless nodes bring them") {
+  for (const char* sampling : {"zhou_gao", "katharopoulos"}) {
+    CAPTURE(sampling);
+    const auto problem = [&](const char* workers) {
+      return problem_with({std::string("sampling=") + sampling, "runtime.estimators=0", workers});
+    };
+    CHECK(mentions(problem("runtime.workers=1"), "/runtime/estimators: this sampling needs at least one"));
+    CHECK(problem("runtime.workers=0") == "");
+  }
+  // Nodes may bring some to workers here, which do not wait for them.
+  for (const char* sampling : {"alain", "loshchilov"}) {
+    CAPTURE(sampling);
+    const auto outcome = train(small_run({std::string("sampling=") + sampling, "runtime.estimators=0"}));
+    REQUIRE(!outcome.ok());
+    CHECK(mentions(outcome.error().message, "/runtime/estimators: nothing would measure"));
+  }
+}
+
 TEST_CASE("run setup: binary cross-entropy takes targets from 0 to 1 only") {
   const std::string regression =
       R"(data={"format":"synthetic","kind":"regression","train_size":64,"test_size":20})";

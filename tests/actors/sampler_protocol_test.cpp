@@ -238,13 +238,14 @@ TEST_CASE(
   for (const std::string& sampling :
        {std::string("sampling=uniform"), std::string("sampling=auto"), with_estimators}) {
     CAPTURE(sampling);
-    sampler_stage first({sampling, "runtime.estimators=0"});
+    const char* nobody_scores = sampling == with_estimators ? "runtime.workers=0" : "runtime.estimators=0";
+    sampler_stage first({sampling, nobody_scores, "runtime.estimators=0"});
     first.draw(7);
     first.tell(first.sampler, byproducts{first.notes->batches[0], std::vector<float>(16, 2.0F),
                                          std::vector<float>(16, 1.0F), 1});
     first.tell(first.sampler, collect_request{});
     REQUIRE(first.notes->reports.size() == 1);
-    sampler_stage second({sampling, "runtime.estimators=0"}, first.notes->reports[0].state);
+    sampler_stage second({sampling, nobody_scores, "runtime.estimators=0"}, first.notes->reports[0].state);
     first.draw(40);
     second.draw(40);
     REQUIRE(second.notes->batches.size() == 40);

@@ -1,6 +1,7 @@
 #include "command_support.hpp"
 
 #include "core/npy.hpp"
+#include "sampling/irreducible_losses.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -84,6 +85,20 @@ TEST_CASE("irreducible: a model that diverges is an error that names the fold, a
   CHECK(!std::filesystem::exists(folder.path("il.npy")));
 }
 
+TEST_CASE("irreducible: models that take no step judge nothing, and losses below 0 are none") {
+  const scratch_folder folder;
+  const auto file = folder.file("run.json", small_run_text);
+  const auto s =
+      run_command({"irreducible", file, "--output", folder.path("il.npy"), "--set", "duration.epochs=0"});
+  CHECK(s.code == 2);
+  CHECK(s.err.find("not take a single step") != std::string::npos);
+  CHECK(!std::filesystem::exists(folder.path("il.npy")));
+  REQUIRE(write_npy(folder.path("below.npy"), {3}, std::vector<float>{0.5F, -1.0F, 0.0F}).ok());
+  const auto read = irreducible_losses::read(folder.path("below.npy"), {"run.json", "/sampling/score"});
+  REQUIRE(!read.ok());
+  CHECK(read.error().message.find("the loss of point 1 is negative") != std::string::npos);
+}
+
 TEST_CASE("ledger: three files where they are asked for, with one line for each point; the visits add up") {
   const auto& run = trained_run::small();
   const scratch_folder folder;
@@ -102,7 +117,7 @@ TEST_CASE("ledger: three files where they are asked for, with one line for each 
   while (std::getline(lines, line)) {
     std::istringstream cells(line);
     std::string cell;
-    for (int i = 0; i < 3; ++i)
+    for (int i = 0; i < 4; ++i)
       std::getline(cells, cell, ',');
     visits += std::stod(cell);
   }

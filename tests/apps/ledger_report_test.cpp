@@ -223,16 +223,17 @@ TEST_CASE("ledger: CSV lines hold the ledger's numbers, and nothing where there 
       const auto cells = cells_of(lines[i + 1]);
       REQUIRE(cells.size() == columns);
       CHECK(cells[0] == std::to_string(i));
-      CHECK(cells[1] == std::to_string(setup->data.train.labels[i]));
-      CHECK(cells[2] == std::to_string(ledger.times_trained(i)));
-      CHECK(cells[4].empty() == !with_priorities);
+      CHECK(cells[1] == std::to_string(setup->data.train.row_of(i)));
+      CHECK(cells[2] == std::to_string(setup->data.train.labels[i]));
+      CHECK(cells[3] == std::to_string(ledger.times_trained(i)));
+      CHECK(cells[5].empty() == !with_priorities);
       if (ledger.times_trained(i) == 0) {
-        CHECK(cells[5].empty());
-        CHECK(cells[8].empty());
+        CHECK(cells[6].empty());
+        CHECK(cells[9].empty());
         continue;
       }
-      CHECK(std::stod(cells[6]) == doctest::Approx(static_cast<double>(ledger.mean_loss(i))).epsilon(1e-5));
-      CHECK(std::stod(cells[8]) == doctest::Approx(account.doubt[i]).epsilon(1e-5));
+      CHECK(std::stod(cells[7]) == doctest::Approx(static_cast<double>(ledger.mean_loss(i))).epsilon(1e-5));
+      CHECK(std::stod(cells[9]) == doctest::Approx(account.doubt[i]).epsilon(1e-5));
     }
   }
   const auto suspects = lines_of(suspects_csv(setup->data, ledger, account));
@@ -242,7 +243,8 @@ TEST_CASE("ledger: CSV lines hold the ledger's numbers, and nothing where there 
     REQUIRE(cells.size() == cells_of(suspects[0]).size());
     CHECK(cells[0] == std::to_string(r + 1));
     CHECK(cells[1] == std::to_string(account.suspects[r].id));
-    CHECK(cells[3] == std::to_string(account.suspects[r].opinion));
+    CHECK(cells[2] == std::to_string(setup->data.train.row_of(account.suspects[r].id)));
+    CHECK(cells[4] == std::to_string(account.suspects[r].opinion));
   }
 }
 
@@ -306,7 +308,7 @@ TEST_CASE("ledger: of a regression there are losses and doubts, and no classes o
   REQUIRE(account.suspects.size() == 1);
   CHECK(account.suspects[0].id == 5);
   CHECK(account.never_learned.empty());
-  CHECK(cells_of(lines_of(suspects_csv((*setup)->data, ledger, account))[1])[3].empty());
+  CHECK(cells_of(lines_of(suspects_csv((*setup)->data, ledger, account))[1])[4].empty());
   CHECK(ledger_html(**setup, ledger, account, 3).find("<h2>Classes</h2>") == std::string::npos);
 }
 

@@ -81,7 +81,7 @@ TEST_CASE("a ledger finds flipped labels, in a real run, and its files say so") 
   CHECK(agree > 80); // the model knows better than the label
   const auto csv = ledger_csv((*setup)->data, ledger, account, {});
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 2001);
-  CHECK(csv.find("index,label,trained,scored,priority,last_loss") == 0);
+  CHECK(csv.find("index,row,label,trained,scored,priority,last_loss") == 0);
   const auto suspects = suspects_csv((*setup)->data, ledger, account);
   CHECK(std::count(suspects.begin(), suspects.end(), '\n') == 101);
   const auto page = ledger_html(**setup, ledger, account, 20);

@@ -75,8 +75,7 @@ TEST_CASE("prediction input: what is wrong with a CSV is said with its line") {
   CHECK(i.problem("1,2,3\n4,,6\n").find("line 2") != std::string::npos);
   CHECK(i.problem("1,2,nan\n").find("line 1") != std::string::npos);
   CHECK(i.problem("1,2,1e99\n").find("line 1") != std::string::npos);
-  CHECK(i.problem("a,b,c\n").find("not a whole number of samples") !=
-        std::string::npos); // a header and nothing else
+  CHECK(i.problem("a,b,c\n").find("holds no samples") != std::string::npos); // a header and nothing else
   (void)i.problem("");
   // Only the first line may be a header.
   CHECK(i.problem("a,b,c\nd,e,f\n").find("line 2") != std::string::npos);

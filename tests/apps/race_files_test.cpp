@@ -31,7 +31,8 @@ struct run_files {
     put(".json", "{}\n");
     put("/summary.json",
         R"({"status": ")" + status +
-            R"(", "train_seconds": 2.5, "samples_per_second": 400, "scoring_share": 0.125})");
+            R"(", "train_seconds": 2.5, "samples_per_second": 400, "scoring_share": 0.125, "samples_trained": 100,
+               "train_loss": null})");
     put("/description.json", R"({"data_fingerprint": "abc", "host": "here", "build": {"compiler": "g"}})");
     put("/metrics.jsonl",
         R"({"event": "progress", "epoch": 0.1}
@@ -136,6 +137,25 @@ TEST_CASE("race: a run is done when it ended well with exactly this description"
   f.complete();
   std::filesystem::remove(directory + "/summary.json");
   CHECK(!is_done(directory, "{}\n"));
+}
+
+TEST_CASE("race: a run whose curve is gone, damaged or does not end as its summary says is done again") {
+  const run_files f;
+  const auto directory = f.folder.path(f.name);
+  f.complete();
+  const auto whole = *read_file(directory + "/metrics.jsonl", 1U << 20U);
+  const auto first_two = whole.substr(0, whole.rfind("{"));
+  for (const auto& damaged : {std::string(), std::string("garbage\n"), first_two}) {
+    f.put("/metrics.jsonl", damaged);
+    CHECK(!is_done(directory, "{}\n"));
+  }
+  f.put("/metrics.jsonl", whole);
+  CHECK(is_done(directory, "{}\n"));
+  std::filesystem::remove(directory + "/metrics.jsonl");
+  CHECK(!is_done(directory, "{}\n"));
+  f.complete();
+  f.put("/summary.json", R"({"status": "finished", "samples_trained": 100, "train_loss": 0.5})");
+  CHECK(!is_done(directory, "{}\n")); // the curve ends with none
 }
 
 TEST_CASE("race: its directory is held against others, made where it is missing, and free again afterwards") {

@@ -186,6 +186,19 @@ TEST_CASE("csv: a column whose steps single precision cannot hold is refused, on
     CHECK_MESSAGE(load_csv(rows_of(fine)).ok(), fine[1]);
 }
 
+TEST_CASE("csv: a target whose steps single precision cannot hold is refused as well") {
+  const std::string text = "x,y,time\n1,0.5,1700000000\n2,0.25,1700000001\n3,0.75,1700000003\n";
+  const auto problem = problem_of(text, "'target_columns': ['y', 'time']");
+  CHECK(problem.find("column 3 (\"time\")") != std::string::npos);
+  CHECK(problem.find("subtract 1700000000") != std::string::npos);
+  CHECK(problem_of(text, "'ignore_columns': ['y'], 'task': 'regression'").find("subtract 1700000000") !=
+        std::string::npos);
+  CHECK(load_csv(text, "'target_columns': ['y'], 'ignore_columns': ['time']").ok());
+  // A small test file may hold what lies close together.
+  CHECK(load_csv("x,y\n1,0\n2,5000.5\n3,9000.25\n", "'task': 'regression'", "x,y\n1,5000.01\n2,5000.02\n")
+            .ok());
+}
+
 TEST_CASE("csv: a test file shares columns and classes") {
   const auto data = load_csv("a,y\n1,red\n2,blue\n", "", "a,y\n5,red\n");
   REQUIRE_MESSAGE(data.ok(), data.error().message);

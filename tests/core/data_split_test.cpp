@@ -1,4 +1,5 @@
 #include "core/data_split.hpp"
+#include "core/regimes.hpp"
 #include "tests/core/data_support.hpp"
 
 #include <algorithm>
@@ -189,4 +190,24 @@ TEST_CASE("check_dataset refuses what breaks a promise") {
     s.floats.assign(12, 0.0F);
     s.floats[3] = std::nanf("");
   }));
+}
+
+TEST_CASE(
+    "samples keep the numbers of their rows, whatever is taken out, and copies have those of their first") {
+  auto set = bytes_of({10, 10});
+  CHECK(set.row_of(7) == 7);
+  const auto taken = take_samples(set, {3, 4, 19});
+  const auto again = take_samples(set, {0, 3}); // of what is left: rows 0 and 5
+  CHECK(taken.rows == std::vector<std::uint32_t>{3, 4, 19});
+  CHECK(again.rows == std::vector<std::uint32_t>{0, 5});
+  for (std::size_t i = 0; i < set.size; ++i)
+    CHECK(set.bytes[2 * i] == set.row_of(i));
+  CHECK(check_dataset(set, "training").ok());
+  regime_options copies;
+  copies.duplication = 2;
+  const std::size_t once = set.size;
+  REQUIRE(apply_regimes(set, copies, 1).ok());
+  for (std::size_t i = 0; i < once; ++i)
+    CHECK(set.row_of(once + i) == set.row_of(i));
+  CHECK(set.byte_rows()[1][0] == set.bytes[2]); // rows are of a file, not of memory
 }

@@ -245,12 +245,14 @@ void check_visits(const fault_run& run, int epochs, fault_tally& tally) {
   std::istringstream csv(file_text(folder.path("ledger/ledger.csv")));
   std::string line;
   std::getline(csv, line);
-  REQUIRE(line.starts_with("index,label,trained,"));
+  REQUIRE(line.starts_with("index,row,label,trained,"));
   std::size_t points = 0;
   std::size_t lost = 0;
   std::size_t doubled = 0;
   while (std::getline(csv, line)) {
-    const auto at = line.find(',', line.find(',') + 1) + 1;
+    std::size_t at = 0;
+    for (int column = 0; column < 3; ++column)
+      at = line.find(',', at) + 1;
     const int visits = std::stoi(line.substr(at));
     lost += static_cast<std::size_t>(std::max(epochs - visits, 0));
     doubled += static_cast<std::size_t>(std::max(visits - epochs, 0));

@@ -143,27 +143,39 @@ TEST_CASE("sampling descriptions: parts that cannot work together name the one t
     const char* pointer;
     const char* way_out;
   };
-  for (const auto& w : {
-           wrong{R"({"type": "multinomial", "estimator": "presample"})", "/sampling/estimator",
-                 "\"candidates\""},
-           wrong{R"({"type": "topk_shard", "score": "loss", "estimator": "presample"})",
-                 "/sampling/estimator", "presample_topb"},
-           wrong{R"({"type": "rank_exp", "score": "loss", "estimator": {"type": "presample"}})",
-                 "/sampling/estimator", "pps_epoch"},
-           wrong{R"({"type": "pps_epoch", "score": "projection"})", "/sampling/estimator",
-                 "renew_round_robin"},
-           wrong{R"({"type": "multinomial", "score": "projection_last", "estimator": "byproduct"})",
-                 "/sampling/estimator", "another estimator that measures"},
-           wrong{R"({"type": "topk_shard", "gate": {"mode": "gain"}})", "/sampling/gate",
-                 "{\"mode\": \"off\"}"},
-           wrong{R"({"type": "cdf_beta", "gate": {"mode": "measured"}})", "/sampling/gate",
-                 "{\"mode\": \"off\"}"},
-           wrong{R"({"type": "multinomial", "weights": "none", "gate": {"mode": "gain"}})", "/sampling/gate",
-                 "unbiased"},
-           wrong{R"({"type": "rho_loss"})", "/sampling/score", "irreducible_losses"},
-           wrong{R"({"type": "multinomial", "score": {"type": "rho", "irreducible_losses": "/nowhere.npy"}})",
-                 "/sampling/score", "triage irreducible"},
-       }) {
+  for (
+      const auto& w : {
+          wrong{R"({"type": "multinomial", "estimator": "presample"})", "/sampling/estimator",
+                "\"candidates\""},
+          wrong{R"({"type": "topk_shard", "score": "loss", "estimator": "presample"})", "/sampling/estimator",
+                "presample_topb"},
+          wrong{R"({"type": "rank_exp", "score": "loss", "estimator": {"type": "presample"}})",
+                "/sampling/estimator", "pps_epoch"},
+          wrong{R"({"type": "pps_epoch", "score": "projection"})", "/sampling/estimator",
+                "renew_round_robin"},
+          wrong{R"({"type": "multinomial", "score": "projection_last", "estimator": "byproduct"})",
+                "/sampling/estimator", "another estimator that measures"},
+          wrong{R"({"type": "topk_shard", "gate": {"mode": "gain"}})", "/sampling/gate",
+                "{\"mode\": \"off\"}"},
+          wrong{R"({"type": "cdf_beta", "gate": {"mode": "measured"}})", "/sampling/gate",
+                "{\"mode\": \"off\"}"},
+          wrong{R"({"type": "multinomial", "weights": "none", "gate": {"mode": "gain"}})", "/sampling/gate",
+                "unbiased"},
+          wrong{
+              R"({"type": "topk_shard", "score": "projection", "estimator": {"type": "renew_round_robin", "renew_ratio": 0}})",
+              "/sampling/estimator", "let it measure"},
+          wrong{R"({"type": "uniform", "score": "projection"})", "/sampling/score", "leave it out"},
+          wrong{R"({"type": "uniform", "estimator": {"type": "exact_sweep", "wait": true}})",
+                "/sampling/estimator", "another \"type\""},
+          wrong{R"({"type": "uniform", "gate": {"mode": "gain"}})", "/sampling/gate", "no effect"},
+          wrong{R"({"type": "uniform", "anneal_fraction": 0.5})", "/sampling/anneal_fraction", "no effect"},
+          wrong{R"({"type": "pps_epoch", "kappa": 0.05, "pi_min": 0.5})", "/sampling/kappa",
+                "lower \"pi_min\""},
+          wrong{R"({"type": "pps_epoch", "max_age_epochs": 2})", "/sampling/max_age_epochs", "2.5"},
+          wrong{R"({"type": "rho_loss"})", "/sampling/score", "irreducible_losses"},
+          wrong{R"({"type": "multinomial", "score": {"type": "rho", "irreducible_losses": "/nowhere.npy"}})",
+                "/sampling/score", "triage irreducible"},
+      }) {
     CAPTURE(std::string(w.description));
     const auto made = make_sampling(json_text(w.description), {"run.json", "/sampling"});
     REQUIRE(!made.ok());
@@ -171,13 +183,15 @@ TEST_CASE("sampling descriptions: parts that cannot work together name the one t
     says(made.error().message, w.way_out);
   }
   // What looks alike and does work.
-  for (const char* fine : {
-           R"({"type": "multinomial", "candidates": 2, "estimator": "presample"})",
-           R"({"type": "pps_epoch", "estimator": "presample"})",
-           R"({"type": "uniform", "score": "projection"})", // nobody looks at the score
-           R"({"type": "multinomial", "gate": {"mode": "gain"}})",
-           R"({"type": "pps_epoch", "weights": "none"})", // its gate looks at the gain of full weights
-       })
+  for (
+      const char* fine : {
+          R"({"type": "multinomial", "candidates": 2, "estimator": "presample"})",
+          R"({"type": "pps_epoch", "estimator": "presample"})",
+          R"({"type": "uniform", "guard": {"mode": "pass_over"}})", // which looks at losses
+          R"({"type": "uniform", "score": "gnorm_last", "estimator": {"type": "byproduct"}, "warm_epochs": 0})",
+          R"({"type": "pps_epoch", "kappa": 0.1})", R"({"type": "multinomial", "gate": {"mode": "gain"}})",
+          R"({"type": "pps_epoch", "weights": "none"})", // its gate looks at the gain of full weights
+      })
     CHECK_MESSAGE(make_sampling(json_text(fine), {"run.json", "/sampling"}).ok(), fine);
 }
 

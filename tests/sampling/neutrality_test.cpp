@@ -92,6 +92,25 @@ TEST_CASE("neutrality: alpha 0 is the random subset: a gain of 1, a step of the 
     REQUIRE(one[i].ids == other[i].ids);
 }
 
+TEST_CASE("neutrality: alpha 0 waits for no scores: the subset begins where warm_epochs ends") {
+  for (const double warm : {0.0, 0.5}) {
+    CAPTURE(warm);
+    auto source =
+        source_of(R"({"type": "random_subset", "kappa": 0.4, "warm_epochs": )" + std::to_string(warm) + "}",
+                  points, batch, 4);
+    drawn_batch b;
+    std::multiset<std::uint32_t> seen;
+    const auto before = static_cast<std::size_t>(warm * points);
+    while (seen.size() < points) { // a whole pass would hold each once
+      REQUIRE(source.draw(0.0, 1, b));
+      seen.insert(b.ids.begin(), b.ids.end());
+    }
+    const std::set<std::uint32_t> different(seen.begin(), seen.end());
+    CHECK(different.size() < points);
+    CHECK(different.size() > before);
+  }
+}
+
 TEST_CASE("neutrality: alpha 0 and pressure 1 draw as by chance, with weights that are all 1") {
   for (
       const char* description : {

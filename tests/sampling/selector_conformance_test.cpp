@@ -62,8 +62,10 @@ std::optional<sampling_description> make_if_allowed(const json_value& descriptio
   if (made.ok())
     return made.take();
   CHECK(made.error().kind == error_kind::configuration);
-  const bool says_where = made.error().message.find("/sampling/estimator") != std::string::npos ||
-                          made.error().message.find("/sampling/gate") != std::string::npos;
+  const bool says_where =
+      std::ranges::any_of(std::array{"estimator", "gate", "predictor"}, [&](const char* o) {
+        return made.error().message.find(std::string("/sampling/") + o) != std::string::npos;
+      });
   CHECK_MESSAGE(says_where, made.error().message);
   const bool says_what = made.error().message.find("use ") != std::string::npos;
   CHECK_MESSAGE(says_what, made.error().message);
