@@ -1,6 +1,9 @@
 #include "session_stage.hpp"
 #include "travelling_parameters.hpp"
 
+#include <future>
+#include <thread>
+
 // Ends of parameters that travel before their orders do, between a remote_node and a session; and parts of
 // gradients on their way to the coordinator.
 
@@ -174,4 +177,32 @@ TEST_CASE(
     CHECK(told[0].end == all);
     CHECK(told.back().gradient.view()[all - 1] == 0.5F);
   }
+}
+
+TEST_CASE("remote node: a result that can go straight to the coordinator does not overtake one that cannot") {
+  remote_stage s(2, wide);
+  const std::size_t all = s.setup->net->parameters().size();
+  const auto worker = s.join_worker(0);
+  caf::anon_send(worker, welcome{7});
+  REQUIRE(s.heard_tensor->wait_for(frame_kind::joined));
+  s.order(worker, 10, 1);
+  s.order(worker, 11, 1);
+  REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order, 2));
+  // While nobody but the network's thread runs, both results come: the first has to be looked at.
+  std::promise<void> go;
+  const auto gone = go.get_future().share();
+  for (int thread = 0; thread < 2; ++thread)
+    s.system->spawn([](caf::event_based_actor*, const std::shared_future<void>& wait) { wait.wait(); }, gone);
+  s.tensor->send(to_frame(0, s.answer(10), float_format::float32));
+  const auto second = s.answer(11);
+  s.tensor->send(to_frame(0, gradient_part{7, 11, second.gradient, 0, all}, float_format::float32));
+  s.tensor->send(to_frame(0, second, float_format::float32, all));
+  s.tensor->send(to_frame(join_frame{1, slot_role::worker, "worker-1"}));
+  REQUIRE(s.net.on_thread([] { return true; }));
+  for (int tries = 0; tries < 5000 && s.net.on_thread([&] { return s.node->describe().workers; }) < 2;
+       ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1)); // everything before has been taken in
+  go.set_value();
+  CHECK(s.world.told.wait_for("result ") == "result 10");
+  CHECK(s.world.told.wait_for("result 11") == "result 11");
 }
