@@ -14,13 +14,26 @@ std::vector<std::string_view> known_types() {
   return names;
 }
 
-/// What is asked of scores where none are used. A description with everything written out, as runs keep it,
-/// has the values that such a selector has when nothing is said.
-result<void> check_unused(const json_value& values, const json_value& usual_values, const json_place& place) {
+json_value values_of(sampling_options options) {
+  return write_options([&](option_visitor& v) { options.visit(v); });
+}
+
+/// Where no scores are used, nothing may be asked of them: every option but the guard must be what it is when
+/// nothing is said. Runs keep descriptions with that written out.
+result<void> check_unused(const sampling_options& options, const selector& used, const json_place& place) {
   const auto text = [](const json_value& v) { // a component may be named, or described
     const json_value* type = v.is_object() && v.as_object().size() == 1 ? v.find("type") : nullptr;
     return dump_json(type != nullptr ? *type : v);
   };
+  sampling_options usual;
+  usual.gate.disable();
+  usual.warm_epochs = used.default_warm_epochs();
+  usual.tail_uniform_fraction = used.default_tail_fraction();
+  for (const char* meant_by_auto : {"gnorm_last", "gnorm_last_bound"})
+    if (text(options.score) == dump_json(json_value(meant_by_auto)))
+      usual.score = options.score;
+  const auto usual_values = values_of(usual);
+  const auto values = values_of(options);
   for (const auto& [name, value] : values.as_object())
     if (name != "guard" && text(value) != text(*usual_values.find(name)))
       return json_error({place.source, place.pointer + "/" + name}, value,
@@ -137,17 +150,6 @@ result<sampling_description> make_sampling(const json_value& given, const json_p
   auto history = make_predictor(out.options.predictor, below("/predictor"));
   if (!history.ok())
     return history.error();
-  const auto usual = [&] {
-    sampling_options plain;
-    plain.gate.disable();
-    plain.warm_epochs = out.selector->default_warm_epochs();
-    plain.tail_uniform_fraction = out.selector->default_tail_fraction();
-    const auto& given_score = out.options.score;
-    for (const char* meant_by_auto : {"gnorm_last", "gnorm_last_bound"})
-      if (dump_json(given_score) == dump_json(json_value(meant_by_auto)))
-        plain.score = given_score;
-    return write_options([&](option_visitor& v) { plain.visit(v); });
-  };
   out.refresh = refresh.take();
   out.history = history.take();
   out.options.warm_epochs = out.options.warm_epochs.value_or(out.selector->default_warm_epochs());
@@ -155,9 +157,7 @@ result<sampling_description> make_sampling(const json_value& given, const json_p
       out.options.tail_uniform_fraction.value_or(out.selector->default_tail_fraction());
   if (out.selector->uses_priorities())
     out.score = score.take();
-  else if (auto unused =
-               check_unused(write_options([&](option_visitor& v) { out.options.visit(v); }), usual(), place);
-           !unused.ok())
+  else if (auto unused = check_unused(out.options, *out.selector, place); !unused.ok())
     return unused.error();
   if (auto fits = check_together(out, place); !fits.ok())
     return fits.error();

@@ -22,7 +22,6 @@ struct csv_table {
   csv_table(const csv_table&) = delete;
   csv_table& operator=(const csv_table&) = delete;
 
-  /// What becomes of a feature in single precision.
   std::string text;
   column_plan plan;
   std::vector<float> features;

@@ -66,8 +66,7 @@ public:
       return configuration_error(
           "softmax_cross_entropy needs class labels, and the data has numbers as targets: use "
           "\"mean_squared_error\", or, where they are classes, say \"task\": \"classification\" in the data "
-          "(CSV) or "
-          "store them as integers (npy)");
+          "(CSV) or store them as integers (npy)");
     if (width != classes)
       return configuration_error(
           fmt::format("softmax_cross_entropy on {} classes needs a network with {} outputs, "

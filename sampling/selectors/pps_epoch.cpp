@@ -48,11 +48,12 @@ public:
              .min = 0.0,
              .max = 1.0},
             winsor_quantile_);
-    v.field({.name = "max_age_epochs",
-             .doc = "a point that was not trained for so long is taken for certain; two epochs pass between "
-                    "two visits of one that never is, so less would take all",
-             .min = 2.5},
-            max_age_);
+    v.field(
+        {.name = "max_age_epochs",
+         .doc = "a point that was not trained for so long is taken for certain, two epochs before, since one "
+                "that is passed over may wait for so much longer",
+         .min = 2.5},
+        max_age_);
     v.field({.name = "blocks_per_pass",
              .doc = "a pass is planned in so many parts, each from the newest scores",
              .min = 1,
