@@ -44,8 +44,7 @@ struct dataset {
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
   mapped_samples mapped;
-  /// Of each sample in the files that it comes from, or of its first copy in what was generated; empty: 0, 1,
-  /// …
+  /// Where each sample was in its file or what was generated; copies are where the first was. Empty: 0, 1, …
   std::vector<std::uint32_t> rows;
 
   std::int64_t classes = 0;         ///< classification: number of classes; regression: 0

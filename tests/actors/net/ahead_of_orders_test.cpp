@@ -12,10 +12,7 @@ using namespace triage::test;
 
 TEST_CASE("session: an order sees what went ahead once the beginning is there") {
   session_stage s;
-  s.open();
-  s.welcome_it();
-  s.add_worker(0);
-  REQUIRE(s.heard_tensor->wait_for(frame_kind::join));
+  s.open_with_worker();
   const std::size_t all = s.setup->net->parameters().size();
   const auto send = [&](frame_kind kind, std::size_t begin, std::size_t size, float value) {
     s.tensor->send(frame(kind, pair_head(6, begin), blob::copy_of(std::vector<float>(size, value)),

@@ -132,10 +132,7 @@ TEST_CASE("incoming parameters: a part out of order, twice, too large or of anot
 
 TEST_CASE("session: an order comes with the first part, and its worker sees the rest arrive") {
   session_stage s;
-  s.open();
-  s.welcome_it();
-  s.add_worker(0);
-  REQUIRE(s.heard_tensor->wait_for(frame_kind::join));
+  s.open_with_worker();
   const std::size_t all = s.setup->net->parameters().size();
   s.tensor->send(frame(frame_kind::parameters, pair_head(6, 0)));
   s.send_order(0, 50, 6);

@@ -104,6 +104,13 @@ struct session_stage {
                    [this] { closed.set(true); }});
     control = control_opened.wait();
   }
+  /// Until worker 0 has joined.
+  void open_with_worker() {
+    open();
+    welcome_it();
+    add_worker(0);
+    REQUIRE(heard_tensor->wait_for(frame_kind::join));
+  }
   void welcome_it() {
     welcome_message m;
     m.name = "node-7";

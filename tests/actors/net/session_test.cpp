@@ -140,10 +140,7 @@ TEST_CASE(
 
 TEST_CASE("session: asked to leave it says so, waits for its workers to be dismissed, and ends as left") {
   session_stage s;
-  s.open();
-  s.welcome_it();
-  s.add_worker(0);
-  REQUIRE(s.heard_tensor->wait_for(frame_kind::join));
+  s.open_with_worker();
   s.session->leave();
   REQUIRE(s.heard_control->wait_for(frame_kind::leaving));
   CHECK(s.world.told.count("ended") == 0);
