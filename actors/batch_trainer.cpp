@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace triage {
 
@@ -22,12 +23,14 @@ std::uint64_t count_correct(const workspace& w, const run_setup& setup, const ba
   return correct;
 }
 
-/// Looks at each part of the gradient while it is in the cache, and passes on that it is there.
+/// Completes each part of the gradient and looks at it while it is in the cache, and passes on that it is
+/// there.
 class part_watch : public gradient_observer {
 public:
-  part_watch(const mutable_blob& gradient, std::size_t trained, std::uint64_t lease,
+  /// `added`: what is added to the gradient; empty: nothing.
+  part_watch(mutable_blob& gradient, std::span<const float> added, std::size_t trained, std::uint64_t lease,
              const batch_trainer::part_sink& sink)
-      : gradient_(gradient), lease_(lease), sink_(sink), at_(trained) {}
+      : gradient_(gradient), added_(added), lease_(lease), sink_(sink), at_(trained) {}
 
   void final_from(std::size_t offset) override {
     if (offset < at_ && (at_ - offset >= smallest_gradient_part || offset == 0))
@@ -42,13 +45,17 @@ public:
 
 private:
   void pass_on(std::size_t offset) {
+    if (!added_.empty())
+      for (std::size_t i = offset; i < at_; ++i)
+        gradient_.values()[i] += added_[i];
     finite_ = finite_ && all_finite(gradient_.view().subspan(offset, at_ - offset));
     if (sink_ && finite_)
       sink_({0, lease_, gradient_.early_look(), offset, at_});
     at_ = offset;
   }
 
-  const mutable_blob& gradient_;
+  mutable_blob& gradient_;
+  std::span<const float> added_;
   std::uint64_t lease_;
   const batch_trainer::part_sink& sink_;
   std::size_t at_; ///< from here on everything was looked at
@@ -98,6 +105,15 @@ void batch_trainer::warm_up() {
                          wanted_, dropout, gradient.values());
 }
 
+std::span<const float> batch_trainer::weights_of(const drawn_batch& drawn) {
+  if (setup_->class_weights.all_one())
+    return drawn.weights;
+  weights_ = drawn.weights;
+  weights_.resize(drawn.ids.size(), 1.0F);
+  setup_->class_weights.apply(setup_->data.train.labels, drawn.ids, weights_);
+  return weights_;
+}
+
 train_result batch_trainer::train(const train_order& order, const part_sink& parts) {
   return train(order.base, *order.batches.front(), order.lease, parts);
 }
@@ -116,8 +132,11 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
   rng dropout(setup_->seed(), rng_purpose::dropout, stream);
   mutable_blob gradient = gradients_.acquire();
+  for (const blob* block : {&drawn.direction, &drawn.added_gradient}) // a checkpoint may hold any
+    if (!block->empty() && block->size() != gradient.values().size())
+      throw std::runtime_error("a saved mean gradient is that of another model");
   const std::size_t trained = setup_->net->parameters().trained_size();
-  part_watch watch(gradient, trained, stream, parts);
+  part_watch watch(gradient, drawn.added_gradient.view(), trained, stream, parts);
   gradient_observer* observer = &watch;
   parameter_gate* gate = base.arriving.get();
   if (recorder_ != nullptr) {
@@ -125,8 +144,9 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
     observer = recorder_;
     gate = recorder_;
   }
+  const auto weights = weights_of(drawn);
   const auto signals =
-      workspace_.train(base.parameters.view(), batch, targets, drawn.weights, *setup_->loss, wanted_, dropout,
+      workspace_.train(base.parameters.view(), batch, targets, weights, *setup_->loss, wanted_, dropout,
                        gradient.values(), drawn.direction.view(), observer, gate);
   train_result out;
   out.lease = stream;
@@ -136,7 +156,7 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto loss = static_cast<double>(signals.loss[i]);
     out.loss_sum += loss;
-    out.weighted_loss += drawn.weights.empty() ? loss : loss * static_cast<double>(drawn.weights[i]);
+    out.weighted_loss += weights.empty() ? loss : loss * static_cast<double>(weights[i]);
     if (!std::isfinite(signals.loss[i]) && out.suspects.size() < 5)
       out.suspects.push_back(ids[i]);
   }
@@ -145,6 +165,7 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
   if (setup_->point_score && out.finite) {
     out.scores.resize(ids.size());
     setup_->point_score->compute(signals, ids, out.scores);
+    setup_->class_weights.apply(setup_->data.train.labels, ids, out.scores);
   }
   out.gradient = std::move(gradient).freeze();
   return out;

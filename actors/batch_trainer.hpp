@@ -38,6 +38,9 @@ public:
   [[nodiscard]] workspace& compute() { return workspace_; }
 
 private:
+  /// With those of the classes.
+  [[nodiscard]] std::span<const float> weights_of(const drawn_batch& drawn);
+
   std::shared_ptr<const run_setup> setup_;
   workspace workspace_;
   std::vector<std::unique_ptr<augmentation>> augmentations_;
@@ -46,6 +49,7 @@ private:
   signal_set wanted_;
   std::vector<std::int32_t> labels_;
   std::vector<float> values_;
+  std::vector<float> weights_;
 };
 
 /// The targets of points, gathered into buffers that are reused.

@@ -157,11 +157,17 @@ std::vector<float> point_scorer::measure(const snapshot& at, std::span<const std
   std::vector<float> scores(ids.size());
   if (ids.empty())
     return scores;
+  measure_unweighted(at, ids, direction, scores);
+  setup_->class_weights.apply(setup_->data.train.labels, ids, scores);
+  return scores;
+}
+
+void point_scorer::measure_unweighted(const snapshot& at, std::span<const std::uint32_t> ids,
+                                      std::span<const float> direction, std::span<float> scores) {
   if (needs_gradients(setup_->point_score->needs())) {
     if (!std::exchange(chosen_, true) && setup_->config.scoring_precision == "int8")
       remark_ = "scores are measured in floats: this score needs gradients, which have no 8-bit form";
-    measure_gradients(at, ids, direction, scores);
-    return scores;
+    return measure_gradients(at, ids, direction, scores);
   }
   if (!chosen_)
     choose(at, ids);
@@ -171,7 +177,6 @@ std::vector<float> point_scorer::measure(const snapshot& at, std::span<const std
     measure_bytes(ids, scores);
   else
     measure_floats(at, ids, scores);
-  return scores;
 }
 
 } // namespace triage

@@ -36,6 +36,8 @@ public:
   [[nodiscard]] std::string take_remark();
 
 private:
+  void measure_unweighted(const snapshot& at, std::span<const std::uint32_t> ids,
+                          std::span<const float> direction, std::span<float> scores);
   void choose(const snapshot& at, std::span<const std::uint32_t> ids);
   void prepare_bytes(const snapshot& at, std::span<const std::uint32_t> ids);
   template <class Run>

@@ -238,10 +238,12 @@ void run_controller::merge_in_turn(merge_observer* observer) {
 
 void run_controller::diverge(const std::string& how) {
   diverged_ = true;
-  problem_ =
-      fmt::format("training diverged at step {}: {}; a lower optimizer.learning_rate, gradient_clipping "
-                  "or a longer warm-up usually helps",
-                  store_.version(), how);
+  const char* const help = store_.version() == 0
+                               ? "nothing was learned yet, so look at the data: values or targets may be too "
+                                 "large for single precision"
+                               : "a lower optimizer.learning_rate, gradient_clipping or a longer warm-up "
+                                 "usually helps";
+  problem_ = fmt::format("training diverged at step {}: {}; {}", store_.version(), how, help);
 }
 
 void run_controller::reject(const train_result& result, const lease& done) {

@@ -1,10 +1,12 @@
 #include "actors/run_controller.hpp"
 #include "core/data_facts.hpp"
+#include "core/excerpt.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <tuple>
 
 // What a run_controller writes into a checkpoint, and how it continues from one.
 
@@ -109,14 +111,35 @@ result<void> run_controller::check_data(const run_setup& setup, const saved_stat
                     "{:.12}…): its files, the seed that splits it or the options of \"data\" have changed; "
                     "restore them or start a new run",
                     setup.data.fingerprint, *fingerprint));
+  const auto before = load_data_facts(state.below("data"));
+  if (!before.ok())
+    return before.error(); // nobody could use the model without the data
+  const auto& then = before->names;
+  const auto& now = setup.data.names;
+  const auto refuse = [](const std::string& what) {
+    return data_error(
+        fmt::format("the data's names are not those that the checkpoint was trained with ({}): samples to "
+                    "predict are found by them; restore them or start a new run",
+                    what));
+  };
+  for (const auto& [was, is, kind] : {std::tuple{&then.features, &now.features, "feature"},
+                                      {&then.classes, &now.classes, "class"},
+                                      {&then.outputs, &now.outputs, "output"}}) {
+    if (was->size() != is->size())
+      return refuse(fmt::format("{} names, not {}", is->size(), was->size()));
+    const auto [old_name, new_name] = std::ranges::mismatch(*was, *is);
+    if (old_name != was->end())
+      return refuse(fmt::format("{} {} is {}, not {}", kind, old_name - was->begin(),
+                                quoted_excerpt(*new_name), quoted_excerpt(*old_name)));
+  }
+  if (then.first_index != now.first_index)
+    return refuse("features are counted from another number");
   return {};
 }
 
 result<void> run_controller::restore(std::span<const float> parameters, const saved_state& state) {
   if (auto same = check_data(*setup_, state); !same.ok())
     return same;
-  if (auto facts = load_data_facts(state.below("data")); !facts.ok())
-    return facts.error(); // nobody could use the model without the data
   const auto samples = state.get<std::uint64_t>("run/samples");
   const auto next_lease = state.get<std::uint64_t>("run/next_lease");
   const auto seconds = state.get<double>("run/seconds");

@@ -76,16 +76,26 @@ result<run_directory> run_directory::create(const std::string& path, const std::
   if (chosen.empty()) {
     const std::string base = fmt::format("runs/{}-{}", file_safe(run_name), utc_now("%Y%m%dT%H%M%SZ"));
     chosen = base;
-    for (int n = 2; fs::exists(chosen, ec); ++n)
+    fs::create_directories("runs", ec);
+    // Whoever makes it has it: another run may be started in the same second.
+    for (int n = 2; !fs::create_directory(chosen, ec) && !ec; ++n)
       chosen = fmt::format("{}-{}", base, n);
   }
-  if (fs::exists(chosen + "/config.json", ec))
-    return configuration_error(fmt::format(
-        "{} already holds a run; continue it with \"triage resume {}\", or choose another --run-dir", chosen,
-        chosen));
+  run_directory out(chosen);
+  if (auto free = out.check_free(); !free.ok())
+    return free.error();
   if (auto made = make_directory(chosen); !made.ok())
     return made.error();
-  return run_directory(chosen);
+  return out;
+}
+
+result<void> run_directory::check_free() const {
+  std::error_code ec;
+  if (!fs::exists(config_file(), ec))
+    return {};
+  return configuration_error(fmt::format(
+      "{} already holds a run; continue it with \"triage resume {}\", or choose another --run-dir", path_,
+      path_));
 }
 
 result<run_directory> run_directory::open(const std::string& path) {

@@ -120,8 +120,9 @@ json_value to_json(const prioritization_account& a) {
   out.set("gain_low", a.gain ? json_value(a.gain->low) : json_value());
   out.set("gain_high", a.gain ? json_value(a.gain->high) : json_value());
   out.set("unbiased", json_value(a.unbiased));
-  out.set("uniform_samples_per_second", json_value(a.uniform_speed));
-  out.set("prioritized_samples_per_second", json_value(a.prioritized_speed));
+  out.set("uniform_samples_per_second", a.uniform_speed > 0.0 ? json_value(a.uniform_speed) : json_value());
+  out.set("prioritized_samples_per_second",
+          a.prioritized_speed > 0.0 ? json_value(a.prioritized_speed) : json_value());
   out.set("sentence", json_value(to_sentence(a)));
   return out;
 }

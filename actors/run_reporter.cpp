@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace triage {
@@ -66,6 +67,10 @@ void run_reporter::resumed(std::int64_t step) {
   record.set("event", json_value("resumed"));
   record.set("step", json_value(step));
   write(record);
+  // It tells of the end before: of a run that is killed from here on nothing should say that it finished.
+  std::error_code ignored;
+  if (!options_.directory.empty())
+    std::filesystem::remove(options_.directory + "/summary.json", ignored);
 }
 
 void run_reporter::end_progress_line() {

@@ -40,7 +40,7 @@ public:
   void evaluation(const progress_report& report, const evaluation_figures& figures,
                   const sampling_status& sampling);
   /// {"event": "resumed", "step": …}: records before it of a later step are of what was lost, and trained
-  /// again.
+  /// again. Removes summary.json, which tells of the end before.
   void resumed(std::int64_t step);
   /// A record about members and nodes; its "event" is "members".
   void members(json_value record);

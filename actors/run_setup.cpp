@@ -246,6 +246,10 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
        std::initializer_list<const dataset*>{&train, &setup->data.validation, &setup->data.test})
     if (auto fits = setup->loss->check_values(set->targets); !fits.ok())
       return with_context(fits.error(), source + ", /loss");
+  auto weights = class_weights::read(c.class_weights, setup->place("/class_weights"), train);
+  if (!weights.ok())
+    return weights.error();
+  setup->class_weights = weights.take();
   auto net =
       network::build(c.model, setup->place("/model"), train.shape, width, extensions.layers, c.batch_size);
   if (!net.ok())
@@ -278,6 +282,12 @@ result<std::shared_ptr<const run_setup>> prepare_run(const json_value& document,
   for (const auto& a : *augmentations)
     if (auto fits = a->check(train.shape); !fits.ok())
       return with_context(fits.error(), source + ", /augmentation");
+
+  if (sampling->options.renewed_gradients == "add" && (*exchange)->local())
+    return configuration_error(source +
+                               ", /sampling/renewed_gradients: \"add\" adds to the gradient of a step, and "
+                               "rounds of local steps send none; use \"measure\", or another "
+                               "runtime.exchange");
 
   setup->rule = rule.take();
   setup->learning_schedule = learning_schedule.take();

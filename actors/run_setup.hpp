@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/class_weights.hpp"
 #include "core/dataset.hpp"
 #include "core/exchange.hpp"
 #include "core/run_config.hpp"
@@ -38,6 +39,7 @@ struct run_setup {
   data_splits data;
   std::shared_ptr<const network> net;
   std::unique_ptr<const loss_function> loss;
+  triage::class_weights class_weights;
   std::unique_ptr<const optimizer> rule;
   std::unique_ptr<const schedule> learning_schedule;
   std::unique_ptr<const exchange_policy> exchange;

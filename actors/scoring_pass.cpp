@@ -40,7 +40,10 @@ sample_signals float_scoring_pass::run_backward(std::span<const float> parameter
   const auto batch = static_cast<std::int64_t>(ids.size());
   gather_samples(setup_->data.train, setup_->data.standard, ids, workspace_.input(batch));
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
-  return workspace_.measure_gradients(parameters, batch, targets, *setup_->loss, wanted, direction, gradient);
+  weights_.assign(setup_->class_weights.all_one() ? 0 : ids.size(), 1.0F);
+  setup_->class_weights.apply(setup_->data.train.labels, ids, weights_);
+  return workspace_.measure_gradients(parameters, batch, targets, *setup_->loss, wanted, direction, gradient,
+                                      weights_);
 }
 
 byte_scoring_pass::byte_scoring_pass(std::shared_ptr<const run_setup> setup,

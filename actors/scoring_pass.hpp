@@ -23,7 +23,7 @@ public:
   [[nodiscard]] sample_signals run(std::span<const float> parameters, std::span<const std::uint32_t> ids,
                                    signal_set wanted);
   /// With the signals that need a backward pass; see workspace::measure_gradients. `gradient`, where not
-  /// empty, receives the mean over the points.
+  /// empty, receives the mean over the points, by their class weights.
   [[nodiscard]] sample_signals run_backward(std::span<const float> parameters,
                                             std::span<const std::uint32_t> ids, signal_set wanted,
                                             std::span<const float> direction, std::span<float> gradient);
@@ -40,6 +40,7 @@ private:
   workspace workspace_;
   std::size_t capacity_;
   std::vector<std::uint32_t> filled_;
+  std::vector<float> weights_;
   std::vector<std::int32_t> labels_;
   std::vector<float> values_;
 };

@@ -31,6 +31,7 @@ void sharded_stock::put(const shared_batch& batch) {
     queue_of(p.id).push_back(p);
   samples_ += batch->ids.size();
   direction_ = batch->direction;
+  added_gradient_ = batch->added_gradient;
 }
 
 void sharded_stock::put_back(const batch_list& batches) {
@@ -58,6 +59,7 @@ shared_batch sharded_stock::cut(point_queue& from) const {
   if (std::find(out.frequencies.begin(), out.frequencies.end(), unknown) != out.frequencies.end())
     out.frequencies.clear(); // a batch knows its frequencies when it knows all of them
   out.direction = direction_;
+  out.added_gradient = added_gradient_;
   return std::make_shared<const drawn_batch>(std::move(out));
 }
 

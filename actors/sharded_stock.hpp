@@ -52,6 +52,7 @@ private:
   std::size_t samples_ = 0;
   std::vector<point_queue> queues_; ///< by node; before the first worker joins all wait in the first
   blob direction_;                  ///< the newest
+  blob added_gradient_;             ///< the newest
 };
 
 } // namespace triage

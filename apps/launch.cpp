@@ -99,7 +99,7 @@ int launch(launch_options o, const std::vector<std::string>& arguments) {
       nodes.start(*plan);
   };
   choices.stop = nodes.all_failed();
-  const int code = run_and_report(run->setup, run->directory, std::move(choices));
+  const int code = run_and_report(*run, std::move(choices));
   nodes.end(code != 0, farewell_seconds);
   return code;
 }

@@ -32,7 +32,7 @@ int write_ledger(const ledger_options& o) {
   auto ledger = read_ledger(run->checkpoint.state, points);
   if (!ledger.ok())
     return complain(with_context(ledger.error(), o.directory));
-  // The suspects file names the most doubtful tenth, the page the first of them.
+  // The suspects file names the most doubtful tenth, or as many as the page shows where those are more.
   const auto account =
       make_account(setup, *ledger, run->parameters.view(), std::max(o.top, (points + 9) / 10));
   std::vector<float> priorities;
@@ -54,9 +54,11 @@ int write_ledger(const ledger_options& o) {
   for (std::size_t i = 0; i < points; ++i)
     visits.push_back(ledger->times_trained(i));
   std::sort(visits.begin(), visits.end());
-  fmt::print("{} points, trained {} to {} times (median {}), {} never; {} trained and never learned\n",
-             points, visits.front(), visits.back(), visits[points / 2], account.never_trained.size(),
-             account.never_learned.size());
+  fmt::print("{} points, trained {} to {} times (median {}), {} never{}\n", points, visits.front(),
+             visits.back(), visits[points / 2], account.never_trained.size(),
+             setup.data.train.is_classification()
+                 ? fmt::format("; {} trained and never learned", account.never_learned.size())
+                 : "");
   for (const auto& [path, text] : files)
     fmt::print("{}\n", path);
   return 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 #include <iterator>
 #include <memory>
@@ -86,6 +87,10 @@ command_action add_predict_command(CLI::App& program) {
     if (!as_npy && !o->output.ends_with(".csv"))
       return complain(
           configuration_error(fmt::format("{}: predictions are written as .csv or .npy", o->output)));
+    std::error_code ignored;
+    if (std::filesystem::equivalent(o->input, o->output, ignored))
+      return complain(configuration_error(fmt::format(
+          "{}: the predictions would take the place of the samples; choose another --output", o->output)));
     auto run = open_model(o->directory, o->which);
     if (!run.ok())
       return complain(run.error());

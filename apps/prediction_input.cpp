@@ -9,7 +9,6 @@
 #include "core/registry.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <fmt/format.h>
 #include <numeric>
 #include <utility>
@@ -102,10 +101,7 @@ result<std::vector<std::size_t>> find_features(const std::vector<std::string_vie
 
 /// Not where cells may be missing values of a first sample: it would be lost.
 bool is_header_text(std::string_view cell) {
-  std::string text(trim(cell));
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return !text.empty() && text != "na" && text != "null" && text != "?" && !parse_number(text);
+  return !is_missing(cell) && !parse_number(cell);
 }
 
 bool all_different(std::vector<std::string> names) {
@@ -134,6 +130,7 @@ result<prediction_input> from_text(const std::string& path, char delimiter,
       return more.error();
     if (!*more)
       break;
+    const bool before_all = first;
     if (std::exchange(first, false)) {
       if (!expected.features.empty() && all_different(expected.features)) {
         auto named = find_features(cells, expected.features, path);
@@ -151,6 +148,8 @@ result<prediction_input> from_text(const std::string& path, char delimiter,
       if (std::all_of(cells.begin(), cells.end(), is_header_text))
         continue;
     }
+    if (cells_of_row == 1 && rows.passed_blank() && !before_all)
+      return data_error(fmt::format("{}, line {}: {}", path, rows.line() - 1, number_problem("")));
     if (cells.size() != cells_of_row)
       return data_error(fmt::format("{}, line {}: {} values, but {} {}", path, rows.line(), cells.size(),
                                     cells_of_row == width ? "the model takes" : "the header names",

@@ -29,7 +29,7 @@ command_action add_train_command(CLI::App& program, const std::vector<std::strin
     auto run = start_run(*document, o->file, o->run_directory, arguments, choices);
     if (!run.ok())
       return complain(run.error());
-    return run_and_report(run->setup, run->directory, choices);
+    return run_and_report(*run, choices);
   };
 }
 

@@ -4,7 +4,6 @@
 #include "apps/model_files.hpp"
 #include "apps/signals.hpp"
 #include "apps/support.hpp"
-#include "core/directory_lock.hpp"
 #include "core/files.hpp"
 
 #include <algorithm>
@@ -46,6 +45,17 @@ void print_summary(const run_summary& s, const run_directory& directory) {
   std::puts(line.c_str());
 }
 
+/// A directory that cannot be written to is no reason not to train; one that somebody trains in is.
+result<std::optional<directory_lock>> hold(const run_directory& directory) {
+  auto lock = directory_lock::take(
+      directory.path(), "another process is training in this run directory; wait for it, or stop it");
+  if (lock.ok())
+    return std::optional(lock.take());
+  if (lock.error().kind == error_kind::configuration)
+    return lock.error();
+  return std::optional<directory_lock>();
+}
+
 result<void> check_trace(const run_choices& choices) {
   return choices.trace_file.empty() ? result<void>() : check_writable(choices.trace_file);
 }
@@ -64,19 +74,28 @@ result<started_run> start_run(const json_value& document, const std::string& fil
   auto directory = run_directory::create(path, (*setup)->config.name);
   if (!directory.ok())
     return directory.error();
+  auto held = hold(*directory);
+  if (!held.ok())
+    return held.error();
+  if (auto free = directory->check_free(); !free.ok()) // still: another process may have been quicker
+    return free.error();
   if (auto written = directory->write_descriptions((*setup)->resolved, arguments, (*setup)->data.fingerprint);
       !written.ok())
     return written.error();
-  return started_run{setup.take(), directory.take()};
+  return started_run{setup.take(), directory.take(), held.take()};
 }
 
 int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
                    run_choices choices) {
-  // A directory that cannot be written to is no reason not to train; one that somebody trains in is.
-  const auto lock = directory_lock::take(
-      directory.path(), "another process is training in this run directory; wait for it, or stop it");
-  if (!lock.ok() && lock.error().kind == error_kind::configuration)
-    return complain(lock.error());
+  auto held = hold(directory);
+  if (!held.ok())
+    return complain(held.error());
+  return run_and_report({setup, directory, held.take()}, std::move(choices));
+}
+
+int run_and_report(const started_run& run, run_choices choices) {
+  const auto& setup = run.setup;
+  const auto& directory = run.directory;
   if (auto writable = check_trace(choices); !writable.ok())
     return complain(writable.error());
   const signal_watch signals;

@@ -4,6 +4,7 @@
 #include "actors/run_directory.hpp"
 #include "actors/run_setup.hpp"
 #include "core/checkpoint.hpp"
+#include "core/directory_lock.hpp"
 
 #include <functional>
 #include <memory>
@@ -30,6 +31,7 @@ struct run_choices {
 struct started_run {
   std::shared_ptr<const run_setup> setup;
   run_directory directory;
+  std::optional<directory_lock> hold; ///< against other processes; absent where it cannot be written to
 };
 /// `path` empty: a new directory below runs/. There is none when the run could not begin as chosen.
 [[nodiscard]] result<started_run> start_run(const json_value& document, const std::string& file,
@@ -39,6 +41,8 @@ struct started_run {
 
 /// What `train` and `resume` have in common: log, signals, the run itself, the model files, the exit code.
 /// Prints the summary to stdout.
+[[nodiscard]] int run_and_report(const started_run& run, run_choices choices);
+/// The same in a directory that is there already, and held meanwhile.
 [[nodiscard]] int run_and_report(const std::shared_ptr<const run_setup>& setup,
                                  const run_directory& directory, run_choices choices);
 

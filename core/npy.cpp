@@ -170,7 +170,15 @@ result<npy_array> decode_npy(std::string_view bytes, const std::string& file) {
   if (!found.ok())
     return found.error();
   const auto& [header, type] = *found;
-  return npy_array{header.dtype, header.shape, type->read(bytes.substr(header.data_begin))};
+  const auto values = bytes.substr(header.data_begin);
+  npy_array out{header.dtype, header.shape, type->read(values)};
+  if (type->name == "f8" && out.shape.size() <= 2)
+    out.roundings = roundings_of(values.size() / sizeof(double), out.shape, [&](std::size_t i) {
+      double v = 0.0;
+      std::memcpy(&v, values.data() + i * sizeof(double), sizeof(double));
+      return v;
+    });
+  return out;
 }
 
 result<std::optional<mapped_npy>> map_npy(const std::string& path) {

@@ -2,6 +2,7 @@
 
 #include "core/mapped_file.hpp"
 #include "core/result.hpp"
+#include "core/single_rounding.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +19,23 @@ struct npy_array {
   std::string dtype; ///< as in the file: "<f4", "|u1", …
   std::vector<std::int64_t> shape;
   std::variant<std::vector<float>, std::vector<std::uint8_t>, std::vector<std::int64_t>> values;
+  /// Of an array of one or two dimensions that holds doubles, which `values` does not any more; else empty.
+  std::vector<single_rounding> roundings = {};
 };
+
+/// What single precision leaves of each column of an array of one or two dimensions; `value_at(i)`: of the
+/// `count` values that fill it.
+template <class ValueAt>
+std::vector<single_rounding> roundings_of(std::size_t count, const std::vector<std::int64_t>& shape,
+                                          const ValueAt& value_at) {
+  if (count == 0) // then the other size may be anything
+    return {};
+  const std::size_t columns = shape.size() == 2 ? static_cast<std::size_t>(shape[1]) : 1;
+  std::vector<single_rounding> out(columns);
+  for (std::size_t i = 0; i < count; ++i)
+    out[i % columns].add(value_at(i));
+  return out;
+}
 
 /// Decodes version 1 to 3 files with dtype f4, f8, u1, b1, i1, i2, i4, i8, u2, u4, little endian, C order.
 /// `file` names the source in errors (kind data). Trusts no number: memory grows with the bytes given only.

@@ -22,6 +22,12 @@ void run_config::visit(option_visitor& v) {
   v.field({.name = "data", .doc = "where the samples come from; see Data", .required = true}, data);
   v.field({.name = "model", .doc = "array of layers; see Layers", .required = true}, model);
   v.field({.name = "loss", .doc = "loss per sample; see Losses"}, loss);
+  v.field({.name = "class_weights",
+           .doc = "what the loss of a point counts in training, by its class: an array of numbers, or "
+                  "\"balanced\" (all classes the same, the mean over the points 1); null: all 1. Figures "
+                  "that are reported are not weighted",
+           .type = "text, array or null"},
+          class_weights);
   v.field({.name = "optimizer", .doc = "update rule; see Optimizers", .required = true}, optimizer);
   v.field({.name = "schedule", .doc = "learning rate over time; see Schedules"}, schedule);
   v.field({.name = "augmentation", .doc = "random changes of training images; see Augmentations"},

@@ -35,6 +35,7 @@ struct run_config {
   json_value data;
   json_value model;
   json_value loss = json_value("softmax_cross_entropy");
+  json_value class_weights;
   json_value optimizer;
   json_value schedule = json_value(json_value::object{{"type", json_value("constant")}});
   json_value augmentation = json_value(json_value::array{});

@@ -96,20 +96,30 @@ standardisation measure_standardisation(const dataset& set, bool enabled) {
 
 namespace {
 
+/// Of floats in double precision, where the product is exact: beside a large mean its rounding would be as
+/// large as the spread, on processors that round it.
+TRIAGE_INLINE float scaled(float value, float scale, float shift) {
+  return static_cast<float>(static_cast<double>(value) * static_cast<double>(scale) +
+                            static_cast<double>(shift));
+}
+TRIAGE_INLINE float scaled(std::uint8_t value, float scale, float shift) {
+  return static_cast<float>(value) * scale + shift;
+}
+
 /// One sample. The loops carry nothing from one element to the next, so that the compiler can vectorise them.
 template <class T>
 TRIAGE_INLINE void standardise(const T* __restrict in, float* __restrict out, const float* __restrict scale,
                                const float* __restrict shift, std::size_t channels, std::size_t plane) {
   if (plane == 1) {
     for (std::size_t c = 0; c < channels; ++c)
-      out[c] = static_cast<float>(in[c]) * scale[c] + shift[c];
+      out[c] = scaled(in[c], scale[c], shift[c]);
     return;
   }
   for (std::size_t c = 0; c < channels; ++c, in += plane, out += plane) {
     const float a = scale[c];
     const float b = shift[c];
     for (std::size_t p = 0; p < plane; ++p)
-      out[p] = static_cast<float>(in[p]) * a + b;
+      out[p] = scaled(in[p], a, b);
   }
 }
 

@@ -21,6 +21,13 @@ purpose purpose_of_training(signal_set wanted) {
   return (wanted & backward_signals) != 0 ? purpose::sample_gradients : purpose::training;
 }
 
+/// What the loss of a sample is multiplied with in the mean over a batch.
+auto factor_of(std::span<const float> weights, std::int64_t batch) {
+  return [weights, share = 1.0F / static_cast<float>(batch)](std::size_t i) {
+    return weights.empty() ? share : weights[i] * share;
+  };
+}
+
 /// A network compiled for one batch size and purpose.
 struct program {
   program(const network& net, kernel_engine& engine, std::int64_t size, purpose kind, precision training)
@@ -222,8 +229,6 @@ sample_signals workspace::train(std::span<const float> parameters, std::int64_t 
                                 std::span<float> gradient, std::span<const float> direction,
                                 gradient_observer* observer, parameter_gate* gate) {
   program& p = state_->get(batch, purpose_of_training(wanted));
-  const float share = 1.0F / static_cast<float>(batch);
-  const auto factor = [&](std::size_t i) { return weights.empty() ? share : weights[i] * share; };
   pass now{parameters, gradient, true, &random, state_->profile};
   std::optional<gradient_watch> watch;
   if (observer != nullptr)
@@ -231,17 +236,16 @@ sample_signals workspace::train(std::span<const float> parameters, std::int64_t 
   std::optional<parameter_watch> arriving;
   if (gate != nullptr)
     now.arriving = &arriving.emplace(*gate, state_->net->trained_ends());
-  return state_->run_backward(p, now, targets, loss, wanted, direction, factor);
+  return state_->run_backward(p, now, targets, loss, wanted, direction, factor_of(weights, batch));
 }
 
 sample_signals workspace::measure_gradients(std::span<const float> parameters, std::int64_t batch,
                                             const batch_targets& targets, const loss_function& loss,
                                             signal_set wanted, std::span<const float> direction,
-                                            std::span<float> gradient) {
+                                            std::span<float> gradient, std::span<const float> weights) {
   program& p = state_->get(batch, purpose::sample_gradients);
-  const float share = 1.0F / static_cast<float>(batch);
   return state_->run_backward(p, {parameters, gradient, true, nullptr, state_->profile}, targets, loss,
-                              wanted, direction, [share](std::size_t) { return share; });
+                              wanted, direction, factor_of(weights, batch));
 }
 
 sample_signals workspace::measure(std::span<const float> parameters, std::int64_t batch,

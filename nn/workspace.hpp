@@ -59,13 +59,14 @@ public:
 
   /// The signals of each sample, those that need a backward pass included, with nothing dropped. `direction`
   /// is a whole block laid out like a gradient; without one projections are not measured. `gradient`: where
-  /// not empty, receives the gradient of the mean loss as `train` does. The exact gradient of a sample is
-  /// never formed but for single convolutions (Goodfellow 2015; Bu et al. 2022). Precondition:
+  /// not empty, receives the gradient of the weighted mean loss as `train` does. The exact gradient of a
+  /// sample is never formed but for single convolutions (Goodfellow 2015; Bu et al. 2022). Precondition:
   /// network::missing_sample_gradients is empty, or only last_projection of these is wanted and the network
   /// ends in a dense layer.
   sample_signals measure_gradients(std::span<const float> parameters, std::int64_t batch,
                                    const batch_targets& targets, const loss_function& loss, signal_set wanted,
-                                   std::span<const float> direction, std::span<float> gradient);
+                                   std::span<const float> direction, std::span<float> gradient,
+                                   std::span<const float> weights = {});
 
   /// Whether passes from now on look for the largest value in each layer's input.
   void watch_input_ranges(bool on);

@@ -1,5 +1,7 @@
 #include "sampling/mean_gradient.hpp"
 
+#include "core/finite.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -15,6 +17,7 @@ void mean_gradient::add(std::span<const float> mean, std::size_t count) {
 }
 
 void mean_gradient::commit(std::size_t points) {
+  find_renewed();
   if (pending_count_ == 0)
     return;
   const auto count = static_cast<double>(pending_count_);
@@ -41,6 +44,17 @@ void mean_gradient::commit(std::size_t points) {
   find_direction();
 }
 
+void mean_gradient::find_renewed() {
+  renewed_ = blob();
+  const auto finite = [](double g) { return std::isfinite(static_cast<float>(g)); };
+  if (!keeps_renewed_ || pending_count_ == 0 || !std::all_of(pending_.begin(), pending_.end(), finite))
+    return;
+  mutable_blob mean(pending_.size());
+  std::transform(pending_.begin(), pending_.end(), mean.values().begin(),
+                 [&](double sum) { return static_cast<float>(sum / static_cast<double>(pending_count_)); });
+  renewed_ = std::move(mean).freeze();
+}
+
 void mean_gradient::find_direction() {
   double square = 0.0;
   for (const float g : current_.view())
@@ -64,6 +78,8 @@ saved_state mean_gradient::save() const {
   state.put("seen_share", std::vector<double>{seen_share_});
   state.put("pending", pending_);
   state.put("pending_count", std::vector<std::uint64_t>{pending_count_});
+  if (!renewed_.empty())
+    state.put("renewed", std::vector<float>(renewed_.view().begin(), renewed_.view().end()));
   return state;
 }
 
@@ -80,6 +96,15 @@ result<void> mean_gradient::load(const saved_state& state) {
     return pending.error();
   if (!pending_count.ok())
     return pending_count.error();
+  renewed_ = blob();
+  if (keeps_renewed_ && state.find("renewed") != nullptr) {
+    const auto renewed = state.get<float>("renewed");
+    if (!renewed.ok())
+      return renewed.error();
+    if (renewed->size() != values->size() || !all_finite(*renewed))
+      return data_error("the saved mean gradient contradicts itself");
+    renewed_ = blob::copy_of(*renewed);
+  }
   if (pending->empty() != (*pending_count == 0) ||
       (!values->empty() && !pending->empty() && values->size() != pending->size()))
     return data_error("the saved mean gradient contradicts itself");

@@ -24,19 +24,27 @@ public:
   void commit(std::size_t points);
   /// The mean gradient brought to length 1; empty before the first.
   [[nodiscard]] const blob& direction() const { return direction_; }
+  /// The mean gradient of only those points that the last `commit` took in; empty where there were none, or
+  /// where it was not finite, and unless `keep_renewed` asked for it.
+  [[nodiscard]] const blob& renewed() const { return renewed_; }
+  void keep_renewed() { keeps_renewed_ = true; }
 
   [[nodiscard]] saved_state save() const;
   [[nodiscard]] result<void> load(const saved_state& state);
 
 private:
-  bool compatible_ = false;
-  double seen_share_ = 0.0; ///< of the points, until all were seen once: the plain mean until then
   void find_direction();
+  void find_renewed();
+
+  bool compatible_ = false;
+  bool keeps_renewed_ = false;
+  double seen_share_ = 0.0; ///< of the points, until all were seen once: the plain mean until then
 
   std::vector<double> pending_; ///< sum over the points since the last commit
   std::size_t pending_count_ = 0;
   blob current_;
   blob direction_;
+  blob renewed_;
 };
 
 } // namespace triage

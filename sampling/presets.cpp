@@ -31,6 +31,12 @@ std::span<const sampling_preset> sampling_presets() {
           R"({"type": "topk_shard", "share": 0.04, "score": "projection", "predictor": "exp_linear",
               "estimator": {"type": "renew_round_robin", "renew_ratio": 0.25, "initial_sweep": true,
                             "wait": true}})"},
+      sampling_preset{
+          "zhou_gao_aggressive", "the same, with the gradients of the renewed points added to each step",
+          R"({"type": "topk_shard", "share": 0.04, "score": "projection", "predictor": "exp_linear",
+              "renewed_gradients": "add",
+              "estimator": {"type": "renew_round_robin", "renew_ratio": 0.25, "initial_sweep": true,
+                            "wait": true}})"},
       sampling_preset{"alain",
                       "importance sampling by the gradient norm, scored elsewhere (Alain et al. 2015)",
                       R"({"type": "multinomial", "score": "gnorm_full", "smoothing": 1, "uniform_share": 0,

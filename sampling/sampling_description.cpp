@@ -54,6 +54,9 @@ result<void> check_together(const sampling_description& d, const json_place& pla
     return refuse("/estimator",
                   "projections are taken on a mean gradient, which estimators measure: use "
                   "\"renew_round_robin\" or another estimator that measures, and let it measure");
+  if (d.options.renewed_gradients == "add" && (!d.score || (d.score->needs() & on_mean_gradient) == 0))
+    return refuse("/renewed_gradients", "only scores that are projections come with gradients: use the score "
+                                        "\"projection\" or \"projection_last\"");
   if (d.options.gate.enabled() && !d.selector->unbiased() && !d.selector->gated_by_default())
     return refuse("/gate", "a gate needs a selector whose weights make it unbiased, so that its gain can be "
                            "stated; use {\"mode\": \"off\"}");
@@ -94,6 +97,12 @@ void sampling_options::visit(option_visitor& v) {
                   "Zhou & Gao",
            .choices = {"mean", "fab_compat"}},
           mean_gradient_rule);
+  v.field({.name = "renewed_gradients",
+           .doc = "what becomes of the gradients of the points that estimators renew for projections; add: "
+                  "their mean between two plans is added to each step of the second, which grows by it (Zhou "
+                  "& Gao's aggressive variant)",
+           .choices = {"measure", "add"}},
+          renewed_gradients);
   v.group({.name = "gate", .doc = "whether prioritising pays, decided while the run goes on"},
           [this](option_visitor& g) { gate.visit(g); });
   v.group({.name = "guard", .doc = "whether labels are noisy, and what follows from that"},

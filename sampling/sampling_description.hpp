@@ -22,6 +22,7 @@ struct sampling_options {
   double anneal_fraction = 0.0;
   double floor = 1e-6;
   std::string mean_gradient_rule = "mean";
+  std::string renewed_gradients = "measure";
   triage::gate gate;
   noise_guard guard;
   void visit(option_visitor& v);

@@ -22,6 +22,8 @@ sampling_source::sampling_source(sampling_description description, std::size_t p
   description_.selector->know_classes(classes);
   description_.refresh->start(points);
   direction_.set_rule(description_.options.mean_gradient_rule);
+  if (description_.options.renewed_gradients == "add")
+    direction_.keep_renewed();
 }
 
 sampling_progress sampling_source::progress(double run_fraction) const {
@@ -195,6 +197,8 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
   if (out.frequencies.size() != out.ids.size())
     out.frequencies.clear();
   out.direction = direction_.direction();
+  if (partial_by_priority_)
+    out.added_gradient = direction_.renewed();
   partial_.clear();
   samples_drawn_ += out.ids.size();
   if (description_.selector->uses_ages())

@@ -25,7 +25,10 @@ struct drawn_batch {
   /// be the inverse of. Empty where that is not known.
   std::vector<float> frequencies;
   blob direction; ///< what projections are measured on; empty where no score needs it
-  /// Drawn before a checkpoint, which holds no directions: a projection cannot be measured on it.
+  /// Added to the gradient of the batch, laid out like it; empty: nothing.
+  blob added_gradient;
+  /// Drawn before a checkpoint, which holds no directions and no added gradients: a projection cannot be
+  /// measured on it, and its step is as long as without.
   bool resumed = false;
 };
 

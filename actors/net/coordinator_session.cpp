@@ -141,7 +141,7 @@ void coordinator_session::begin(std::shared_ptr<const run_setup> setup) {
     const std::size_t floats = setup->net->parameters().size();
     self->parameters_ = std::make_unique<incoming_parameters>(
         floats, setup->compression_down.get(), self->tensor_ ? self->tensor_->board() : nullptr);
-    self->directions_ = std::make_unique<blob_pool>(floats);
+    self->blocks_ = std::make_unique<blob_pool>(floats);
     if (!self->over_)
       self->tensor_->allow(limits_of(*setup));
   });
@@ -255,7 +255,10 @@ result<void> coordinator_session::tensor_frame(const frame_header& header,
   case frame_kind::parameters_change:
     return parameters_ ? parameters_->changed(head) : run_error("it sent parameters before anybody asked");
   case frame_kind::direction:
-    direction_ = std::move(incoming_direction_).freeze();
+    direction_ = std::move(incoming_block_).freeze();
+    return {};
+  case frame_kind::added_gradient:
+    added_gradient_ = std::move(incoming_block_).freeze();
     return {};
   case frame_kind::train_order:
     return take_train_order(head);
@@ -336,10 +339,11 @@ result<std::span<float>> coordinator_session::place(const frame_header& header,
     return parameters_->place(head, header.bulk_floats);
   if (parameters_ && header.kind == frame_kind::parameters_ahead)
     return parameters_->place_ahead(head, header.bulk_floats);
-  if (!directions_ || header.kind != frame_kind::direction || header.bulk_floats != directions_->block_size())
+  const bool known = header.kind == frame_kind::direction || header.kind == frame_kind::added_gradient;
+  if (!blocks_ || !known || header.bulk_floats != blocks_->block_size())
     return run_error(fmt::format("it sent {} floats that nobody expected", header.bulk_floats));
-  incoming_direction_ = directions_->acquire();
-  return incoming_direction_.values();
+  incoming_block_ = blocks_->acquire();
+  return incoming_block_.values();
 }
 
 bool coordinator_session::has_parameters_of(std::uint64_t version, bool directed) const {
@@ -356,7 +360,7 @@ result<void> coordinator_session::take_train_order(std::span<const std::uint8_t>
   const auto at = slots_.find(m->slot);
   if (at == slots_.end() || !at->second.worker)
     return {}; // it gave up while the order was on its way; the coordinator is told
-  if (!has_parameters_of(m->version, m->directed))
+  if (!has_parameters_of(m->version, m->directed) || (m->adds_gradient && added_gradient_.empty()))
     return run_error("it sent an order without its parameters");
   if (m->learning_rates.empty() == setup_->exchange->local().has_value())
     return run_error("it sent an order that the exchange policy does not know");
@@ -364,6 +368,8 @@ result<void> coordinator_session::take_train_order(std::span<const std::uint8_t>
   for (auto& b : m->batches) {
     if (m->directed)
       b.direction = direction_;
+    if (m->adds_gradient)
+      b.added_gradient = added_gradient_;
     order.batches.push_back(std::make_shared<const drawn_batch>(std::move(b)));
   }
   caf::anon_send(at->second.worker, std::move(order));

@@ -112,9 +112,10 @@ private:
   float_format format_ = float_format::float32; ///< of gradients on the wire
   std::map<slot_number, slot> slots_;
   std::unique_ptr<incoming_parameters> parameters_;
-  std::unique_ptr<blob_pool> directions_;
-  mutable_blob incoming_direction_;
+  std::unique_ptr<blob_pool> blocks_; ///< for directions and added gradients
+  mutable_blob incoming_block_;
   blob direction_;
+  blob added_gradient_;
 };
 
 } // namespace triage

@@ -44,6 +44,7 @@ enum class frame_kind : std::uint16_t {
   gradient_part = 50,     ///< what is final of the gradient of a train_result that will follow
   board = 52,             ///< as `parameters`, where the node reads them from the coordinator's memory
   parameters_ahead = 53,  ///< a part, the next from the back, of the end of a snapshot that may be announced
+  added_gradient = 54,    ///< what following train orders add to their gradients
 };
 
 /// What lies before every frame on the wire.

@@ -10,7 +10,7 @@
 namespace triage {
 
 /// Raised with every change of the wire format.
-constexpr std::uint32_t wire_protocol = 6;
+constexpr std::uint32_t wire_protocol = 7;
 
 /// Why somebody connects.
 enum class peer_role : std::uint8_t {

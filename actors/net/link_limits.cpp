@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t bytes_of_a_parameter = 8;
 /// Of a point in an order or its answer: number and weight, or score and loss.
 constexpr std::size_t bytes_of_a_point = 8;
-/// Blocks of parameters that wait at once: a snapshot, a direction, and as much of what comes next.
-constexpr std::size_t waiting_blocks = 4;
+/// Blocks of parameters that wait at once: a snapshot, a direction, an added gradient, and as much of what
+/// comes next.
+constexpr std::size_t waiting_blocks = 6;
 } // namespace
 
 link_limits limits_of(const run_setup& setup) {

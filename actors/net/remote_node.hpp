@@ -127,7 +127,8 @@ private:
   /// Calls a function that sends a part, in turns with others, until it says that there is no more to send.
   /// `taken`: whether it is called already.
   void take_turns(bool& taken, bool (remote_node::*send)());
-  void send_direction(const blob& direction);
+  /// Unless it is empty, or the one in `sent` already, which it becomes.
+  void send_block(frame_kind kind, const blob& block, blob& sent);
   [[nodiscard]] result<std::span<float>> place(const frame_header& header,
                                                std::span<const std::uint8_t> head);
   [[nodiscard]] result<std::span<float>> place_gradient(const frame_header& header,
@@ -177,6 +178,7 @@ private:
   bool sends_parts_ = false; ///< in turns
   bool sends_ahead_ = false; ///< in turns
   blob sent_direction_;
+  blob sent_added_gradient_;
 };
 
 /// The actors that stand for a node's worker and estimator.

@@ -96,11 +96,11 @@ void remote_node::send_arrived_parameters() {
     take_turns(sends_parts_, &remote_node::send_a_part);
 }
 
-void remote_node::send_direction(const blob& direction) {
-  if (direction.empty() || direction.data() == sent_direction_.data())
+void remote_node::send_block(frame_kind kind, const blob& block, blob& sent) {
+  if (block.empty() || block.data() == sent.data())
     return;
-  tensor_->send_here(frame(frame_kind::direction, pair_head(0, 0), direction, float_format::float32));
-  sent_direction_ = direction; // held, so that no other block can have its address
+  tensor_->send_here(frame(kind, pair_head(0, 0), block, float_format::float32));
+  sent = block; // held, so that no other block can have its address
 }
 
 void remote_node::send_train_order(slot_number number, const train_order& order) {
@@ -116,7 +116,9 @@ void remote_node::send_train_order(slot_number number, const train_order& order)
         return; // what was sent has closed the link
       at->second.orders.push_back(
           {samples_of(order.batches), order.base.version, order.lease, self->sent_place_});
-      self->send_direction(order.batches.front()->direction);
+      const auto& batch = *order.batches.front();
+      self->send_block(frame_kind::direction, batch.direction, self->sent_direction_);
+      self->send_block(frame_kind::added_gradient, batch.added_gradient, self->sent_added_gradient_);
       self->tensor_->send_here(to_frame(number, order));
       self->send_arrived_parameters();
     });
@@ -136,7 +138,7 @@ void remote_node::send_score_order(slot_number number, const score_order& order)
       if (self->over_)
         return;
       at->second.orders.push_back({order.ids.size(), order.at.version, 0, self->sent_place_});
-      self->send_direction(order.direction);
+      self->send_block(frame_kind::direction, order.direction, self->sent_direction_);
       self->tensor_->send_here(to_frame(number, order));
       self->send_arrived_parameters();
     });

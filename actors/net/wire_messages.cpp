@@ -102,6 +102,7 @@ frame to_frame(slot_number slot, const train_order& order) {
   wire_writer out;
   out.number(slot).number(order.lease).number(order.base.version);
   out.flag(!order.batches.front()->direction.empty())
+      .flag(!order.batches.front()->added_gradient.empty())
       .number(static_cast<std::uint32_t>(order.batches.size()));
   for (const auto& b : order.batches)
     out.numbers(b->ids).numbers(b->weights);
@@ -116,6 +117,7 @@ result<received_train_order> read_train_order(std::span<const std::uint8_t> head
   m.lease = in.number<std::uint64_t>();
   m.version = in.number<std::uint64_t>();
   m.directed = in.flag();
+  m.adds_gradient = in.flag();
   const auto batches = in.number<std::uint32_t>();
   for (std::uint32_t i = 0; i < batches && in.good(); ++i) {
     drawn_batch b;

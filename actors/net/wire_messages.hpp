@@ -46,13 +46,14 @@ struct board_frame {
 [[nodiscard]] frame to_frame(const board_frame& m);
 [[nodiscard]] result<board_frame> read_board_frame(std::span<const std::uint8_t> head);
 
-/// The order without its snapshot and direction, which went before it; `directed`: there is a direction.
+/// The order without its snapshot, direction and added gradient, which went before it.
 [[nodiscard]] frame to_frame(slot_number slot, const train_order& order);
 struct received_train_order {
   slot_number slot = 0;
   std::uint64_t lease = 0;
   std::uint64_t version = 0;
-  bool directed = false;
+  bool directed = false;      ///< there is a direction
+  bool adds_gradient = false; ///< there is an added gradient
   std::vector<drawn_batch> batches;
   std::vector<double> learning_rates;
 };

@@ -52,7 +52,7 @@ double coordinator_cost(const std::shared_ptr<const run_setup>& setup, std::size
   for (std::size_t i = 0; i < members; ++i)
     gradients.push_back(pool.acquire().freeze());
   const auto batch = std::make_shared<const drawn_batch>(
-      drawn_batch{std::vector<std::uint32_t>(64), std::vector<float>(64, 1.0F), {}, {}});
+      drawn_batch{std::vector<std::uint32_t>(64), std::vector<float>(64, 1.0F), {}, {}, {}});
   const auto serve = [&] {
     while (world.asked > 0 || world.collecting || world.saving) {
       if (std::exchange(world.collecting, false))

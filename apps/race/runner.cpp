@@ -47,6 +47,14 @@ race_runner::race_runner(runner_options options) : options_(std::move(options)) 
 }
 
 result<void> race_runner::run(const std::vector<planned_run>& plan) {
+  // Before anything is timed: loading data takes a core.
+  std::vector<bool> done;
+  for (const auto& run : plan) {
+    done.push_back(is_done(path(run), run.description));
+    if (done.back())
+      if (auto same = data_.check(path(run), run.description); !same.ok())
+        return same;
+  }
   std::size_t next = 0;
   std::size_t passed_over = 0;
   std::size_t busy = 0;
@@ -58,7 +66,7 @@ result<void> race_runner::run(const std::vector<planned_run>& plan) {
     for (auto& s : slots_) {
       while (!s.child && next < plan.size()) {
         const auto& run = plan[next++];
-        if (is_done(path(run), run.description)) {
+        if (done[next - 1]) {
           ++finished_;
           ++passed_over;
           continue;

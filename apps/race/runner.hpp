@@ -2,6 +2,7 @@
 
 #include "apps/processes/child_process.hpp"
 #include "apps/race/plan.hpp"
+#include "apps/race/same_data.hpp"
 
 #include <stop_token>
 
@@ -17,7 +18,7 @@ struct runner_options {
 
 /// Carries out planned runs as child processes, each pinned to cores of its own, and tells about each on
 /// stderr. A run that is done already is passed over; one that is half done is removed and done again; one
-/// that fails is a result like any other.
+/// that fails is a result like any other. Runs that are done on data that have changed since are an error.
 class race_runner {
 public:
   explicit race_runner(runner_options options);
@@ -44,6 +45,7 @@ private:
 
   runner_options options_;
   std::vector<slot> slots_;
+  same_data data_;
   std::size_t finished_ = 0; ///< also those that were passed over
   std::size_t executed_ = 0;
   double seconds_spent_ = 0.0; ///< of all executed runs, the clock on the wall

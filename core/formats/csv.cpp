@@ -2,9 +2,9 @@
 #include "core/formats/csv_tokenizer.hpp"
 #include "core/formats/files.hpp"
 #include "core/formats/formats.hpp"
-#include "core/formats/single_rounding.hpp"
 #include "core/formats/targets.hpp"
 #include "core/formats/text.hpp"
+#include "core/single_rounding.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -75,10 +75,12 @@ public:
     move_features(train, data.train);
     csv_table test;
     if (!files->test.empty()) {
-      if (auto read = read_table(files->test, !train.plan.names.empty(), test); !read.ok())
-        return read.error();
-      if (auto same = check_same_columns(train, test); !same.ok())
+      const auto read = read_table(files->test, !train.plan.names.empty(), test);
+      // First, where it got so far: other columns are why a value is none.
+      if (auto same = check_same_columns(train, test); test.plan.count > 0 && !same.ok())
         return same.error();
+      if (!read.ok())
+        return read.error();
       move_features(test, data.test.emplace());
     }
     const std::string_view task =

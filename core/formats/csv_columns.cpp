@@ -146,7 +146,8 @@ result<column_plan> plan_columns(const column_choice& choice, std::vector<std::s
 
 bool looks_like_header(const column_plan& plan, std::span<const std::string_view> row,
                        std::span<const std::string_view> second) {
-  const auto text_at = [&](std::size_t c) { return !row[c].empty() && !parse_number(row[c]); };
+  // A first sample with missing values is a sample.
+  const auto text_at = [&](std::size_t c) { return !is_missing(row[c]) && !parse_number(row[c]); };
   const auto number_below = [&](std::size_t c) {
     return c < second.size() && parse_number(second[c]).has_value();
   };

@@ -11,6 +11,7 @@ error csv_tokenizer::problem(std::uint64_t line, std::string_view text) const {
 }
 
 result<bool> csv_tokenizer::next(std::vector<std::string_view>& cells) {
+  passed_blank_ = false;
   while (at_ < text_.size()) {
     cells.clear();
     row_line_ = line_;
@@ -24,6 +25,7 @@ result<bool> csv_tokenizer::next(std::vector<std::string_view>& cells) {
     const bool blank = cells.size() == 1 && cells.front().empty() && text_[start] != '"';
     if (!blank)
       return true;
+    passed_blank_ = true;
   }
   cells.clear();
   return false;

@@ -25,6 +25,9 @@ public:
   /// The line on which the last row started, from 1.
   [[nodiscard]] std::uint64_t line() const { return row_line_; }
 
+  /// Whether blank lines lay before the last row. Of a file with one column each may be a missing value.
+  [[nodiscard]] bool passed_blank() const { return passed_blank_; }
+
 private:
   /// Reads one cell and the delimiter or line end behind it; `ended` tells which.
   [[nodiscard]] result<std::string_view> cell(bool& ended);
@@ -38,6 +41,7 @@ private:
   std::size_t at_ = 0;
   std::uint64_t line_ = 1;
   std::uint64_t row_line_ = 0;
+  bool passed_blank_ = false;
 };
 
 /// A cell as comma-separated files write it: quoted where its text would not read back as it is.

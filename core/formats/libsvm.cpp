@@ -2,6 +2,7 @@
 #include "core/formats/formats.hpp"
 #include "core/formats/libsvm_parser.hpp"
 #include "core/formats/text.hpp"
+#include "core/single_rounding.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -79,6 +80,8 @@ public:
     data.names.first_index = start;
     if (auto done = fill(train, start, features, data.train); !done.ok())
       return done.error();
+    if (auto precise = check_precision(train, start, features); !precise.ok())
+      return precise.error();
     if (has_test)
       if (auto done = fill(test, start, features, data.test.emplace()); !done.ok())
         return done.error();
@@ -116,9 +119,34 @@ private:
     set.shape.channels = static_cast<std::int64_t>(features);
     set.size = file.found.rows;
     set.floats.resize(file.found.rows * features);
-    visit_libsvm(file.text, [&](std::uint64_t row, std::uint64_t index, float value) {
-      set.floats[row * features + index - start] = value;
+    visit_libsvm(file.text, [&](std::uint64_t row, std::uint64_t index, double value) {
+      set.floats[row * features + index - start] = static_cast<float>(value);
     });
+    return {};
+  }
+
+  /// As for columns of CSV files.
+  static result<void> check_precision(const libsvm_file& file, std::uint64_t start, std::uint64_t features) {
+    constexpr std::size_t shortest_entry = 4; // " 1:2"
+    if (features > file.text.size() / shortest_entry)
+      return {}; // hardly a feature occurs twice, and this would take more memory than the samples
+    struct seen {
+      single_rounding values;
+      std::uint64_t times = 0;
+    };
+    std::vector<seen> all(features);
+    visit_libsvm(file.text, [&](std::uint64_t, std::uint64_t index, double value) {
+      all[index - start].values.add(value);
+      ++all[index - start].times;
+    });
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      auto& [r, times] = all[k];
+      if (times < file.found.rows)
+        r.add(0.0); // what is left out
+      if (r.loses_steps())
+        return data_error(fmt::format("{}: feature {}: {}; subtract {} from all of them", file.labels.path,
+                                      start + k, r.problem(), r.smallest));
+    }
     return {};
   }
 

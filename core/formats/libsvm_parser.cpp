@@ -55,7 +55,7 @@ std::string_view take_label(std::string_view& line) {
 
 struct feature {
   std::uint64_t index = 0;
-  float value = 0.0F;
+  double value = 0.0; ///< a finite float
 };
 
 /// The reason why `word` is no feature, or empty.
@@ -71,7 +71,7 @@ std::string parse_feature(std::string_view word, feature& out) {
     return fmt::format("{}: the index is not a number from 0", quoted_excerpt(word));
   if (out.index > most_index)
     return fmt::format("{}: the index is too large to be a feature", quoted_excerpt(word));
-  const auto value = parse_finite(word.substr(colon + 1));
+  const auto value = parse_single(word.substr(colon + 1));
   if (!value)
     return fmt::format("feature {}: {}", out.index, number_problem(word.substr(colon + 1)));
   out.value = *value;
@@ -146,7 +146,7 @@ result<void> check_dense_libsvm(const std::string& path, std::size_t text_bytes,
 }
 
 void visit_libsvm(std::string_view text,
-                  const std::function<void(std::uint64_t row, std::uint64_t index, float value)>& entry) {
+                  const std::function<void(std::uint64_t row, std::uint64_t index, double value)>& entry) {
   std::uint64_t row = 0;
   for (std::string_view rest = text; !rest.empty();) {
     std::string_view line = without_comment(take_line(rest));

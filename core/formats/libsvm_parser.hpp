@@ -32,6 +32,6 @@ enum class libsvm_labels { required, optional };
 
 /// Calls `entry(row, index, value)` for every feature of a text that `scan_libsvm` has accepted.
 void visit_libsvm(std::string_view text,
-                  const std::function<void(std::uint64_t row, std::uint64_t index, float value)>& entry);
+                  const std::function<void(std::uint64_t row, std::uint64_t index, double value)>& entry);
 
 } // namespace triage

@@ -25,9 +25,9 @@ result<dataset> read_libsvm_samples(const std::string& path, std::uint64_t first
   set.size = found->rows;
   set.floats.resize(found->rows * features);
   std::optional<error> odd;
-  visit_libsvm(*text, [&](std::uint64_t row, std::uint64_t index, float value) {
+  visit_libsvm(*text, [&](std::uint64_t row, std::uint64_t index, double value) {
     if (index >= first && index - first < features)
-      set.floats[row * features + index - first] = value;
+      set.floats[row * features + index - first] = static_cast<float>(value);
     else if (!odd)
       odd = data_error(
           fmt::format("{}, line {}: has feature {}, but the model was trained on features {} to {}; "

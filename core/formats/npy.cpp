@@ -102,13 +102,15 @@ public:
     if (!train.ends_with(".npy"))
       return problem(train, "must be a .npz archive with arrays of samples and targets, or a .npy file");
     loaded_data out;
-    if (auto set = load_pair(train, labels_file(source, train_labels_, train), out.train); !set.ok())
+    if (auto set = load_pair(train, labels_file(source, train_labels_, train), part::train, out.train);
+        !set.ok())
       return set.error();
     if (!source.test.empty()) {
       const std::string test = resolve_path(source, source.test);
       if (!test.ends_with(".npy"))
         return problem(test, "must be a .npy file, like the training file");
-      if (auto set = load_pair(test, labels_file(source, test_labels_, test), out.test.emplace()); !set.ok())
+      if (auto set = load_pair(test, labels_file(source, test_labels_, test), part::test, out.test.emplace());
+          !set.ok())
         return set.error();
     }
     return finish(std::move(out), train);
@@ -121,14 +123,28 @@ private:
                          : resolve_path(source, given);
   }
 
+  enum class part : std::uint8_t { train, test };
+
   result<void> assign(npy_array samples, npy_array targets, const std::string& x_name,
-                      const std::string& y_name, dataset& set) const {
+                      const std::string& y_name, part of, dataset& set) const {
+    const auto roundings = npy_roundings(samples);
     if (auto done = assign_npy_samples(std::move(samples), channels_last_, x_name, set); !done.ok())
       return done;
-    return assign_targets(std::move(targets), y_name, set);
+    if (of == part::train)
+      if (auto precise = check_npy_precision(roundings, x_name); !precise.ok())
+        return precise;
+    return assign_checked(std::move(targets), y_name, of, set);
   }
 
-  result<void> load_pair(const std::string& x_file, const std::string& y_file, dataset& set) const {
+  /// Integer targets are classes and stay what they are.
+  static result<void> assign_checked(npy_array targets, const std::string& name, part of, dataset& set) {
+    const auto roundings = targets.roundings;
+    if (auto done = assign_targets(std::move(targets), name, set); !done.ok())
+      return done;
+    return of == part::train ? check_npy_precision(roundings, name) : result<void>();
+  }
+
+  result<void> load_pair(const std::string& x_file, const std::string& y_file, part of, dataset& set) const {
     auto mapped = map_samples(x_file, set);
     if (!mapped.ok())
       return mapped.error();
@@ -136,11 +152,11 @@ private:
     if (!y.ok())
       return y.error();
     if (*mapped)
-      return assign_targets(y.take(), y_file, set);
+      return assign_checked(y.take(), y_file, of, set);
     auto x = read_npy(x_file);
     if (!x.ok())
       return x.error();
-    return assign(x.take(), y.take(), x_file, y_file, set);
+    return assign(x.take(), y.take(), x_file, y_file, of, set);
   }
 
   /// False: they are to be read instead.
@@ -189,18 +205,18 @@ private:
           std::find_if(arrays->begin(), arrays->end(), [&](const auto& a) { return a.first == name; });
       return at == arrays->end() ? nullptr : &at->second;
     };
-    const auto load = [&](const std::string& x, const std::string& y, dataset& set) -> result<void> {
+    const auto load = [&](const std::string& x, const std::string& y, part of, dataset& set) -> result<void> {
       for (const auto& name : {x, y})
         if (find(name) == nullptr)
           return problem(path, fmt::format("has no array {}; it has: {}", name, excerpt_of(*names)));
       return assign(std::move(*find(x)), std::move(*find(y)), fmt::format("{}[{}]", path, x),
-                    fmt::format("{}[{}]", path, y), set);
+                    fmt::format("{}[{}]", path, y), of, set);
     };
     loaded_data out;
-    if (auto set = load(x_train_, y_train_, out.train); !set.ok())
+    if (auto set = load(x_train_, y_train_, part::train, out.train); !set.ok())
       return set.error();
     if (wants_test)
-      if (auto set = load(x_test_, y_test_, out.test.emplace()); !set.ok())
+      if (auto set = load(x_test_, y_test_, part::test, out.test.emplace()); !set.ok())
         return set.error();
     return finish(std::move(out), path);
   }

@@ -69,6 +69,22 @@ result<void> assign_npy_samples(npy_array array, bool channels_last, const std::
   return {};
 }
 
+std::vector<single_rounding> npy_roundings(const npy_array& array) {
+  const auto* integers = std::get_if<std::vector<std::int64_t>>(&array.values);
+  if (integers == nullptr || array.shape.size() > 2)
+    return array.roundings;
+  return roundings_of(integers->size(), array.shape,
+                      [&](std::size_t i) { return static_cast<double>((*integers)[i]); });
+}
+
+result<void> check_npy_precision(const std::vector<single_rounding>& roundings, const std::string& file) {
+  for (std::size_t k = 0; k < roundings.size(); ++k)
+    if (const auto& r = roundings[k]; r.loses_steps())
+      return problem(file,
+                     fmt::format("column {}: {}; subtract {} from all of them", k, r.problem(), r.smallest));
+  return {};
+}
+
 result<void> assign_mapped_samples(mapped_npy array, const std::string& file, dataset& set) {
   auto shape = shape_of_samples(array.shape, false, file);
   if (!shape.ok())

@@ -1,8 +1,8 @@
 #include "core/formats/targets.hpp"
 
 #include "core/excerpt.hpp"
-#include "core/formats/single_rounding.hpp"
 #include "core/formats/text.hpp"
+#include "core/single_rounding.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -161,9 +161,12 @@ result<void> assign_targets(std::string_view task, const target_cells& train, co
   }
   const bool numbers = all_numbers(train);
   for (std::size_t i = 0; i < train.cells.size(); ++i)
-    if (trim(train.cells[i]).empty() || (numbers && !std::isfinite(*parse_number(train.cells[i]))))
+    if (is_missing(train.cells[i]) || (numbers && !std::isfinite(*parse_number(train.cells[i]))))
       return cell_error(
-          train, i, fmt::format("the label is missing or not finite ({})", quoted_excerpt(train.cells[i])));
+          train, i,
+          fmt::format("the label is missing or not finite ({}); give it one, take the row out, or, where a "
+                      "class is called so, call it otherwise",
+                      quoted_excerpt(train.cells[i])));
   const label_map map(train);
   if (map.size() > most_classes)
     return data_error(

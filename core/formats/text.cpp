@@ -2,7 +2,11 @@
 
 #include "core/excerpt.hpp"
 #include "core/formats/files.hpp"
+#include "core/utf8.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -21,9 +25,22 @@ result<std::string> read_text_file(const std::string& path) {
   const std::string_view start = *text;
   if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF"))
     return opened->problem("is UTF-16 text; save it as UTF-8");
+  if (const auto odd = first_not_utf8(start))
+    return opened->problem(
+        fmt::format("line {} holds bytes that are not UTF-8 ({}); save it as UTF-8",
+                    1 + std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(*odd), '\n'),
+                    quoted_excerpt(start.substr(*odd, 8))));
   if (start.starts_with("\xEF\xBB\xBF"))
     text->erase(0, 3);
   return text;
+}
+
+bool is_missing(std::string_view cell) {
+  std::string text(trim(cell));
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array markers = {"", "na", "n/a", "<na>", "nan", "null", "?"};
+  return std::ranges::find(markers, text) != markers.end();
 }
 
 std::string_view trim(std::string_view text) {
@@ -64,6 +81,8 @@ std::optional<float> parse_finite(std::string_view text) {
 std::string number_problem(std::string_view text) {
   if (trim(text).empty())
     return "the cell is empty; missing values must be filled in first";
+  if (is_missing(text) && !parse_number(text))
+    return fmt::format("{} is a missing value, which must be filled in first", quoted_excerpt(text));
   if (!parse_number(text))
     return fmt::format("{} is not a number", quoted_excerpt(text));
   return fmt::format("{} is not finite in single precision", quoted_excerpt(text));

@@ -4,18 +4,30 @@
 #include "nn/model_tensors.hpp"
 #include "nn/onnx/onnx_graph.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace triage {
 
 namespace {
 
-/// x * scale + shift, per channel.
+/// x * scale + shift, per channel. Beside a large mean a product that is rounded to single precision is off
+/// by as much as the spread.
 onnx_value standardise(onnx_graph& graph, const onnx_value& input, const standardisation& s) {
+  constexpr float large_shift = 4.0F; // in deviations; pixels have less
+  constexpr std::int64_t to_float = 1;
+  constexpr std::int64_t to_double = 11;
   const auto shape = input.image ? std::vector<std::int64_t>{input.shape.channels, 1, 1}
                                  : std::vector<std::int64_t>{input.shape.channels};
-  return graph.apply("Add", graph.apply("Mul", input, {graph.constant(shape, s.scale)}),
-                     {graph.constant(shape, s.shift)});
+  const auto scale = graph.constant(shape, s.scale);
+  const auto shift = graph.constant(shape, s.shift);
+  if (std::ranges::none_of(s.shift, [](float v) { return std::abs(v) > large_shift; }))
+    return graph.apply("Add", graph.apply("Mul", input, {scale}), {shift});
+  const auto widened = [&](const std::string& v) { return graph.add("Cast", {v}, {{"to", to_double}}); };
+  const auto product =
+      graph.apply("Mul", graph.apply("Cast", input, {}, {{"to", to_double}}), {widened(scale)});
+  return graph.apply("Cast", graph.apply("Add", product, {widened(shift)}), {}, {{"to", to_float}});
 }
 
 /// Names may hold any character.

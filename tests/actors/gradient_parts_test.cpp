@@ -60,6 +60,34 @@ TEST_CASE("parts: what is called final does not change any more, and parts cover
   CHECK(largest_difference(other.train(order).gradient, result.gradient) == 0.0);
 }
 
+TEST_CASE(
+    "parts: what a batch adds to its gradient is in every part and in the whole, and not in the statistics") {
+  const auto setup = deep_run();
+  const std::size_t size = setup->net->parameters().size();
+  const std::size_t trained = setup->net->parameters().trained_size();
+  batch_trainer trainer(setup);
+  const auto order = order_of(*setup);
+  const auto plain = trainer.train(order);
+  mutable_blob added(size);
+  for (std::size_t i = 0; i < size; ++i)
+    added.values()[i] = 0.001F * static_cast<float>(i % 7) - 0.002F;
+  auto batch = *order.batches.front();
+  batch.added_gradient = std::move(added).freeze();
+  std::vector<float> seen(trained);
+  const auto result = trainer.train(order.base, batch, order.lease, [&](const gradient_part& p) {
+    std::copy(p.gradient.data() + p.begin, p.gradient.data() + p.end,
+              seen.begin() + static_cast<std::ptrdiff_t>(p.begin));
+  });
+  REQUIRE(result.finite);
+  for (std::size_t i = 0; i < size; ++i) {
+    CAPTURE(i);
+    const float expected = plain.gradient.data()[i] + (i < trained ? batch.added_gradient.data()[i] : 0.0F);
+    REQUIRE(result.gradient.data()[i] == expected);
+    if (i < trained)
+      REQUIRE(seen[i] == expected);
+  }
+}
+
 TEST_CASE("parts: a gradient that is not finite is not passed on from where it is not") {
   const auto setup = deep_run();
   batch_trainer trainer(setup);

@@ -62,6 +62,20 @@ TEST_CASE("sharded stock: a node gets whole batches of its own points, in order 
   CHECK(stock.samples() == 0);
 }
 
+TEST_CASE("sharded stock: batches have the newest direction and added gradient of those that were put") {
+  auto stock = two_nodes();
+  for (const float value : {1.0F, 2.0F}) {
+    auto batch = *batch_of(0, 64);
+    batch.direction = blob::copy_of(std::vector<float>{value});
+    batch.added_gradient = blob::copy_of(std::vector<float>{10.0F * value});
+    stock.put(std::make_shared<const drawn_batch>(std::move(batch)));
+  }
+  const auto taken = stock.take("a", 1, false);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0]->direction.view()[0] == 2.0F);
+  CHECK(taken[0]->added_gradient.view()[0] == 20.0F);
+}
+
 TEST_CASE("sharded stock: a batch of which one point has no known frequency knows none") {
   auto stock = two_nodes();
   stock.put(batch_of(0, 8));

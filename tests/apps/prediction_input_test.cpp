@@ -81,6 +81,22 @@ TEST_CASE("prediction input: what is wrong with a CSV is said with its line") {
   CHECK(i.problem("a,b,c\nd,e,f\n").find("line 2") != std::string::npos);
 }
 
+TEST_CASE("prediction input: an empty line is a missing value where a sample has only one") {
+  const scratch_folder folder;
+  const auto read = [&](const std::string& text) {
+    return read_prediction_input(folder.file("one.csv", text), expecting({1, 1, 1}));
+  };
+  CHECK(read("a\n1\n2\n\n")->samples.size == 2);
+  CHECK(read("\n1\n2\n")->samples.size == 2);
+  for (const auto& [text, line] : {std::pair{"a\n1\n\n2\n", "3"}, {"a\n\n1\n2\n", "2"}, {"1\n\n2\n", "2"}}) {
+    const auto hole = read(text);
+    REQUIRE(!hole.ok());
+    CHECK_MESSAGE(hole.error().message.find(std::string("one.csv, line ") + line + ": the cell is empty") !=
+                      std::string::npos,
+                  hole.error().message);
+  }
+}
+
 TEST_CASE("prediction input: npy of floats, bytes and integers, as samples of the model's shape or as rows") {
   const input i;
   const auto file = i.folder.path("in.npy");

@@ -51,6 +51,33 @@ TEST_CASE("resume: what the network is fed may not change") {
                 {"fingerprint", "options of \"data\""});
 }
 
+TEST_CASE(
+    "resume: columns and classes may not be called otherwise, or predictions would take them for others") {
+  const scratch_folder folder;
+  const auto rows = [&](const std::string& header, const std::string& second_class) {
+    std::string text = header + "\n";
+    for (int i = 0; i < 100; ++i)
+      text += std::to_string(i % 7) + "," + std::to_string(i % 5) + "," +
+              (i % 2 == 0 ? "even" : second_class) + "\n";
+    return folder.file("d.csv", text);
+  };
+  const auto description =
+      folder.file("r.json", R"({"schema_version": 1, "name": "r", "model": [{"type": "dense", "units": 2}],
+                    "data": {"format": "csv", "train": ")" +
+                                rows("a,b,y", "odd") + R"("}, "duration": {"epochs": 1},
+                    "optimizer": {"type": "sgd", "learning_rate": 0.1}})");
+  REQUIRE(run_command({"train", description, "--quiet", "--run-dir", folder.path("run")}).code == 0);
+  const auto resume = [&] {
+    return run_command({"resume", folder.path("run"), "--quiet", "--set", "duration.epochs=2"});
+  };
+  rows("b,a,y", "odd");
+  check_refused(resume(), 3, {"names", "feature 0 is \"b\", not \"a\""});
+  rows("a,b,y", "oddly");
+  check_refused(resume(), 3, {"class 1 is \"oddly\", not \"odd\""});
+  rows("a,b,y", "odd");
+  CHECK(resume().code == 0);
+}
+
 TEST_CASE("resume: what was set stays set for the next time") {
   const own_copy run;
   REQUIRE(run_command({"resume", run.directory, "--quiet", "--set", "duration.epochs=3"}).code == 0);

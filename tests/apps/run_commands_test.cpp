@@ -2,6 +2,7 @@
 
 #include "actors/model_evaluator.hpp"
 #include "apps/support.hpp"
+#include "core/directory_lock.hpp"
 #include "core/npy.hpp"
 #include "core/npz.hpp"
 #include "core/rng.hpp"
@@ -153,6 +154,17 @@ TEST_CASE("train: a directory that holds a run is not overwritten, and the run i
   CHECK(text_of(run.directory + "/summary.json") == before);
 }
 
+TEST_CASE(
+    "train: a directory that another process is about to train in is refused before anything is written") {
+  const scratch_folder folder;
+  const auto held = directory_lock::take(folder.path("r"), "held by the test");
+  REQUIRE(held.ok());
+  check_refused(run_command({"train", trained_run::small().description(), "--run-dir", folder.path("r")}), 2,
+                {folder.path("r"), "another process is training"});
+  CHECK(!std::filesystem::exists(folder.path("r/config.json")));
+  CHECK(!std::filesystem::exists(folder.path("r/description.json")));
+}
+
 TEST_CASE("evaluate: JSON on stdout, the same figures as the run's summary, and nothing else") {
   const auto& run = trained_run::small();
   const auto s = run_command({"evaluate", run.directory()});
@@ -282,6 +294,17 @@ TEST_CASE("predict: an output of another kind, inputs that do not fit: refused b
   CHECK(!std::filesystem::exists(folder.path("out.csv")));
   CHECK(run_command({"predict", run.directory(), "--input", input, "--output", "/nowhere/out.csv"}).code ==
         1);
+}
+
+TEST_CASE("predict: the samples are not written over") {
+  const scratch_folder folder;
+  const auto input = folder.file("in.csv", "1,2,3,4\n");
+  std::filesystem::create_symlink(input, folder.path("same.csv"));
+  for (const auto& output : {input, folder.path("same.csv")})
+    check_refused(
+        run_command({"predict", trained_run::small().directory(), "--input", input, "--output", output}), 2,
+        {output, "choose another --output"});
+  CHECK(text_of(input) == "1,2,3,4\n");
 }
 
 TEST_CASE("export: all formats hold the newest checkpoint's tensors, by name, row-major") {

@@ -208,6 +208,7 @@ TEST_CASE("csv: a test file shares columns and classes") {
                  "test.csv, line 2, column 2: the label \"gren\""));
   CHECK(contains(problem_of("1,red\n2,blue\n", "", "5,1,red\n"), "3 columns"));
   CHECK(contains(problem_of("a,y\n1,2\n", "", "b,y\n1,2\n"), "header differs"));
+  CHECK(contains(problem_of("a,y\n1,red\n2,blue\n", "", "y,a\nred,1\n"), "header differs"));
 }
 
 TEST_CASE("csv: bad cells are errors that name file, line and column") {
@@ -232,6 +233,30 @@ TEST_CASE("csv: bad cells are errors that name file, line and column") {
                                         6)),
                  "UTF-16"));
   CHECK(load_csv("1e-400,0\n2,1\n")->train.floats[0] == 0.0F); // underflow is no error
+}
+
+TEST_CASE("csv: a first sample with missing values is no header, and a missing label no class") {
+  for (const std::string marker : {"NA", "?", "n/a", "null", "<NA>", ""}) {
+    CAPTURE(marker);
+    const auto first = problem_of(marker + "," + marker + ",1\n1,2,0\n3,4,1\n");
+    CHECK_MESSAGE(contains(first, "line 1, column 1"), first);
+    CHECK_MESSAGE(contains(problem_of("1,2," + marker + "\n1,3,0.5\n3,4,1\n", "'task': 'regression'"),
+                           "line 1, column 3"),
+                  marker);
+    const auto label = problem_of("1,x\n2," + marker + "\n3,y\n4,x\n");
+    CHECK_MESSAGE(contains(label, "line 2, column 2: the label is missing"), label);
+  }
+  CHECK(contains(problem_of("a,b,y\n1,NA,0\n1,2,1\n"), "\"NA\" is a missing value"));
+  CHECK(load_csv("NA,b,y\n1,2,0\n3,4,1\n")->names.features ==
+        std::vector<std::string>{"NA", "b"}); // most are names
+}
+
+TEST_CASE("csv: text that is not UTF-8 is refused with its line, other letters are welcome") {
+  const auto problem = problem_of("1,rot\n2,gr\xfcn\n3,rot\n");
+  CHECK_MESSAGE(contains(problem, "train.csv: line 2 holds bytes that are not UTF-8 (\"\\xfcn"), problem);
+  for (const char* odd : {"\x80", "\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf5\x80\x80\x80"})
+    CHECK(contains(problem_of(std::string("1,a\n2,") + odd + "\n"), "not UTF-8"));
+  CHECK(load_csv("1,gr\u00fcn\n2,\u65e5\u672c\n3,\U0001f600\n")->train.classes == 3);
 }
 
 TEST_CASE("csv: contradictory options are refused before a file is touched") {

@@ -52,6 +52,16 @@ TEST_CASE("libsvm: training and test set get the same width") {
   CHECK(contains(problem_of("1 1:1\n0 4:3\n", "'features': 3"), "feature 4"));
 }
 
+TEST_CASE("libsvm: a feature whose steps single precision cannot hold is refused in training data") {
+  const std::string times = "0 1:1 3:1700000000\n1 1:2 3:1700000010\n0 3:1700000020 # two without 1\n";
+  const auto problem = problem_of(times);
+  CHECK_MESSAGE(contains(problem, "train.libsvm: feature 3: its values lie between"), problem);
+  CHECK_MESSAGE(contains(problem, "subtract 1700000000"), problem);
+  CHECK(load_svm("0 1:1\n1 3:1700000000\n0 3:1700000010\n").ok()); // beside a zero that is left out
+  CHECK(load_svm("0 1:1\n1 3:2000000000\n0 3:1000000000\n", "", times).ok());
+  CHECK(load_svm("0 1:1\n1 1000000:1\n").ok());
+}
+
 TEST_CASE("libsvm: regression") {
   const auto data = load_svm("0.5 1:1\n1.5 1:3\n-2 1:1\n");
   REQUIRE_MESSAGE(data.ok(), data.error().message);

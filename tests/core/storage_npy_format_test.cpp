@@ -83,6 +83,33 @@ TEST_CASE("npy format: integers are classes, floats are targets") {
   CHECK(targets->train.targets == std::vector<float>{1, 2, 3, 4, 5, 6});
 }
 
+TEST_CASE("npy format: numbers whose steps single precision cannot hold are refused in training data") {
+  const auto labels = npy_bytes("|u1", "(3,)", std::string("\0\1\0", 3));
+  const auto as_doubles = [](std::vector<double> column) {
+    return npy_bytes("<f8", "(3, 2)", raw<double>({0.1, column[0], 0.2, column[1], 0.3, column[2]}));
+  };
+  const auto times = as_doubles({1700000000, 1700000010, 1700000020});
+  for (const auto& x : {times, npy_bytes("<i8", "(3, 2)",
+                                         raw<std::int64_t>({1, 1700000000, 2, 1700000010, 3, 1700000020}))}) {
+    const auto problem = data_problem(load_arrays(x, labels));
+    CHECK_MESSAGE(contains(problem, "x.npy: column 1: its values lie between 1700000000 and 1700000020"),
+                  problem);
+    CHECK_MESSAGE(contains(problem, "subtract 1700000000"), problem);
+  }
+  CHECK(load_arrays(as_doubles({0.1, 1e-9, 3e7}), labels).ok());
+  const auto x = npy_bytes("<f4", "(3, 1)", raw<float>({1, 2, 3}));
+  CHECK(contains(data_problem(load_arrays(x, npy_bytes("<f8", "(3,)", raw<double>({1e9, 1e9 + 1, 1e9 + 2})))),
+                 "x_labels.npy: column 0"));
+  // A test set may hold what lies close together.
+  const temp_folder folder;
+  folder.write("a.npy", as_doubles({0, 1000000000, 2000000000}));
+  folder.write("b.npy", times);
+  folder.write("y.npy", labels);
+  CHECK(load("{'format': 'npy', 'path': '" + folder.path() +
+             "', 'train': 'a.npy', 'test': 'b.npy', 'train_labels': 'y.npy', 'test_labels': 'y.npy'}")
+            .ok());
+}
+
 TEST_CASE("npy format: explicit training and test files with their labels") {
   const temp_folder folder;
   folder.write("a.npy", npy_bytes("|u1", "(4, 1)", counting(4)));

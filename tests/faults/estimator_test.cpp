@@ -28,7 +28,7 @@ constexpr std::array methods = {
         "exact sweeps that plans wait for",
         R"({"type":"multinomial","score":"gnorm_last","gate":{"mode":"off"},"estimator":{"type":"exact_sweep","every_epochs":0.25}})",
         true},
-    method{"zhou_gao", R"({"type":"zhou_gao","gate":{"mode":"off"}})", false},
+    method{"zhou_gao", R"({"type":"zhou_gao_aggressive","gate":{"mode":"off"}})", false},
     method{"fresh candidates", R"({"type":"selective_backprop","gate":{"mode":"off"}})", false}};
 
 } // namespace

@@ -164,6 +164,10 @@ TEST_CASE("sampling descriptions: parts that cannot work together name the one t
           wrong{
               R"({"type": "topk_shard", "score": "projection", "estimator": {"type": "renew_round_robin", "renew_ratio": 0}})",
               "/sampling/estimator", "let it measure"},
+          wrong{R"({"type": "topk_shard", "score": "loss", "renewed_gradients": "add"})",
+                "/sampling/renewed_gradients", "projection_last"},
+          wrong{R"({"type": "uniform", "renewed_gradients": "add"})", "/sampling/renewed_gradients",
+                "no effect"},
           wrong{R"({"type": "uniform", "score": "projection"})", "/sampling/score", "leave it out"},
           wrong{R"({"type": "uniform", "estimator": {"type": "exact_sweep", "wait": true}})",
                 "/sampling/estimator", "another \"type\""},
@@ -236,6 +240,7 @@ TEST_CASE("presets: each is one of the published methods in every part that its 
            expectation{"pps", "pps_epoch", "gnorm_last", "byproduct"},
            expectation{"random_subset", "pps_epoch", "gnorm_last", "byproduct"},
            expectation{"zhou_gao", "topk_shard", "projection", "renew_round_robin"},
+           expectation{"zhou_gao_aggressive", "topk_shard", "projection", "renew_round_robin"},
            expectation{"alain", "multinomial", "gnorm_full", "renew_round_robin"},
            expectation{"katharopoulos", "multinomial", "gnorm_last_bound", "presample"},
            expectation{"selective_backprop", "cdf_beta", "loss", "presample"},
@@ -263,6 +268,11 @@ TEST_CASE("presets: each is one of the published methods in every part that its 
   // One measured for every four trained: 1 % of the shard for 4 %.
   CHECK(zhou_gao.resolved.find("estimator")->find("renew_ratio")->as_number() == 0.25);
   CHECK(zhou_gao.history->extrapolates());
+  // The aggressive variant differs in nothing else.
+  auto aggressive = describe_sampling(R"({"type": "zhou_gao_aggressive"})").resolved;
+  CHECK(aggressive.find("renewed_gradients")->as_string() == "add");
+  aggressive.set("renewed_gradients", json_value("measure"));
+  CHECK(dump_json(aggressive) == dump_json(zhou_gao.resolved));
 }
 
 TEST_CASE("presets: whatever a description says beside the name wins, in any order, and errors speak of its "

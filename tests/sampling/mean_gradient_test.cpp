@@ -97,3 +97,80 @@ TEST_CASE("mean gradient: what was measured and not yet committed survives a sav
   state.put("pending_count", std::vector<std::uint64_t>{3});
   CHECK(!copy.load(state).ok());
 }
+
+TEST_CASE("mean gradient: what was renewed since the last commit is handed out as it is, once, and only "
+          "where asked for") {
+  mean_gradient silent;
+  mean_gradient mean;
+  mean.keep_renewed();
+  for (auto* m : {&silent, &mean}) {
+    m->add(std::vector<float>{8.0F, 1.0F}, 10);
+    m->commit(10);
+    m->add(std::vector<float>{3.0F, 1.0F}, 1);
+    m->add(std::vector<float>{1.0F, 2.0F}, 3);
+    m->commit(10);
+  }
+  CHECK(silent.renewed().empty());
+  REQUIRE(mean.renewed().size() == 2);
+  CHECK(mean.renewed().view()[0] == 1.5F); // (3 + 3 * 1) / 4, whatever came before
+  CHECK(mean.renewed().view()[1] == 1.75F);
+
+  mean_gradient copy;
+  copy.keep_renewed();
+  REQUIRE(copy.load(mean.save()).ok());
+  CHECK(copy.renewed().view()[1] == 1.75F);
+  mean_gradient of_another_mind;
+  REQUIRE(of_another_mind.load(mean.save()).ok());
+  CHECK(of_another_mind.renewed().empty());
+  for (const std::vector<float>& damaged :
+       {std::vector{1.0F}, std::vector{1.0F, std::numeric_limits<float>::infinity()}}) {
+    auto state = mean.save();
+    state.put("renewed", damaged);
+    CHECK(!copy.load(state).ok());
+  }
+
+  mean.commit(10); // nothing new
+  CHECK(mean.renewed().empty());
+  REQUIRE(copy.load(mean.save()).ok());
+  CHECK(copy.renewed().empty());
+  mean.add(std::vector<float>{std::numeric_limits<float>::quiet_NaN(), 1.0F}, 3);
+  mean.commit(10);
+  CHECK(mean.renewed().empty());
+}
+
+TEST_CASE(
+    "renewed gradients: added to the batches of the next plan where asked for, and not in uniform order") {
+  for (const bool add : {false, true}) {
+    CAPTURE(add);
+    auto source =
+        source_of(add ? R"({"type": "zhou_gao_aggressive", "share": 0.2, "tail_uniform_fraction": 0.5})"
+                      : R"({"type": "zhou_gao", "share": 0.2, "tail_uniform_fraction": 0.5})",
+                  100, 10);
+    source.set_estimators(1);
+    const auto measure = [&](float gradient) {
+      for (auto order = source.next_order(50, 1, 10.0); !order.ids.empty();
+           order = source.next_order(50, 1, 10.0))
+        source.order_measured(order.ticket, std::vector<float>(order.ids.size(), 1.0F), 1,
+                              std::vector<float>{gradient, 0.0F});
+    };
+    const auto draw = [&](double fraction) {
+      drawn_batch b;
+      REQUIRE(source.draw(fraction, 1, b));
+      return b.added_gradient;
+    };
+    measure(2.0F);
+    const auto first = draw(0.0);
+    CHECK(first.empty() != add);
+    if (add)
+      CHECK(first.view()[0] == 2.0F);
+    CHECK(draw(0.1).data() == first.data()); // the same plan
+    measure(6.0F);
+    const auto second = draw(0.2);
+    if (add)
+      CHECK(second.view()[0] == 6.0F); // what was renewed since, not the running mean
+    (void)draw(0.3);
+    CHECK(draw(0.9).empty());
+    measure(8.0F);
+    CHECK(draw(0.95).empty());
+  }
+}

@@ -4,6 +4,7 @@
 #include "core/files.hpp"
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 using namespace triage;
@@ -104,6 +105,44 @@ TEST_CASE("race: killed, interrupted and terminated races go on where they were"
   CHECK_MESSAGE(resumed.output.find("were done already") != std::string::npos, resumed.output);
   CHECK(std::filesystem::last_write_time(f.summary("uniform/seed-1")) == written);
   CHECK(f.report().find("failed_runs")->as_integer() == 0);
+}
+
+TEST_CASE("race: runs on data that have changed since do not count, and where the data are gone they do") {
+  const race_folder f;
+  const auto data = f.folder.path("data.csv");
+  const auto write_rows = [&](int rows) {
+    std::ofstream out(data);
+    for (int i = 0; i < rows; ++i)
+      out << i % 7 << ',' << i % 5 << ',' << i % 2 << '\n';
+  };
+  std::ofstream(f.folder.path("spec.json"))
+      << R"({"schema_version": 1, "name": "r", "seeds": [1], "base": {"data": {"format": "csv", "train": ")"
+      << data
+      << R"("}, "model": [{"type": "dense", "units": 2}], "optimizer": {"type": "sgd", "learning_rate": 0.1},
+         "duration": {"epochs": 1}},
+         "arms": [{"name": "a", "set": {"sampling": "uniform"}}, {"name": "b", "set": {"batch_size": 32}}],
+         "targets": [{"metric": "train_loss", "value": 0.6}]})";
+  const auto race = [&] {
+    return run_triage({"race", f.folder.path("spec.json"), "--dir", f.directory, "--set", "seeds=[1,2]"},
+                      f.log);
+  };
+  write_rows(300);
+  const auto first = race();
+  REQUIRE_MESSAGE(first.exit_code == 0, first.output);
+  write_rows(200);
+  const auto changed = race();
+  CHECK_MESSAGE(changed.exit_code == 3, changed.output);
+  CHECK_MESSAGE(changed.output.find("the data have changed since it was trained") != std::string::npos,
+                changed.output);
+  std::filesystem::remove(data);
+  const auto gone = race();
+  CHECK_MESSAGE(gone.exit_code == 0, gone.output);
+  CHECK_MESSAGE(gone.output.find("whether its data are as they were cannot be told") != std::string::npos,
+                gone.output);
+  write_rows(300);
+  const auto restored = race();
+  CHECK(restored.exit_code == 0);
+  CHECK(restored.output.find("cannot be told") == std::string::npos);
 }
 
 TEST_CASE("race: what diverges while tuning is a result, what fails in the race makes the exit code 1") {

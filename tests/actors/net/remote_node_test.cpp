@@ -51,6 +51,30 @@ TEST_CASE("remote node: parameters travel once for all orders of their version, 
   CHECK(order->batches.at(0).ids == std::vector<std::uint32_t>{0, 1, 2, 3});
 }
 
+TEST_CASE("remote node: a gradient that orders add travels once, before the first of them") {
+  remote_stage s;
+  const auto worker = s.join_worker(0);
+  const auto one = s.parameters(1.0F);
+  const auto two = s.parameters(2.0F);
+  std::uint64_t lease = 10;
+  for (const auto& added : {one, one, two, blob(), two})
+    s.order(worker, ++lease, 5, 4, added);
+  REQUIRE(s.heard_tensor->wait_for(frame_kind::train_order, 5));
+  std::vector<float> before_orders;
+  float held = 0.0F;
+  for (const auto& f : s.heard_tensor->frames()) {
+    if (f.kind == frame_kind::added_gradient)
+      before_orders.push_back(held = f.floats.at(0));
+    if (f.kind == frame_kind::train_order) {
+      const auto order = read_train_order(f.head, 512);
+      REQUIRE(order.ok());
+      CHECK(order->adds_gradient == (order->lease != 14));
+      CHECK(held == (order->lease < 13 ? 1.0F : 2.0F));
+    }
+  }
+  CHECK(before_orders == std::vector<float>{1.0F, 2.0F});
+}
+
 TEST_CASE("remote node: a result reaches the coordinator with its number and the version of its order") {
   remote_stage s;
   const auto worker = s.join_worker();

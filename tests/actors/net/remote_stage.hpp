@@ -168,8 +168,10 @@ struct remote_stage {
   [[nodiscard]] blob parameters(float value) const {
     return blob::copy_of(std::vector<float>(setup->net->parameters().size(), value));
   }
-  void order(const caf::actor& worker, std::uint64_t lease, std::uint64_t version, std::size_t points = 4) {
+  void order(const caf::actor& worker, std::uint64_t lease, std::uint64_t version, std::size_t points = 4,
+             const blob& added_gradient = {}) {
     drawn_batch b;
+    b.added_gradient = added_gradient;
     for (std::uint32_t i = 0; i < points; ++i)
       b.ids.push_back(i);
     b.weights.assign(points, 1.0F);

@@ -35,6 +35,28 @@ TEST_CASE("session: workers join, are numbered, and get orders with the paramete
   CHECK(s.world.told.wait_for("order 101") == "order 101 at 4 with 0.750000");
 }
 
+TEST_CASE("session: a worker's batch has the direction and the added gradient that came before its order") {
+  session_stage s;
+  s.open_with_worker();
+  const std::size_t size = s.setup->net->parameters().size();
+  const auto send = [&](frame_kind kind, float value) {
+    s.tensor->send(
+        frame(kind, pair_head(0, 0), blob::copy_of(std::vector<float>(size, value)), float_format::float32));
+  };
+  s.send_parameters(3, 0.5F);
+  send(frame_kind::direction, 2.0F);
+  send(frame_kind::added_gradient, 4.0F);
+  drawn_batch b;
+  b.ids = {1, 2};
+  b.weights = {1.0F, 1.0F};
+  b.direction = b.added_gradient = blob::copy_of(std::vector<float>(size));
+  s.tensor->send(
+      to_frame(0, train_order{8, {3, {}}, {std::make_shared<const drawn_batch>(std::move(b))}, {}}));
+  const auto& got = *s.world.order.wait().batches.at(0);
+  REQUIRE((got.direction.size() == size && got.added_gradient.size() == size));
+  CHECK((got.direction.view()[0] == 2.0F && got.added_gradient.view()[size - 1] == 4.0F));
+}
+
 TEST_CASE("session: an estimator gets its points, and an order for who is not there is passed over") {
   session_stage s;
   s.open();
@@ -68,6 +90,17 @@ TEST_CASE("session: what makes no sense from a coordinator ends the session with
          s.add_worker(0);
          s.send_parameters(8, 1.0F);
          s.send_order(0, 1, 9);
+       }},
+      {"it sent an order without its parameters",
+       [](session_stage& s) {
+         s.add_worker(0);
+         s.send_parameters(9, 1.0F);
+         drawn_batch b;
+         b.ids = {1};
+         b.weights = {1.0F};
+         b.added_gradient = blob::copy_of(std::vector<float>(1));
+         s.tensor->send(
+             to_frame(0, train_order{1, {9, {}}, {std::make_shared<const drawn_batch>(std::move(b))}, {}}));
        }},
       {"it sent 10 floats that nobody expected",
        [](session_stage& s) {

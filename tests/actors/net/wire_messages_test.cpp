@@ -90,6 +90,11 @@ TEST_CASE("wire messages: orders arrive as sent") {
   directed.direction = blob::copy_of(std::vector<float>{1.0F});
   CHECK(order_reader(head_of(to_frame(0, {1, {}, {std::make_shared<const drawn_batch>(directed)}, {}})))
             ->directed);
+  auto adding = *order.batches.at(0);
+  adding.added_gradient = directed.direction;
+  const auto added =
+      order_reader(head_of(to_frame(0, {1, {}, {std::make_shared<const drawn_batch>(adding)}, {}})));
+  CHECK((added->adds_gradient && !added->directed && !read->adds_gradient));
 
   const auto score = to_frame(6, score_order{{99, 0}, {8, blob()}, directed.direction});
   CHECK(header_of(score).kind == frame_kind::score_order);

@@ -16,17 +16,19 @@ const cases = {
     {type: 'dense', units: 5}]},
   pooled: {shape: [9, 1, 15, 13], data: image, model: [
     {type: 'conv2d', filters: 8}, 'sigmoid', 'global_avg_pool', {type: 'dense', units: 5}]},
+  offset: {shape: [9, 2], offset: 16777000, data: {format: 'csv', train: 'offset_train.csv'},
+    model: [{type: 'dense', units: 16, activation: 'tanh'}, {type: 'dense', units: 3}]},
   rows: {shape: [9, 7], loss: 'binary_cross_entropy',
     data: {format: 'synthetic', kind: 'blobs', features: 7, classes: 2, train_size: 600, test_size: 50},
     model: [{type: 'dense', units: 16, activation: 'tanh'}, {type: 'dense', units: 1}]},
 };
 
 /// The same numbers in every run: bytes for images, values about zero for rows.
-function samples({shape}) {
+function samples({shape, offset = 0}) {
   let state = 12345;
   const next = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
   const size = shape.reduce((a, b) => a * b);
-  return Array.from({length: size}, () => (shape.length > 2 ? Math.floor(256 * next()) : 4 * next() - 2));
+  return Array.from({length: size}, () => (shape.length > 2 ? Math.floor(256 * next()) : offset ? offset + Math.floor(9 * next()) : 4 * next() - 2));
 }
 
 function npy(shape, values) {
@@ -40,6 +42,8 @@ function npy(shape, values) {
 }
 
 function write() {
+  const rows = Array.from({length: 300}, (_, i) => `${16777000 + i % 9},${16777000 + (i * 7) % 9},${i % 3}`);
+  fs.writeFileSync('offset_train.csv', `a,b,label\n${rows.join('\n')}\n`);
   for (const [name, c] of Object.entries(cases)) {
     const run = {schema_version: 1, name, data: c.data, model: c.model, batch_size: 32, duration: {epochs: 1},
                  optimizer: {type: 'sgd', learning_rate: 0.02, momentum: 0.9}};

@@ -10,7 +10,7 @@ cd "$work"
 npm install --silent --no-audit --no-fund onnxruntime-web@1.17 >/dev/null
 cp "$here/compare_runtime.js" .
 node compare_runtime.js write
-for name in images pooled rows; do
+for name in images pooled offset rows; do
   "$triage" train "$name.json" --run-dir "run_$name" >/dev/null 2>&1
   "$triage" export "run_$name" --output "$name.onnx" >/dev/null
   "$triage" predict "run_$name" --input "$name.npy" --output "$name.csv" >/dev/null

@@ -1,3 +1,4 @@
+#include "core/dataset.hpp"
 #include "nn/model_tensors.hpp"
 #include "nn/onnx/onnx_export.hpp"
 #include "nn/onnx/onnx_graph.hpp"
@@ -141,6 +142,30 @@ TEST_CASE("onnx: a file takes samples as they are in the data and gives what pre
     loss->to_prediction(predicted, a.width);
     CHECK(largest_difference(predicted, all.at("prediction")) < 1e-6);
   }
+}
+
+TEST_CASE("onnx: features with a large mean beside their spread give what predict gives") {
+  const auto net = build(R"([{"type":"dense","units":3}])", {2, 1, 1}, 3);
+  std::vector<float> parameters(net->parameters().size());
+  net->parameters().initialise(parameters, 3);
+  const float scale = 0.4F;
+  const standardisation standard{{scale, scale}, {-scale * 16777003.5F, 0.0F}};
+  const auto file = to_onnx(*net, parameters, standard, *loss_of("softmax_cross_entropy"), {});
+  REQUIRE(file.ok());
+  dataset set;
+  set.shape = {2, 1, 1};
+  set.size = 8;
+  for (int i = 0; i < 8; ++i)
+    set.floats.insert(set.floats.end(), {16777000.0F + static_cast<float>(i), 0.25F * static_cast<float>(i)});
+  workspace w(net);
+  std::vector<std::uint32_t> all(8);
+  std::iota(all.begin(), all.end(), 0U);
+  gather_samples(set, standard, all, w.input(8));
+  for (std::size_t i = 1; i < 8; ++i) // exact, on every processor
+    CHECK(w.input(8)[2 * i] - w.input(8)[2 * i - 2] == doctest::Approx(scale).epsilon(1e-5));
+  const auto rows = w.infer(parameters, 8);
+  const auto there = onnx_reader(*file).run(input_of(8, set.shape, set.floats)).at("logits");
+  CHECK(largest_difference(rows, there) < 1e-5);
 }
 
 TEST_CASE("onnx: every loss makes predictions of outputs there as it does here") {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/nn/onnx/protobuf_message.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -17,63 +19,10 @@
 
 namespace triage::test {
 
-/// A message of Protocol Buffers: what its fields hold, in their order. Refers to the bytes that it reads.
-struct protobuf_message {
-  struct field {
-    std::uint32_t number = 0;
-    std::uint64_t integer = 0; ///< of varints, and the bits of 32-bit values
-    std::string_view bytes;
-  };
-  std::vector<field> fields;
-
-  explicit protobuf_message(std::string_view in) {
-    const auto varint = [&] {
-      std::uint64_t value = 0;
-      for (unsigned shift = 0;; shift += 7) {
-        REQUIRE(!in.empty());
-        REQUIRE(shift < 64);
-        const auto byte = static_cast<std::uint8_t>(in.front());
-        in.remove_prefix(1);
-        value |= std::uint64_t{byte & 0x7FU} << shift;
-        if (byte < 0x80U)
-          return value;
-      }
-    };
-    while (!in.empty()) {
-      const auto key = varint();
-      field f{static_cast<std::uint32_t>(key >> 3U), 0, {}};
-      if ((key & 7U) == 0) {
-        f.integer = varint();
-      } else {
-        REQUIRE(((key & 7U) == 2 || (key & 7U) == 5));
-        const auto size = (key & 7U) == 5 ? 4 : varint();
-        REQUIRE(size <= in.size());
-        f.bytes = in.substr(0, size);
-        in.remove_prefix(size);
-      }
-      fields.push_back(f);
-    }
-  }
-  [[nodiscard]] std::vector<field> all(std::uint32_t number) const {
-    std::vector<field> out;
-    std::copy_if(fields.begin(), fields.end(), std::back_inserter(out),
-                 [&](const auto& f) { return f.number == number; });
-    return out;
-  }
-  [[nodiscard]] std::string_view text(std::uint32_t number) const {
-    const auto f = all(number);
-    return f.empty() ? std::string_view() : f.front().bytes;
-  }
-  [[nodiscard]] std::int64_t integer(std::uint32_t number) const {
-    const auto f = all(number);
-    REQUIRE(f.size() == 1);
-    return static_cast<std::int64_t>(f.front().integer);
-  }
-};
-
 struct onnx_tensor {
   std::vector<std::int64_t> shape;
   std::vector<double> values;
+  bool wide = false; ///< of doubles; else every value is rounded to a float
 };
 
 /// Refers to the file.
@@ -128,13 +77,29 @@ public:
       }
       const std::string out(node.text(2));
       REQUIRE_MESSAGE(!known.contains(out), "computed twice: ", out);
-      known[out] = compute(std::string(node.text(4)), in, node);
+      known[out] = rounded(node, in, compute(std::string(node.text(4)), in, node));
     }
     return known;
   }
 
 private:
   using shape_list = std::vector<std::int64_t>;
+
+  static onnx_tensor rounded(const protobuf_message& node, const std::vector<onnx_tensor>& in,
+                             onnx_tensor out) {
+    if (node.text(4) == "Cast") {
+      const auto to = integers(node, "to", {}).front();
+      REQUIRE((to == 1 || to == 11));
+      out.wide = to == 11;
+    } else {
+      out.wide = in.front().wide;
+      for (const auto& t : in)
+        REQUIRE(t.wide == out.wide);
+    }
+    for (double& v : out.values)
+      v = out.wide ? v : static_cast<double>(static_cast<float>(v));
+    return out;
+  }
 
   static std::int64_t product(const shape_list& s, std::size_t from = 0) {
     return std::accumulate(s.begin() + static_cast<std::ptrdiff_t>(from), s.end(), std::int64_t{1},
@@ -337,7 +302,7 @@ private:
   static onnx_tensor compute(const std::string& op, const std::vector<onnx_tensor>& in,
                              const protobuf_message& node) {
     onnx_tensor x = in[0];
-    if (op == "Identity")
+    if (op == "Identity" || op == "Cast")
       return x;
     if (op == "Add")
       return broadcast(x, in[1], std::plus<>());

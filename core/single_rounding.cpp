@@ -1,4 +1,4 @@
-#include "core/formats/single_rounding.hpp"
+#include "core/single_rounding.hpp"
 
 #include <algorithm>
 #include <cmath>
