@@ -182,8 +182,13 @@ result<void> run_controller::restore(std::span<const float> parameters, const sa
     if (auto loaded = figure->load(state, name); !loaded.ok())
       return loaded;
   out_of_patience_ = patience_has_run_out();
-  evaluations_.passed(epochs(samples_dispatched_));
-  checkpoints_.passed(epochs(samples_dispatched_));
+  const double done = epochs(samples_dispatched_);
+  if (const auto& wanted_epochs = setup_->config.epochs; wanted_epochs && done >= *wanted_epochs)
+    effects_.remark(
+        fmt::format("nothing is left to train: {:.2f} epochs are done, and duration.epochs is {:g}", done,
+                    *wanted_epochs));
+  evaluations_.passed(done);
+  checkpoints_.passed(done);
   for (const auto& b : *stock)
     stock_->put(b);
   return {};

@@ -152,6 +152,11 @@ result<data_splits> load_data(const json_value& json, const json_place& place, s
   out.validation =
       take_samples(out.train, choose_held_out(out.train, d.common.validation_fraction * all / rest,
                                               {seed, rng_purpose::split, 1}));
+  if (d.common.validation_fraction > 0.0 && out.validation.size == 0)
+    return data_error(
+        fmt::format("{}, {}/validation_fraction: {} of {} samples, by class, are none: give more "
+                    "samples, a larger share, or 0",
+                    place.source, place.pointer, d.common.validation_fraction, all));
   if (auto applied = apply_regimes(out.train, d.regimes, d.regimes.seed(seed)); !applied.ok())
     return with_context(applied.error(), place.source + ", " + place.pointer + "/regime");
   out.kind = kind_of(out.train);

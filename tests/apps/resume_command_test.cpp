@@ -22,6 +22,14 @@ TEST_CASE("resume: an epoch more; a setting that does not fit the checkpoint is 
   CHECK(text_of(run.directory + "/config.json") == config); // or nothing could resume it any more
 }
 
+TEST_CASE("resume: a run that has trained as much as is asked for says so") {
+  const own_copy run;
+  const auto resumed = run_command({"resume", run.directory, "--set", "duration.epochs=1"});
+  CHECK(resumed.code == 0);
+  CHECK_MESSAGE(resumed.err.find("nothing is left to train: ") != std::string::npos, resumed.err);
+  CHECK(resumed.err.find("epochs are done, and duration.epochs is 1\n") != std::string::npos);
+}
+
 TEST_CASE("resume: a run that ended before its first checkpoint starts from its beginning") {
   const own_copy run;
   const auto whole = json_of(text_of(run.directory + "/summary.json"));

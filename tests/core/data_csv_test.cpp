@@ -259,6 +259,13 @@ TEST_CASE("csv: text that is not UTF-8 is refused with its line, other letters a
   CHECK(load_csv("1,gr\u00fcn\n2,\u65e5\u672c\n3,\U0001f600\n")->train.classes == 3);
 }
 
+TEST_CASE("csv: a validation set that was asked for and would be empty is refused") {
+  const auto problem = problem_of("1,a\n2,b\n", "'validation_fraction': 0.5");
+  CHECK_MESSAGE(contains(problem, "/data/validation_fraction: 0.5 of 2 samples, by class, are none"),
+                problem);
+  CHECK(load_csv("1,0\n2,1\n3,0\n4,1\n", "'validation_fraction': 0.5")->validation.size == 2);
+}
+
 TEST_CASE("csv: contradictory options are refused before a file is touched") {
   for (const std::string more : {"'label_column': {}", "'ignore_columns': 3", "'target_columns': [true]",
                                  "'task': 'classification', 'target_columns': [0, 1]",
