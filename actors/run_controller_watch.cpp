@@ -61,16 +61,17 @@ void run_controller::look_for_late_members() {
 }
 
 void run_controller::look_for_starvation() {
+  const double now = clock_.now();
   if (enough_members() || ending() || phase_ != phase::training) {
-    starving_since_.reset();
+    if (std::exchange(starving_since_, std::nullopt) && phase_ == phase::training)
+      phase_since_ = now; // what is shown as another phase has ended
     return;
   }
-  const double now = clock_.now();
   const auto here = ledger_.members().size();
   if (!ledger_.any_computing())
     training_time_.stop();
   if (!starving_since_) {
-    starving_since_ = now;
+    starving_since_ = phase_since_ = now;
     effects_.warn(fmt::format("waiting for workers: {} of {} are here", here, setup_->config.min_workers));
   } else if (now - *starving_since_ > setup_->config.wait_seconds) {
     effects_.warn(fmt::format("gave up waiting for workers: {} of {} are here after {:.0f} s", here,

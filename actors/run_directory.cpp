@@ -89,6 +89,13 @@ result<run_directory> run_directory::create(const std::string& path, const std::
   return out;
 }
 
+void run_directory::discard() const {
+  std::error_code ignored;
+  for (const char* file : {"config.json", "description.json", "log.txt", "lock"})
+    fs::remove(path_ + "/" + file, ignored);
+  fs::remove(path_, ignored); // where it is empty
+}
+
 result<void> run_directory::check_free() const {
   std::error_code ec;
   if (!fs::exists(config_file(), ec))

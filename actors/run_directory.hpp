@@ -15,6 +15,9 @@ public:
   /// A new directory. `path` empty: runs/<name>-<UTC time>[-n], made unique. An existing run is never
   /// overwritten: a path that holds one is an error.
   [[nodiscard]] static result<run_directory> create(const std::string& path, const std::string& run_name);
+  /// Takes back what was written into a new one of a run that never began, so that the next may have it; what
+  /// others put there stays.
+  void discard() const;
   /// An error where it holds a run.
   [[nodiscard]] result<void> check_free() const;
   /// An existing one, recognised by its config.json.

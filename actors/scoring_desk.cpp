@@ -23,6 +23,7 @@ scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
           setup.config.batch_size * (setup.config.prefetch_batches + 2) *
           std::max({setup.config.workers, setup.config.min_workers, std::int64_t{1}}))),
       order_size_(static_cast<std::size_t>(setup.config.scoring_batch_size)),
+      wants_estimators_(setup.uses_estimators),
       expected_estimators_(setup.uses_estimators ? static_cast<std::size_t>(setup.config.estimators) : 0) {
   if (setup.config.ledger)
     ledger_.emplace(points_);
@@ -107,6 +108,11 @@ std::optional<drawn_batch> scoring_desk::next_batch() {
   drawn_batch out;
   if (!source_.draw(run_fraction_, version_, out))
     return std::nullopt;
+  if (wants_estimators_ && expected_estimators_ == 0 && source_.prioritizing() &&
+      !std::exchange(told_nobody_measures_, true))
+    remark_ =
+        "nobody measures priorities as this sampling asks for: points are chosen by what is known of them "
+        "from training; let a node join with --role estimator, or give runtime.estimators";
   --batches_wanted_;
   return out;
 }

@@ -83,6 +83,8 @@ private:
   std::size_t shards_;
   std::uint64_t first_steps_; ///< samples drawn before every worker has finished its first step
   std::size_t order_size_;
+  bool wants_estimators_;
+  bool told_nobody_measures_ = false;
   std::size_t expected_estimators_;
   std::size_t batches_wanted_ = 0;
   double run_fraction_ = 0.0;

@@ -82,7 +82,7 @@ result<started_run> start_run(const json_value& document, const std::string& fil
   if (auto written = directory->write_descriptions((*setup)->resolved, arguments, (*setup)->data.fingerprint);
       !written.ok())
     return written.error();
-  return started_run{setup.take(), directory.take(), held.take()};
+  return started_run{setup.take(), directory.take(), held.take(), true};
 }
 
 int run_and_report(const std::shared_ptr<const run_setup>& setup, const run_directory& directory,
@@ -122,8 +122,11 @@ int run_and_report(const started_run& run, run_choices choices) {
   const std::stop_callback by_signal(signals.token(), ask_to_stop);
   const std::stop_callback by_choice(choices.stop, ask_to_stop);
   const auto outcome = train(setup, options, stop.get_token());
-  if (!outcome.ok())
+  if (!outcome.ok()) {
+    if (run.is_new) // nothing was trained: the mended command may have the directory
+      directory.discard();
     return complain(outcome.error());
+  }
   const run_summary& summary = outcome->summary;
   int code = summary.status == run_status::failed ? 1 : 0;
   if (summary.status == run_status::interrupted)

@@ -32,6 +32,7 @@ struct started_run {
   std::shared_ptr<const run_setup> setup;
   run_directory directory;
   std::optional<directory_lock> hold; ///< against other processes; absent where it cannot be written to
+  bool is_new = false;                ///< the directory was made for it
 };
 /// `path` empty: a new directory below runs/. There is none when the run could not begin as chosen.
 [[nodiscard]] result<started_run> start_run(const json_value& document, const std::string& file,

@@ -91,6 +91,8 @@ result<std::shared_ptr<cluster>> cluster::listen(boost::asio::io_context& io, co
     auto tls = make_tls_context(options.tls_directory);
     if (!tls.ok())
       return tls.error();
+    if (auto named = check_coordinator_certificate(options.tls_directory); !named.ok())
+      return named.error();
     l.tls = tls.take();
   }
   l.most_connections = affordable_connections(l.most_connections);
@@ -202,7 +204,7 @@ void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& 
       {[weak = weak_from_this(), name, address, workers = hello.threads, estimators = hello.estimators] {
          if (const auto self = weak.lock(); self && self->run_)
            self->remark(fmt::format("{} joined from {} with {} workers and {} estimators", name, address,
-                                    workers, estimators));
+                                    workers, self->setup_->uses_estimators ? estimators : 0));
        },
        [weak = weak_from_this(), raw = std::weak_ptr(node), address](const std::string& reason) {
          const auto self = weak.lock();

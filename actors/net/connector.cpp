@@ -1,5 +1,7 @@
 #include "actors/net/connector.hpp"
 
+#include "actors/net/tls.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -12,8 +14,6 @@ using boost::asio::ip::tcp;
 
 namespace {
 
-constexpr const char* coordinator_name = "coordinator"; ///< in the certificate that keygen makes for it
-
 struct attempt : std::enable_shared_from_this<attempt> {
   attempt(boost::asio::io_context& c, const net_address& t, std::shared_ptr<boost::asio::ssl::context> s,
           std::function<void(result<std::unique_ptr<byte_stream>>)> d)
@@ -24,7 +24,10 @@ struct attempt : std::enable_shared_from_this<attempt> {
         std::chrono::duration<double>(seconds)));
     timer.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
       if (!ec)
-        self->fail("no answer in time");
+        self->fail(
+            self->tls
+                ? "no answer in time"
+                : "no answer in time; a coordinator with certificates answers only who has some (--tls)");
     });
     resolver.async_resolve(to.host, std::to_string(to.port),
                            [self = shared_from_this()](const auto& ec, const auto& found) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -14,7 +15,9 @@ namespace {
 
 /// Who writes to a connection that its peer has closed learns it in another way than who reads.
 std::string why_it_ended(const boost::system::error_code& ec) {
-  return ec == boost::asio::error::eof || ec == boost::asio::error::broken_pipe
+  // Connections are closed without TLS's farewell.
+  return ec == boost::asio::error::eof || ec == boost::asio::error::broken_pipe ||
+                 ec == boost::asio::ssl::error::stream_truncated
              ? "it closed the connection"
              : fmt::format("the connection broke ({})", ec.message());
 }

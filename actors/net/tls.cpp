@@ -25,6 +25,20 @@ bool harden(SSL_CTX* context) {
          SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 
+/// Its common name.
+std::string name_in(const X509* cert) {
+  const X509_NAME* subject = X509_get_subject_name(cert);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  unsigned char* text = nullptr;
+  const int size =
+      at < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (size < 0)
+    return {};
+  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+  OPENSSL_free(text);
+  return name;
+}
+
 } // namespace
 
 result<std::shared_ptr<ssl::context>> make_tls_context(const std::string& directory) {
@@ -45,20 +59,24 @@ result<std::shared_ptr<ssl::context>> make_tls_context(const std::string& direct
   }
 }
 
+result<void> check_coordinator_certificate(const std::string& directory) {
+  const std::string path = directory + "/node.pem";
+  const auto cert = read_certificate(path);
+  if (!cert.ok())
+    return cert.error();
+  if (const auto name = name_in(cert->get()); name != coordinator_name)
+    return refused(path,
+                   fmt::format("is the certificate of \"{}\", and nodes obey that of \"{}\" only: give its "
+                               "folder with --tls",
+                               name, coordinator_name));
+  return {};
+}
+
 std::string peer_name(SSL* stream) {
   const certificate cert(SSL_get1_peer_certificate(stream));
   if (!cert || SSL_get_verify_result(stream) != X509_V_OK)
     return {};
-  const X509_NAME* subject = X509_get_subject_name(cert.get());
-  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  unsigned char* text = nullptr;
-  const int size =
-      at < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-  if (size < 0)
-    return {};
-  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
-  OPENSSL_free(text);
-  return name;
+  return name_in(cert.get());
 }
 
 } // namespace triage

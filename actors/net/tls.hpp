@@ -21,4 +21,10 @@ make_tls_context(const std::string& directory);
 /// other end was not verified.
 [[nodiscard]] std::string peer_name(SSL* stream);
 
+/// In the certificate that keygen makes for the coordinator: all are good for both ends of a connection, and
+/// only this name may coordinate.
+inline constexpr const char* coordinator_name = "coordinator";
+/// Whether what make_node_credentials wrote has that name.
+[[nodiscard]] result<void> check_coordinator_certificate(const std::string& directory);
+
 } // namespace triage

@@ -93,14 +93,21 @@ double emulated_seconds(const run_setup& setup) {
 }
 
 /// Layers that pretend only sleep on the way back, until all of the step would have been computed, so the way
-/// there is not seen in a trace: a third of the time, shared as the parameters are.
+/// there is not seen in a trace: a third of the time, shared as the parameters are. A first layer without any
+/// has no way back in the trace either: what it slept is in the rest.
 void restore_emulated_times(profiled_step& step, double seconds) {
   std::size_t needed = 0;
   double sent = 0.0;
+  double slept = 0.0;
   for (const auto& op : step.ops) {
     needed = std::max(needed, op.what == compute_op::kind::forward ? op.needs : 0);
     sent += static_cast<double>(op.sends);
+    if (op.what == compute_op::kind::forward || op.what == compute_op::kind::backward)
+      slept += op.seconds; // until so long had passed
   }
+  for (auto& op : step.ops)
+    if (op.what == compute_op::kind::rest)
+      op.seconds = std::max(op.seconds - std::max(seconds - slept, 0.0), 0.0);
   std::size_t before = 0;
   for (auto& op : step.ops)
     if (op.what == compute_op::kind::forward) {

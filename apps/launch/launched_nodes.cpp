@@ -58,11 +58,12 @@ void launched_nodes::take_ends() {
     n.code = n.process.poll();
     if (n.code && *n.code != 0)
       std::fprintf(stderr, "triage: the node %s ended with code %d%s\n", n.name.c_str(), *n.code,
-                   over_ ? "" : ", while the run goes on");
+                   over_ ? "" : " before the run did");
   }
   const auto failed = [](const node& n) { return n.code && *n.code != 0; };
-  if (!over_ && std::all_of(nodes_.begin(), nodes_.end(), failed))
-    all_failed_.request_stop();
+  if (!over_ && std::all_of(nodes_.begin(), nodes_.end(), failed) && all_failed_.request_stop())
+    std::fprintf(stderr,
+                 "triage: all nodes have failed, so the run is interrupted; mend them and resume it\n");
 }
 
 void launched_nodes::end(bool dismiss, double seconds) {

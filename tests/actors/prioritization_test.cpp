@@ -128,6 +128,25 @@ TEST_CASE("topk_shard over everything is full-batch gradient descent, bit for bi
   CHECK(largest_difference(store.current(), outcome.parameters) == 0.0);
 }
 
+TEST_CASE(
+    "a sampling whose estimators nodes shall bring says once that nobody measures, and not when they do") {
+  const manual_clock time;
+  for (const bool joined : {false, true}) {
+    scoring_desk desk(*small_run({"sampling=loshchilov", "runtime.workers=0", "runtime.estimators=0"}), time);
+    if (joined)
+      desk.estimator_joined();
+    std::string said;
+    for (int i = 0; i < 100; ++i) {
+      desk.request(1, 0.01 * i, static_cast<std::uint64_t>(i));
+      (void)desk.next_batch();
+      said += desk.take_remark();
+    }
+    const auto first = said.find("nobody measures priorities");
+    CHECK((first != std::string::npos) == !joined);
+    CHECK(said.find("nobody measures", first + 1) == std::string::npos);
+  }
+}
+
 TEST_CASE("zhou_gao: renewing everything gives the projections of brute force, and the same choice") {
   // ALGORITHMS 1.6, test 2. The first sweep finds lengths and the mean gradient, the second projections on
   // it.

@@ -165,6 +165,20 @@ TEST_CASE(
   CHECK(!std::filesystem::exists(folder.path("r/description.json")));
 }
 
+TEST_CASE("train: a run that cannot begin leaves no directory that would be in the way of the next try") {
+  const scratch_folder folder;
+  const auto& file = trained_run::small().description();
+  const auto own = folder.file("mine.txt", "x");
+  for (const auto& place : {folder.path("new"), folder.path()}) {
+    check_refused(run_command({"train", file, "--run-dir", place, "--listen", "0.0.0.0:0", "--quiet"}), 2,
+                  {"--insecure"});
+    CHECK(!std::filesystem::exists(place + "/config.json"));
+  }
+  CHECK(!std::filesystem::exists(folder.path("new")));
+  CHECK(text_of(own) == "x");
+  CHECK(run_command({"train", file, "--run-dir", folder.path("new"), "--quiet"}).code == 0);
+}
+
 TEST_CASE("evaluate: JSON on stdout, the same figures as the run's summary, and nothing else") {
   const auto& run = trained_run::small();
   const auto s = run_command({"evaluate", run.directory()});

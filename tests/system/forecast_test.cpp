@@ -63,6 +63,22 @@ TEST_CASE("forecast: a run is profiled with one node, saved, and forecast for mo
   CHECK(figure(rows[0], "samples_per_second") < 200.0);
 }
 
+TEST_CASE("forecast: time that is waited for counts once, wherever the layer stands and whatever it has") {
+  const temporary_folder folder;
+  const std::string file = folder.path("run.json");
+  write_text(file, description);
+  for (
+      const char* model :
+      {R"(model=[{"type":"synthetic_wait","milliseconds":8},{"type":"dense","units":10}])",
+       R"(model=[{"type":"dense","units":9},{"type":"synthetic_wait","milliseconds":8},{"type":"dense","units":10}])"}) {
+    CAPTURE(model);
+    const auto run = run_triage({"forecast", file, "--seconds", "0.6", "--nodes", "1", "--set", model},
+                                folder.path("out.txt"));
+    REQUIRE_MESSAGE(run.exit_code == 0, run.output);
+    CHECK_MESSAGE(run.output.find("computing 8.") != std::string::npos, run.output);
+  }
+}
+
 TEST_CASE("forecast: what is forecast can be measured beside it") {
   const temporary_folder folder;
   const std::string file = folder.path("run.json");

@@ -177,6 +177,17 @@ TEST_CASE("credentials: names that are no names of nodes") {
   CHECK(!fs::exists(w.folder.path("x")));
 }
 
+TEST_CASE("credentials: only those of the name \"coordinator\" are a coordinator's") {
+  const world w;
+  CHECK(check_coordinator_certificate(w.node(w.ours, "coordinator")).ok());
+  const auto other = w.node(w.ours, "node-1");
+  const auto refused = check_coordinator_certificate(other);
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().kind == error_kind::configuration);
+  CHECK(contains(refused.error().message, other + "/node.pem: is the certificate of \"node-1\""));
+  CHECK(!check_coordinator_certificate(w.folder.path("nowhere")).ok());
+}
+
 TEST_CASE("credentials: the check names what is wrong, where, and what to do") {
   const world w;
   const auto node = w.node(w.ours, "n"), other = w.node(w.ours, "other"),
