@@ -126,7 +126,7 @@ result<void> run_controller::check_data(const run_setup& setup, const saved_stat
                                       {&then.classes, &now.classes, "class"},
                                       {&then.outputs, &now.outputs, "output"}}) {
     if (was->size() != is->size())
-      return refuse(fmt::format("{} names, not {}", is->size(), was->size()));
+      return refuse(fmt::format("{} names of the kind {}, not {}", is->size(), kind, was->size()));
     const auto [old_name, new_name] = std::ranges::mismatch(*was, *is);
     if (old_name != was->end())
       return refuse(fmt::format("{} {} is {}, not {}", kind, old_name - was->begin(),

@@ -48,7 +48,7 @@ result<void> scoring_desk::load(const saved_state& state) {
   prioritized_ = {(*seconds)[3], (*seconds)[4]};
   if (ledger_) {
     if (state.find("ledger/trained") == nullptr)
-      remark_ = "the checkpoint has no ledger: it counts from here on";
+      add_remark("the checkpoint has no ledger: it counts from here on");
     else if (auto loaded = ledger_->load(state.below("ledger")); !loaded.ok())
       return loaded;
   }
@@ -71,10 +71,13 @@ saved_state scoring_desk::save() const {
 }
 
 std::string scoring_desk::take_remark() {
-  auto remark = std::exchange(remark_, {});
-  if (const auto more = source_.take_remark(); !more.empty())
-    remark += (remark.empty() ? "" : "; ") + more;
-  return remark;
+  add_remark(source_.take_remark());
+  return std::exchange(remark_, {});
+}
+
+void scoring_desk::add_remark(const std::string& more) {
+  if (!more.empty())
+    remark_ += (remark_.empty() ? "" : "; ") + more;
 }
 
 // -- batches ------------------------------------------------------------------------------------------------
@@ -110,9 +113,9 @@ std::optional<drawn_batch> scoring_desk::next_batch() {
     return std::nullopt;
   if (wants_estimators_ && expected_estimators_ == 0 && source_.prioritizing() &&
       !std::exchange(told_nobody_measures_, true))
-    remark_ =
+    add_remark(
         "nobody measures priorities as this sampling asks for: points are chosen by what is known of them "
-        "from training; let a node join with --role estimator, or give runtime.estimators";
+        "from training; let a node join with --role estimator, or give runtime.estimators");
   --batches_wanted_;
   return out;
 }

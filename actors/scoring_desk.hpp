@@ -66,6 +66,7 @@ private:
   [[nodiscard]] double versions_per_epoch() const;
   void measure_speed();
   [[nodiscard]] bool speeds_known() const;
+  void add_remark(const std::string& more);
 
   /// Training speed in one way of choosing points.
   struct pace {

@@ -80,8 +80,10 @@ result<started_run> start_run(const json_value& document, const std::string& fil
   if (auto free = directory->check_free(); !free.ok()) // still: another process may have been quicker
     return free.error();
   if (auto written = directory->write_descriptions((*setup)->resolved, arguments, (*setup)->data.fingerprint);
-      !written.ok())
+      !written.ok()) {
+    directory->discard();
     return written.error();
+  }
   return started_run{setup.take(), directory.take(), held.take(), true};
 }
 
