@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 namespace triage {
 
@@ -132,9 +131,6 @@ train_result batch_trainer::train(const snapshot& base, const drawn_batch& drawn
   const auto targets = gather_targets(setup_->data.train, ids, labels_, values_);
   rng dropout(setup_->seed(), rng_purpose::dropout, stream);
   mutable_blob gradient = gradients_.acquire();
-  for (const blob* block : {&drawn.direction, &drawn.added_gradient}) // a checkpoint may hold any
-    if (!block->empty() && block->size() != gradient.values().size())
-      throw std::runtime_error("a saved mean gradient is that of another model");
   const std::size_t trained = setup_->net->parameters().trained_size();
   part_watch watch(gradient, drawn.added_gradient.view(), trained, stream, parts);
   gradient_observer* observer = &watch;

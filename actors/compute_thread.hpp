@@ -23,6 +23,22 @@ template <class Work>
   }
 }
 
+namespace detail {
+template <class Trouble, class Handler, class... Args>
+auto guarded_as(Trouble trouble, Handler handler, void (Handler::*)(Args...) const) {
+  return [trouble = std::move(trouble), handler = std::move(handler)](Args... args) {
+    if (const auto problem = guarded([&] { handler(std::forward<Args>(args)...); }); !problem.empty())
+      trouble(problem);
+  };
+}
+} // namespace detail
+
+/// `handler`, a message handler without an answer, such that what it throws goes to `trouble` as a sentence.
+template <class Trouble, class Handler>
+[[nodiscard]] auto guarded_handler(Trouble trouble, Handler handler) {
+  return detail::guarded_as(std::move(trouble), std::move(handler), &Handler::operator());
+}
+
 /// Lets the calling thread give way to others that want the core: estimators must not slow workers down.
 void lower_thread_priority();
 

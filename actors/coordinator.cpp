@@ -10,6 +10,7 @@
 #include "actors/run_status.hpp"
 #include "actors/sampler.hpp"
 #include "actors/worker.hpp"
+#include "core/stall_meter.hpp"
 
 #include <algorithm>
 #include <caf/all.hpp>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::chrono::milliseconds watch_interval{250};
 constexpr std::uint64_t ticks_between_reports = 20;
+constexpr double longest_hiccup = 1.0; ///< seconds that a watch_tick may be late before it was a stall
 constexpr std::chrono::seconds status_patience{2};
 /// With the figures of an evaluation: a sampler may be busy with a plan of many millions of points.
 constexpr std::chrono::seconds figures_patience{60};
@@ -53,6 +55,12 @@ struct coordinator_state : run_effects {
   void dismiss(std::uint64_t member) override {
     if (const auto* w = find(member))
       self->send_exit(w->handle, caf::exit_reason::user_shutdown);
+  }
+  void dismiss_late(std::uint64_t member) override {
+    const auto* w = find(member);
+    if (w != nullptr && context->nodes && w->remote)
+      context->nodes->was_late(w->name);
+    dismiss(member);
   }
   void quarantine(std::uint64_t member) override {
     const auto* w = find(member);
@@ -185,6 +193,7 @@ struct coordinator_state : run_effects {
   std::vector<caf::strong_actor_ptr> children;
   std::optional<run_summary> summary; ///< set when the run is over
   std::uint64_t ticks = 0;
+  stall_meter stalls{std::chrono::duration<double>(watch_interval).count(), longest_hiccup};
   bool nodes_present = false; ///< they have not all taken their leave
   lane_recorder lane;
 };
@@ -262,34 +271,44 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
   state.monitor = std::move(monitor);
   state.lane.open(state.context, state.monitor, "coordinator");
   self->set_down_handler([self](const caf::down_msg& down) { self->state.actor_down(down); });
-  const auto problem = guarded([&] {
+  const auto begun = guarded([&] {
     state.controller = std::make_unique<run_controller>(state.context->setup, *state.context->time, state,
                                                         state.context->merge_threads);
     if (resume)
       if (auto restored = state.controller->restore(resume->parameters.view(), resume->state); !restored.ok())
         throw std::runtime_error(restored.error().message);
-  });
-  if (!problem.empty()) {
-    run_summary summary;
-    summary.status = run_status::failed;
-    summary.problem = problem;
-    self->send(state.monitor, run_finished{summary, blob()});
-    self->quit();
-  } else {
     if (state.context->nodes)
       state.controller->open_to_nodes();
     if (has_own_thread(*state.context))
       state.controller->runs_beside_workers();
-    state.spawn_everybody(resume);
+    state.spawn_everybody(resume); // which needs threads, and may not get them
     state.controller->start();
     if (state.context->nodes) {
       state.context->nodes->open(self->system(), state.context, caf::actor_cast<coordinator_actor>(self),
                                  state.sampler, state.monitor);
       self->delayed_send(self, watch_interval, watch_tick{});
     }
+  });
+  if (!begun.empty()) {
+    run_summary summary;
+    summary.status = run_status::failed;
+    summary.problem = begun;
+    for (const auto& child : state.children)
+      self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
+    self->send(state.monitor, run_finished{summary, blob()});
+    self->quit();
   }
+  // What a handler throws ends the run, with its reason and without a last checkpoint: the parameters may
+  // have been half merged.
+  const auto safe = [self](auto handler) {
+    return guarded_handler(
+        [self](const std::string& problem) {
+          self->state.controller->fail("the coordinator failed: " + problem, false);
+        },
+        std::move(handler));
+  };
   return {
-      [self](const join_request& request) {
+      safe([self](const join_request& request) {
         auto& s = self->state;
         const auto handle = caf::actor_cast<worker_actor>(self->current_sender());
         // The entry must exist before the controller may send the first order.
@@ -300,8 +319,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         s.workers.push_back({member, handle, request.name, remote});
         self->send(handle, welcome{member});
         s.controller->member_joined(request.name, request.node);
-      },
-      [self](const failure_notice& notice) {
+      }),
+      safe([self](const failure_notice& notice) {
         auto& s = self->state;
         const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
         if (address == s.sampler.address())
@@ -311,45 +330,47 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
         if (joined)
           return s.worker_gone(address, notice.reason);
         s.controller->member_not_started(notice.name, notice.reason);
-      },
-      [self](train_result& result) {
+      }),
+      safe([self](train_result& result) {
         self->state.results.push_back(std::move(result));
         self->state.arrived();
-      },
-      [self](gradient_part& part) {
+      }),
+      safe([self](gradient_part& part) {
         self->state.parts.push_back(std::move(part));
         self->state.arrived();
-      },
-      [self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); },
-      [self](sampler_report& m) { self->state.controller->sampler_state_arrived(std::move(m)); },
-      [self](const evaluation_outcome& m) {
+      }),
+      safe([self](const drawn_batches& m) { self->state.controller->batches_arrived(m.batches); }),
+      safe([self](sampler_report& m) { self->state.controller->sampler_state_arrived(std::move(m)); }),
+      safe([self](const evaluation_outcome& m) {
         auto& controller = *self->state.controller;
         if (m.problem.empty())
           controller.evaluation_arrived(m.figures);
         else
           controller.fail("the evaluator failed: " + m.problem, true);
-      },
-      [self](const checkpoint_outcome& m) {
+      }),
+      safe([self](const checkpoint_outcome& m) {
         if (!m.best_problem.empty())
           self->state.controller->best_not_kept(m.best_problem);
         self->state.controller->checkpoint_done(m.path, m.problem);
-      },
-      [self](const stop_request&) { self->state.controller->stop(); },
+      }),
+      safe([self](const stop_request&) { self->state.controller->stop(); }),
       [self](const status_query&) {
         auto promise = self->make_response_promise<status_answer>();
         self->state.answer_status(promise);
         return promise;
       },
-      [self](const watch_tick&) {
+      safe([self](const watch_tick&) {
         auto& s = self->state;
-        s.controller->tick();
+        const double stalled = s.stalls.seconds(s.context->time->now());
+        s.controller->tick(stalled);
         if (s.summary)
           return;
+        self->send(s.sampler, watch_orders{stalled});
         if (++s.ticks % ticks_between_reports == 0)
           s.report_members();
         self->delayed_send(self, watch_interval, watch_tick{});
-      },
-      [self](const arrivals_due&) { self->state.take_up_arrivals(); },
+      }),
+      safe([self](const arrivals_due&) { self->state.take_up_arrivals(); }),
       [self](const nodes_dismissed&) {
         self->state.nodes_present = false;
         self->state.end_when_alone();

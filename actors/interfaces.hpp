@@ -74,6 +74,8 @@ using sampler_actor = caf::typed_actor<
     caf::reacts_to<pause_request>,
     // The coordinator wants the state; answered by a sampler_report.
     caf::reacts_to<collect_request>,
+    // Time has passed: looks for estimators on nodes that do not answer.
+    caf::reacts_to<watch_orders>,
     // The monitor wants figures.
     caf::replies_to<sampling_status_request>::with<sampling_status>>;
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "actors/result_record.hpp"
 #include "core/blob.hpp"
 #include "core/exchange.hpp"
 #include "sampling/selector.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -28,6 +30,9 @@ struct lease {
   bool called_late = false;   ///< somebody was told already
   blob early = {};            ///< the gradient on its way, as far as it is known
   std::size_t final_from = 0; ///< the first element of it that is final
+  double heard_at = 0.0;      ///< when the last part of it came
+  /// Since its member last gave a sign of working on it.
+  [[nodiscard]] double silent_seconds(double now) const { return now - std::max(granted_at, heard_at); }
 };
 
 struct member {
@@ -41,7 +46,7 @@ struct member {
   std::uint64_t samples = 0;     ///< trained
   std::uint64_t lag = 0;         ///< versions between what its last result was computed with and the newest
   std::deque<lease> outstanding; ///< in the order in which they are computed
-  int bad_results = 0;           ///< non-finite results in a row
+  result_record record;
 
   [[nodiscard]] bool idle() const { return outstanding.empty(); } ///< waits for an order
   [[nodiscard]] std::uint64_t ordered() const { return clock + outstanding.size(); }

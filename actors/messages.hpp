@@ -117,6 +117,11 @@ struct status_answer {
 /// Coordinator -> itself, a few times a second while nodes may join.
 struct watch_tick {};
 
+/// Coordinator -> sampler, at each watch_tick: orders of estimators on nodes are looked at.
+struct watch_orders {
+  double stalled = 0.0; ///< seconds that this process stood still since the last one
+};
+
 /// Network -> coordinator: all nodes know that the run is over.
 struct nodes_dismissed {};
 
@@ -181,6 +186,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::stop_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::status_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::watch_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::watch_orders)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::nodes_dismissed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::arrivals_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(triage::evaluation_report)

@@ -18,8 +18,8 @@ set_figures model_evaluator::measure(std::span<const float> parameters, const da
   double loss = 0.0;
   std::uint64_t correct = 0;
   const bool judged = setup_->loss->has_accuracy();
-  std::vector<double> right(judged ? static_cast<std::size_t>(set.classes) : 0);
-  std::vector<double> count(right.size());
+  set_figures out;
+  out.classes.resize(judged ? static_cast<std::size_t>(set.classes) : 0);
   for (std::size_t begin = 0; begin < total; begin += chunk_size_) {
     chunk_.clear();
     for (std::size_t i = begin; i < std::min(begin + chunk_size_, total); ++i)
@@ -35,23 +35,21 @@ set_figures model_evaluator::measure(std::span<const float> parameters, const da
         continue;
       const bool good = setup_->loss->is_correct(workspace_.outputs().subspan(i * width, width), targets, i);
       correct += good ? 1U : 0U;
-      if (!right.empty()) {
-        const auto label = static_cast<std::size_t>(targets.labels[i]);
-        count[label] += 1.0;
-        right[label] += good ? 1.0 : 0.0;
+      if (!out.classes.empty()) {
+        auto& c = out.classes[static_cast<std::size_t>(targets.labels[i])];
+        ++c.points;
+        c.correct += good ? 1U : 0U;
       }
     }
   }
-  set_figures out;
   out.loss = total == 0 ? 0.0 : loss / static_cast<double>(total);
   if (judged)
     out.accuracy = total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
   double sum = 0.0;
   double present = 0.0;
-  for (std::size_t c = 0; c < right.size(); ++c) {
-    out.recall.push_back(right[c] / count[c]);
-    sum += count[c] > 0.0 ? out.recall.back() : 0.0;
-    present += count[c] > 0.0 ? 1.0 : 0.0;
+  for (const auto& c : out.classes) {
+    sum += c.points > 0 ? c.recall() : 0.0;
+    present += c.points > 0 ? 1.0 : 0.0;
   }
   if (present > 0.0)
     out.balanced_accuracy = sum / present;
@@ -68,7 +66,7 @@ evaluation_figures model_evaluator::evaluate(std::span<const float> parameters) 
     out.test_loss = test.loss;
     out.test_accuracy = test.accuracy;
     out.test_balanced_accuracy = test.balanced_accuracy;
-    out.test_recall = test.recall;
+    out.test_classes = test.classes;
   }
   if (setup_->data.validation.size > 0) {
     const auto validation = measure(parameters, setup_->data.validation, {});

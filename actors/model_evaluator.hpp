@@ -13,8 +13,8 @@ namespace triage {
 /// Loss and accuracy over a set of points.
 struct set_figures {
   double loss = 0.0;
-  std::optional<double> accuracy; ///< where the loss has a notion of right
-  std::vector<double> recall;     ///< of each class that occurs (NaN elsewhere); with such a loss and classes
+  std::optional<double> accuracy;          ///< where the loss has a notion of right
+  std::vector<class_count> classes;        ///< with such a loss and classes
   std::optional<double> balanced_accuracy; ///< mean recall of the classes that occur
 };
 

@@ -43,9 +43,7 @@ run_controller::run_controller(std::shared_ptr<const run_setup> setup, const clo
       checkpoints_(setup_->config.checkpoint_every_epochs),
       stock_(
           make_batch_stock(setup_->data.train.size, static_cast<std::size_t>(setup_->config.batch_size), 0)),
-      budget_(budget_of(*setup_)),
-      order_deadline_({.shortest = 10.0, .longest = 3600.0, .medians = 20.0, .unmeasured = 6.0}),
-      best_(setup_->config.checkpoint_best),
+      budget_(budget_of(*setup_)), best_(setup_->config.checkpoint_best),
       improved_(setup_->config.patience.metric, setup_->config.patience.min_change) {
   store_.initialise(setup_->seed());
   if (setup_->compression_down) {

@@ -3,6 +3,7 @@
 #include "actors/batch_stock.hpp"
 #include "actors/best_figure.hpp"
 #include "actors/member_ledger.hpp"
+#include "actors/order_watch.hpp"
 #include "actors/parameter_store.hpp"
 #include "actors/published_parameters.hpp"
 #include "actors/round_sum.hpp"
@@ -11,7 +12,6 @@
 #include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
 #include "actors/run_state.hpp"
-#include "core/adaptive_deadline.hpp"
 #include "core/clock.hpp"
 
 #include <deque>
@@ -50,8 +50,9 @@ public:
   /// still being merged: where each result is merged alone, the next order then leaves before the merge.
   /// Before `start`.
   void runs_beside_workers() { beside_workers_ = true; }
-  /// Time has passed; to be called a few times a second when nodes may join.
-  void tick();
+  /// Time has passed; to be called a few times a second when nodes may join. `stalled`: seconds of it in
+  /// which this process itself stood still, which are held against nobody.
+  void tick(double stalled = 0.0);
   /// An expected worker could not start.
   void member_not_started(const std::string& name, const std::string& reason);
   /// A worker wants to take part, in the process of that node; returns its number. It gets its first order in
@@ -142,6 +143,8 @@ private:
   void reject(const train_result& result, const lease& done);
   /// The run fails, and what has become of the parameters is not saved.
   void diverge(const std::string& how);
+  /// Whether so many of a node's results are not finite while those of other nodes are.
+  [[nodiscard]] bool stands_out(const member& m) const;
   void lose(std::uint64_t id, const std::string& reason);
   void drained();
   void collect_or_continue();
@@ -218,7 +221,7 @@ private:
   bool few_shards_ = false; ///< said already
   std::optional<double> starving_since_;
   double phase_since_ = 0.0;
-  adaptive_deadline order_deadline_;
+  order_watch order_watch_;
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
   std::uint64_t epoch_ = 0;             ///< that the next merge belongs to

@@ -12,7 +12,8 @@
 namespace triage {
 
 namespace {
-constexpr int bad_results_tolerated = 3;
+constexpr int most_bad_in_a_row = 3;
+constexpr std::size_t most_bad_of_recent = 3;
 
 /// Momentum is kept in units of the learning rate, so that it survives a change of that without a jump.
 parameter_store::local_merge merge_of(const local_round& round, double rate) {
@@ -69,10 +70,10 @@ void run_controller::settle(const train_result& result) {
   // Where each is merged alone, those that have arrived before are merged before.
   from.lag =
       store_.version() - done->base_version + (setup_->exchange->merges_rounds() ? 0 : arrived_.size());
-  order_deadline_.add(from.idle_since - done->granted_at);
+  order_watch_.answered_after(from.idle_since - done->granted_at);
+  from.record.add(result.finite);
   if (!result.finite)
     return reject(result, *done);
-  from.bad_results = 0;
   meter_.add(result, samples, store_.version(), setup_->loss->has_accuracy());
   arrived_.push_back({result.member,
                       from.clock - 1,
@@ -111,6 +112,7 @@ void run_controller::parts_arrived(std::span<const gradient_part> parts) {
     lease* const about = from == nullptr ? nullptr : from->find(part.lease);
     if (about == nullptr)
       continue; // the lease was given up
+    about->heard_at = clock_.now();
     about->early = part.gradient;
     about->final_from = part.begin;
   }
@@ -253,14 +255,31 @@ void run_controller::reject(const train_result& result, const lease& done) {
   effects_.warn(fmt::format("{} returned a result that is not finite at step {} (lease {}){}; it was dropped",
                             m.name, store_.version(), done.id,
                             suspects.empty() ? "" : fmt::format(", samples {}", fmt::join(suspects, ", "))));
-  if (++m.bad_results < bad_results_tolerated)
+  const bool in_a_row = m.record.bad_in_a_row() >= most_bad_in_a_row;
+  if (!in_a_row && !stands_out(m))
     return;
-  const bool last = ledger_.members().size() == 1;
-  if (last)
-    diverge(
-        fmt::format("{} returned {} results in a row that are not finite", m.name, bad_results_tolerated));
+  const auto how = in_a_row ? fmt::format("{} results in a row were not finite", most_bad_in_a_row)
+                            : fmt::format("{} of its last {} results were not finite, those of others are",
+                                          m.record.recent_bad(), m.record.recent());
+  // Nobody else is here to tell whether the parameters are at fault or the member. Where others have trained
+  // with success and it never has, it is the member.
+  const bool never_good = !m.node.empty() && m.record.good() == 0 && store_.version() > 0;
+  if (ledger_.members().size() == 1 && !never_good)
+    diverge(fmt::format("{}: {}", m.name, how));
   effects_.quarantine(m.id);
-  lose(m.id, fmt::format("{} results in a row were not finite", bad_results_tolerated));
+  lose(m.id, how);
+}
+
+bool run_controller::stands_out(const member& m) const {
+  std::size_t bad = 0;
+  std::size_t results = 0;
+  for (const auto& other : ledger_.members())
+    if (other.node != m.node) {
+      bad += other.record.recent_bad();
+      results += other.record.recent();
+    }
+  return !m.node.empty() && m.record.recent_bad() > most_bad_of_recent && results >= result_record::window &&
+         100 * bad <= results;
 }
 
 } // namespace triage

@@ -9,12 +9,6 @@
 
 namespace triage {
 
-namespace {
-/// A result is called late after so many of the usual durations, and given up at the adaptive deadline.
-constexpr double medians_until_late = 5.0;
-constexpr double shortest_lateness = 2.0;
-} // namespace
-
 void run_controller::open_to_nodes() {
   elastic_ = true;
   if (setup_->config.shards > 0)
@@ -25,16 +19,22 @@ bool run_controller::enough_members() const {
   return !elastic_ || ledger_.members().size() >= static_cast<std::size_t>(setup_->config.min_workers);
 }
 
-void run_controller::tick() {
+void run_controller::tick(double stalled) {
   if (!elastic_ || phase_ == phase::done)
     return;
+  if (stalled > 0.0) {
+    for (auto& m : ledger_.members())
+      for (auto& l : m.outstanding)
+        l.granted_at = std::min(clock_.now(), l.granted_at + stalled);
+    if (starving_since_)
+      starving_since_ = std::min(clock_.now(), *starving_since_ + stalled);
+  }
   look_for_late_members();
   look_for_starvation();
 }
 
 void run_controller::look_for_late_members() {
   const double now = clock_.now();
-  const double late = std::max(shortest_lateness, medians_until_late * order_deadline_.median());
   struct overdue {
     std::uint64_t member;
     double seconds;
@@ -44,20 +44,24 @@ void run_controller::look_for_late_members() {
     if (m.idle())
       continue;
     lease& present = m.outstanding.front();
-    const double seconds = now - present.granted_at;
-    if (seconds > order_deadline_.seconds()) {
+    const double seconds = present.silent_seconds(now);
+    if (order_watch_.is_over(seconds)) {
       given_up.push_back({m.id, seconds});
-    } else if (seconds > late && order_deadline_.measured() && !present.called_late) {
+    } else if (order_watch_.is_late(seconds) && !present.called_late) {
       present.called_late = true;
       effects_.warn(fmt::format("{} is late: {:.1f} s for a batch that usually takes {:.3f} s", m.name,
-                                seconds, order_deadline_.median()));
+                                seconds, order_watch_.usual_seconds()));
     }
   }
   for (const auto& o : given_up) {
-    effects_.dismiss(o.member);
-    member_lost(o.member, fmt::format("no result for {:.1f} s, where {:.3f} s are usual", o.seconds,
-                                      order_deadline_.median()));
+    const auto usual = order_watch_.known()
+                           ? fmt::format(", where {:.3f} s are usual", order_watch_.usual_seconds())
+                           : std::string(", nor any before; the next order gets twice as long");
+    effects_.dismiss_late(o.member);
+    member_lost(o.member, fmt::format("no result for {:.1f} s{}", o.seconds, usual));
   }
+  if (!given_up.empty())
+    order_watch_.gave_up();
 }
 
 void run_controller::look_for_starvation() {

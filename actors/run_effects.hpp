@@ -20,6 +20,8 @@ public:
   virtual void parameters_merged_ahead(const parameters_ahead&) {}
   /// Tell a member that it is not wanted any more.
   virtual void dismiss(std::uint64_t member) = 0;
+  /// The same for one that took too long; whoever does so again and again is kept out for a while.
+  virtual void dismiss_late(std::uint64_t member) { dismiss(member); }
   /// The same for a member whose results cannot be trusted: neither it nor its node shall come back.
   virtual void quarantine(std::uint64_t member) { dismiss(member); }
   /// Ask the sampler for batches; the answer comes as `batches_arrived`. `at`: the present parameters, which

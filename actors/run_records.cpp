@@ -103,9 +103,16 @@ json_value to_json(const evaluation_figures& f) {
   out.set("validation_balanced_accuracy", optional_number(f.validation_balanced_accuracy));
   out.set("test_balanced_accuracy", optional_number(f.test_balanced_accuracy));
   json_value::array recall;
-  for (const double r : f.test_recall)
-    recall.emplace_back(r);
+  json_value::array points;
+  json_value::array correct;
+  for (const auto& c : f.test_classes) {
+    recall.push_back(optional_number(c.points > 0 ? std::optional(c.recall()) : std::nullopt));
+    points.emplace_back(c.points);
+    correct.emplace_back(c.correct);
+  }
   out.set("test_recall", json_value(std::move(recall)));
+  out.set("test_class_points", json_value(std::move(points)));
+  out.set("test_class_correct", json_value(std::move(correct)));
   return out;
 }
 

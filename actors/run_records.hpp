@@ -73,6 +73,14 @@ struct train_result {
   std::vector<std::uint32_t> suspects; ///< up to five points whose loss is not finite
 };
 
+/// How many points of a class there are, and how many of them the model gets right.
+struct class_count {
+  std::uint64_t points = 0;
+  std::uint64_t correct = 0;
+  /// NaN for a class that does not occur.
+  [[nodiscard]] double recall() const { return static_cast<double>(correct) / static_cast<double>(points); }
+};
+
 /// Figures measured on held-out data and on the probe of the training set.
 struct evaluation_figures {
   double train_loss = 0.0;
@@ -83,7 +91,7 @@ struct evaluation_figures {
   std::optional<double> validation_accuracy;
   std::optional<double> test_balanced_accuracy; ///< mean of the recalls of the classes
   std::optional<double> validation_balanced_accuracy;
-  std::vector<double> test_recall; ///< of each class; empty without classes
+  std::vector<class_count> test_classes; ///< empty without classes
   /// The figure of that name ("test_accuracy"), when it was measured.
   [[nodiscard]] std::optional<double> find(const std::string& metric) const;
 };

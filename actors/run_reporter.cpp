@@ -143,6 +143,10 @@ void run_reporter::evaluation(const progress_report& report, const evaluation_fi
   const json_value measured = triage::to_json(figures);
   for (const auto& [name, value] : measured.as_object())
     record.set(name, value);
+  json_value::array drawn;
+  for (const auto n : sampling.figures.drawn_by_class)
+    drawn.emplace_back(n);
+  record.set("drawn_by_class", json_value(std::move(drawn)));
   write(record);
   if (!options_.progress)
     return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/run_records.hpp"
+#include "actors/run_state.hpp"
 #include "core/log.hpp"
 #include "core/metrics.hpp"
 #include "sampling/sampling_source.hpp"
@@ -18,6 +19,7 @@ struct sampling_status {
   std::uint64_t samples_scored = 0;
   double scoring_seconds = 0.0;
   std::vector<double> shard_mass = {}; ///< of each shard, of all priorities 1; only where it was asked for
+  std::vector<wait_record> waits = {}; ///< for whose scores the sampler waits
 };
 
 /// Where and how a run tells about itself.

@@ -38,8 +38,11 @@ json_value to_json(const remote_node::figures& n) {
   out.set("bytes_received", count(n.control.bytes_received + tensor.bytes_received));
   out.set("round_trip_ms", number(1e3 * n.control.round_trip_seconds));
   out.set("clock_offset_ms", number(1e3 * n.control.clock_offset_seconds));
-  out.set("silent_seconds", number(n.control.silent_seconds));
-  out.set("deadline_seconds", number(n.control.deadline_seconds));
+  // Of the link that is closer to its end.
+  const auto left = [](const link_figures& l) { return l.deadline_seconds - l.silent_seconds; };
+  const auto& closer = n.tensor && left(tensor) < left(n.control) ? tensor : n.control;
+  out.set("silent_seconds", number(closer.silent_seconds));
+  out.set("deadline_seconds", number(closer.deadline_seconds));
   return out;
 }
 
@@ -134,7 +137,9 @@ json_value status_json(const std::string& run_name, const run_state& state, cons
   for (const auto& l : state.lost_members)
     lost.emplace_back(l);
   out.set("lost_members", json_value(std::move(lost)));
-  out.set("waits", to_array(state.waits));
+  auto waits = state.waits;
+  waits.insert(waits.end(), sampling.waits.begin(), sampling.waits.end());
+  out.set("waits", to_array(waits));
   return out;
 }
 

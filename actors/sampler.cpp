@@ -1,6 +1,7 @@
 #include "actors/sampler.hpp"
 
 #include "actors/compute_thread.hpp"
+#include "actors/net/cluster.hpp"
 #include "actors/scoring_desk.hpp"
 
 #include <algorithm>
@@ -20,6 +21,7 @@ struct sampler_state {
     caf::actor_addr address;
     estimator_actor handle;
     std::string name;
+    bool remote;
   };
 
   sampler_actor::stateful_pointer<sampler_state> self;
@@ -60,6 +62,34 @@ struct sampler_state {
       self->send(monitor, remark_report{"sampler", std::move(remark)});
     assign();
   }
+  /// Its orders go to others.
+  void dismiss(std::uint64_t number, const std::string& reason) {
+    const auto& e = estimators[number];
+    self->send_exit(e.handle, caf::exit_reason::user_shutdown);
+    lose(e.address, reason);
+  }
+  /// A node whose scores cannot be trusted does not come back; one in this process has nowhere to come from.
+  void distrust(std::uint64_t number, const std::string& reason) {
+    const auto& e = estimators[number];
+    if (e.remote && context->nodes)
+      context->nodes->ban(e.name, reason);
+    dismiss(number, reason);
+  }
+  /// Estimators of this process are only slow when all of it is: whoever waits for them would not be helped.
+  void look_for_late_estimators() {
+    for (const auto& o : desk->newly_late())
+      self->send(monitor, warning_report{"sampler", fmt::format("{} is late: {:.1f} s for {} points, where "
+                                                                "{:.3f} s are usual",
+                                                                estimators[o.estimator].name, o.seconds,
+                                                                o.points, *desk->usual_seconds())});
+    for (const auto& o : desk->overdue()) {
+      if (!estimators[o.estimator].remote)
+        continue;
+      if (context->nodes)
+        context->nodes->was_late(estimators[o.estimator].name);
+      dismiss(o.estimator, fmt::format("no scores of {} points for {:.1f} s", o.points, o.seconds));
+    }
+  }
   void lose_unborn(const failure_notice& notice) {
     desk->estimator_missing();
     self->send(monitor,
@@ -86,13 +116,13 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
   state.context = std::move(context);
   state.coordinator = std::move(coordinator);
   state.monitor = std::move(monitor);
-  const auto problem = guarded([&] {
+  const auto begun = guarded([&] {
     state.desk = std::make_unique<scoring_desk>(*state.context->setup, *state.context->time);
     if (auto loaded = state.desk->load(saved); !loaded.ok())
       throw std::runtime_error(loaded.error().message);
   });
-  if (!problem.empty()) {
-    self->send(state.coordinator, failure_notice{"sampler", problem});
+  if (!begun.empty()) {
+    self->send(state.coordinator, failure_notice{"sampler", begun});
     self->quit();
   }
   self->set_down_handler([self](const caf::down_msg& down) {
@@ -102,41 +132,46 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
     self->state.serve();
   });
   self->monitor(state.coordinator);
+  // A sampler that has lost its way says so: without it nobody would learn why batches no longer come.
+  const auto safe = [self](auto handler) {
+    return guarded_handler(
+        [self](const std::string& problem) {
+          self->send(self->state.coordinator, failure_notice{"sampler", problem});
+          self->quit();
+        },
+        std::move(handler));
+  };
   return {
-      [self](const draw_request& request) {
+      safe([self](const draw_request& request) {
         auto& s = self->state;
         s.latest = request.at;
         s.desk->request(request.batches, request.run_fraction, request.at.version);
         s.serve();
-      },
-      [self](const byproducts& m) {
+      }),
+      safe([self](const byproducts& m) {
         self->state.desk->take_byproducts(*m.batch, m.scores, m.losses, m.version);
-      },
-      [self](const estimator_ready& ready) {
+      }),
+      safe([self](const estimator_ready& ready) {
         auto& s = self->state;
         const auto sender = self->current_sender();
-        s.estimators.push_back(
-            {caf::actor_cast<caf::actor_addr>(sender), caf::actor_cast<estimator_actor>(sender), ready.name});
+        s.estimators.push_back({caf::actor_cast<caf::actor_addr>(sender),
+                                caf::actor_cast<estimator_actor>(sender), ready.name, ready.newcomer});
         self->monitor(s.estimators.back().handle);
         if (ready.newcomer)
           s.desk->estimator_joined();
         s.desk->estimator_idle(s.estimators.size() - 1);
         s.assign();
-      },
-      [self](const measured_scores& m) {
+      }),
+      safe([self](const measured_scores& m) {
         auto& s = self->state;
-        const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
-        const auto number = s.number_of(address);
+        const auto number = s.number_of(caf::actor_cast<caf::actor_addr>(self->current_sender()));
         if (number >= s.estimators.size() || !s.estimators[number].handle)
           return;
-        const bool good = s.desk->take_measured(number, m.scores, m.gradient, m.version, m.busy_seconds);
-        if (!good) {
-          self->send_exit(s.estimators[number].handle, caf::exit_reason::user_shutdown);
-          s.lose(address, "three orders in a row gave scores that are not finite");
-        }
+        if (!s.desk->take_measured(number, m.scores, m.gradient, m.version, m.busy_seconds))
+          s.distrust(number, "three orders in a row gave scores that are not finite");
         s.serve();
-      },
-      [self](const failure_notice& notice) {
+      }),
+      safe([self](const failure_notice& notice) {
         auto& s = self->state;
         const auto address = caf::actor_cast<caf::actor_addr>(self->current_sender());
         if (s.number_of(address) < s.estimators.size())
@@ -144,20 +179,31 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         else
           s.lose_unborn(notice);
         s.serve(); // plans may have waited for it
-      },
-      [self](const pause_request& m) {
+      }),
+      safe([self](const pause_request& m) {
         self->state.desk->pause(m.paused);
         self->state.serve();
-      },
-      [self](const collect_request&) {
+      }),
+      safe([self](const collect_request&) {
         const auto& desk = *self->state.desk;
         self->send(self->state.coordinator,
                    sampler_report{desk.save(), desk.samples_scored(), desk.account()});
-      },
+      }),
+      safe([self](const watch_orders& m) {
+        auto& s = self->state;
+        s.desk->forgive(m.stalled);
+        s.look_for_late_estimators();
+        s.serve();
+      }),
       [self](const sampling_status_request& m) {
-        const auto& desk = *self->state.desk;
-        return sampling_status{desk.figures(), desk.samples_scored(), desk.scoring_seconds(),
-                               m.with_shards ? desk.shard_mass() : std::vector<double>{}};
+        const auto& s = self->state;
+        sampling_status out{s.desk->figures(), s.desk->samples_scored(), s.desk->scoring_seconds()};
+        if (m.with_shards)
+          out.shard_mass = s.desk->shard_mass();
+        for (const auto& o : s.desk->open_orders())
+          out.waits.push_back({"sampler", fmt::format("scores of {} points", o.points),
+                               s.estimators[o.estimator].name, o.seconds});
+        return out;
       },
   };
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <utility>
 
 namespace triage {
@@ -16,7 +17,7 @@ constexpr double fewest_seconds = 0.5; ///< of each way before their speeds are 
 scoring_desk::scoring_desk(const run_setup& setup, const clock& time)
     : source_(setup.new_sampling(), setup.data.train.size, static_cast<std::size_t>(setup.config.batch_size),
               setup.seed(), {setup.data.train.labels, static_cast<std::size_t>(setup.data.train.classes)}),
-      time_(time), points_(setup.data.train.size),
+      time_(time), points_(setup.data.train.size), parameters_(setup.net->parameters().size()),
       batch_size_(static_cast<std::size_t>(setup.config.batch_size)),
       shards_(static_cast<std::size_t>(setup.config.shards)),
       first_steps_(static_cast<std::uint64_t>(
@@ -54,6 +55,9 @@ result<void> scoring_desk::load(const saved_state& state) {
   }
   if (auto loaded = source_.load(state.below("source")); !loaded.ok())
     return loaded;
+  if (const auto size = source_.mean_gradient_size(); size != 0 && size != parameters_)
+    return data_error(
+        fmt::format("the saved mean gradient has {} values, the model {} parameters", size, parameters_));
   drawn_before_ = source_.samples_drawn();
   first_steps_ += drawn_before_; // the kernels are built anew
   return {};
@@ -93,7 +97,9 @@ void scoring_desk::request(std::size_t batches, double run_fraction, std::uint64
 void scoring_desk::measure_speed() {
   const double now = time_.now();
   // The first step builds kernels, which says nothing about how fast either way is.
-  if (last_draw_ && drawn_before_ >= first_steps_) {
+  // Uniform training is as fast as it is while nobody takes cores for scores.
+  const bool disturbed = std::exchange(measured_meanwhile_, measuring());
+  if (last_draw_ && drawn_before_ >= first_steps_ && (was_prioritizing_ || !disturbed)) {
     pace& p = was_prioritizing_ ? prioritized_ : uniform_;
     p.seconds += now - *last_draw_;
     p.samples += static_cast<double>(source_.samples_drawn() - drawn_before_);
@@ -103,6 +109,10 @@ void scoring_desk::measure_speed() {
   was_prioritizing_ = source_.prioritizing();
   if (speeds_known())
     source_.observe_speed(prioritized_.samples_per_second() / uniform_.samples_per_second());
+}
+
+bool scoring_desk::measuring() const {
+  return std::any_of(busy_.begin(), busy_.end(), [](const auto& r) { return r.open(); });
 }
 
 std::optional<drawn_batch> scoring_desk::next_batch() {
@@ -145,7 +155,7 @@ void scoring_desk::take_byproducts(const drawn_batch& batch, std::span<const flo
 scoring_desk::record& scoring_desk::record_of(std::uint64_t estimator) {
   const auto known =
       std::find_if(busy_.begin(), busy_.end(), [&](const auto& r) { return r.estimator == estimator; });
-  return known != busy_.end() ? *known : *busy_.insert(busy_.end(), {estimator, 0, {}, 0});
+  return known != busy_.end() ? *known : *busy_.insert(busy_.end(), record{estimator, 0, {}, 0});
 }
 
 bool scoring_desk::take_measured(std::uint64_t estimator, std::span<const float> scores,
@@ -158,6 +168,8 @@ bool scoring_desk::take_measured(std::uint64_t estimator, std::span<const float>
     ledger_->scored(r.ids);
   const bool bad = scores.size() != r.ids.size() ||
                    !std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); });
+  if (!bad && r.open())
+    order_watch_.answered_after(time_.now() - r.granted_at);
   r.bad_orders = bad ? r.bad_orders + 1 : 0;
   if (scores.size() == r.ids.size())
     source_.order_measured(r.ticket, scores, version, gradient);
@@ -181,6 +193,45 @@ void scoring_desk::estimator_lost(std::uint64_t estimator) {
   estimator_missing();
 }
 
+scoring_desk::open_order scoring_desk::look_at(const record& r) const {
+  return {r.estimator, r.ids.size(), time_.now() - r.granted_at};
+}
+
+std::vector<scoring_desk::open_order> scoring_desk::open_orders() const {
+  std::vector<open_order> out;
+  for (const auto& r : busy_)
+    if (r.open())
+      out.push_back(look_at(r));
+  return out;
+}
+
+std::vector<scoring_desk::open_order> scoring_desk::newly_late() {
+  std::vector<open_order> out;
+  for (auto& r : busy_)
+    if (r.open() && !r.called_late && order_watch_.is_late(time_.now() - r.granted_at)) {
+      r.called_late = true;
+      out.push_back(look_at(r));
+    }
+  return out;
+}
+
+std::vector<scoring_desk::open_order> scoring_desk::overdue() {
+  auto out = open_orders();
+  std::erase_if(out, [&](const auto& o) { return !order_watch_.is_over(o.seconds); });
+  if (!out.empty())
+    order_watch_.gave_up();
+  return out;
+}
+
+void scoring_desk::forgive(double seconds) {
+  for (auto& r : busy_)
+    r.granted_at = std::min(time_.now(), r.granted_at + seconds);
+}
+
+std::optional<double> scoring_desk::usual_seconds() const {
+  return order_watch_.known() ? std::optional(order_watch_.usual_seconds()) : std::nullopt;
+}
+
 void scoring_desk::estimator_joined() {
   source_.set_estimators(++expected_estimators_);
 }
@@ -191,7 +242,7 @@ void scoring_desk::estimator_missing() {
 }
 
 std::optional<scoring_desk::assignment> scoring_desk::next_assignment() {
-  if (paused_ || idle_.empty())
+  if (paused_ || idle_.empty() || (uniform_.seconds < fewest_seconds && source_.wants_uniform_speed()))
     return std::nullopt;
   assignment out;
   out.order = source_.next_order(order_size_, version_, versions_per_epoch());
@@ -202,6 +253,9 @@ std::optional<scoring_desk::assignment> scoring_desk::next_assignment() {
   record& r = record_of(out.estimator);
   r.ticket = out.order.ticket;
   r.ids = out.order.ids;
+  r.granted_at = time_.now();
+  r.called_late = false;
+  measured_meanwhile_ = true;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/order_watch.hpp"
 #include "actors/run_records.hpp"
 #include "actors/run_setup.hpp"
 #include "core/clock.hpp"
@@ -18,7 +19,7 @@ namespace triage {
 /// finite is struck off. Owned by one thread.
 class scoring_desk {
 public:
-  /// Borrows the clock.
+  /// Borrows the clock, and the labels of the setup's data.
   scoring_desk(const run_setup& setup, const clock& time);
 
   [[nodiscard]] result<void> load(const saved_state& state);
@@ -45,6 +46,22 @@ public:
   void estimator_missing();
   void pause(bool paused);
 
+  /// An order that an estimator has worked on for so long.
+  struct open_order {
+    std::uint64_t estimator = 0;
+    std::size_t points = 0;
+    double seconds = 0.0;
+  };
+  [[nodiscard]] std::vector<open_order> open_orders() const;
+  /// Those that have become late since the last call; remembers them as told.
+  [[nodiscard]] std::vector<open_order> newly_late();
+  /// Those that have to be given up, which estimator_lost does.
+  [[nodiscard]] std::vector<open_order> overdue();
+  /// So many seconds this process stood still: they are not held against estimators.
+  void forgive(double seconds);
+  /// What an order usually takes; nothing before the first answer.
+  [[nodiscard]] std::optional<double> usual_seconds() const;
+
   struct assignment {
     std::uint64_t estimator = 0;
     refresh_order order;
@@ -65,6 +82,8 @@ public:
 private:
   [[nodiscard]] double versions_per_epoch() const;
   void measure_speed();
+  /// Whether an estimator works on an order.
+  [[nodiscard]] bool measuring() const;
   [[nodiscard]] bool speeds_known() const;
   void add_remark(const std::string& more);
 
@@ -80,6 +99,7 @@ private:
   std::string remark_; ///< beside those of the source
   const clock& time_;
   std::size_t points_;
+  std::size_t parameters_; ///< of the model
   std::size_t batch_size_;
   std::size_t shards_;
   std::uint64_t first_steps_; ///< samples drawn before every worker has finished its first step
@@ -95,6 +115,7 @@ private:
   pace uniform_;
   pace prioritized_;
   bool was_prioritizing_ = false;
+  bool measured_meanwhile_ = false; ///< since the last request
   std::optional<double> last_draw_; ///< on the clock; none right after a pause
   std::uint64_t drawn_before_ = 0;
 
@@ -104,9 +125,14 @@ private:
     std::uint64_t ticket;
     std::vector<std::uint32_t> ids;
     int bad_orders;
+    double granted_at = 0.0;
+    bool called_late = false;
+    [[nodiscard]] bool open() const { return !ids.empty(); }
   };
+  [[nodiscard]] open_order look_at(const record& r) const;
   record& record_of(std::uint64_t estimator);
   std::vector<record> busy_;
+  order_watch order_watch_;
   std::uint64_t samples_scored_ = 0;
   double scoring_seconds_ = 0.0;
 };

@@ -1,14 +1,17 @@
 #include "actors/train.hpp"
 
 #include "actors/coordinator.hpp"
+#include "actors/expendable_system.hpp"
 #include "actors/monitor.hpp"
 #include "actors/net/cluster.hpp"
 #include "actors/net/io_thread.hpp"
 #include "actors/run_context.hpp"
 #include "actors/scoring_desk.hpp"
 #include "core/clock.hpp"
+#include "core/thread_allowance.hpp"
 #include "nn/model_tensors.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 #include <fmt/format.h>
 #include <thread>
@@ -16,6 +19,9 @@
 namespace triage {
 
 namespace {
+
+/// Sampler, evaluator, checkpointer, monitor, coordinator, the network's, CAF's own, and those that merge.
+constexpr std::size_t threads_beside = 16;
 
 /// CAF's knobs, set from code: its own command line and configuration file are never read.
 /// The scheduler's threads are the workers' threads; everybody else who computes or waits for files has one
@@ -65,6 +71,12 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
         "{}, /runtime/estimators: nothing would measure what this sampling asks for; set it to 1 or more, "
         "or let scores fall off while training (\"estimator\": \"byproduct\")",
         setup->source));
+  const auto& wanted = setup->config;
+  if (auto allowed = check_threads(
+          static_cast<std::size_t>(std::max<std::int64_t>(wanted.workers, 2) + wanted.estimators) +
+          threads_beside);
+      !allowed.ok())
+    return allowed.error();
   if (options.accepted)
     if (auto ready = options.accepted(); !ready.ok())
       return ready.error();
@@ -107,20 +119,23 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   if (options.resume)
     reporter->resumed(options.resume->step);
 
-  system_config config(setup->config.workers);
-  caf::actor_system system(config);
+  expendable_system expendable(std::make_unique<system_config>(setup->config.workers));
+  caf::actor_system& system = expendable.get();
   caf::scoped_actor self(system);
   const shared_context shared = context;
   const monitor_actor watching =
       spawn_monitor(system, shared, reporter, caf::actor_cast<caf::actor>(self), traced);
   const auto leading = spawn_coordinator(system, shared, watching, *resume);
-  const std::stop_callback on_stop(stop, [&] { caf::anon_send(leading, stop_request{}); });
+  const std::stop_callback on_stop(
+      stop, [&] { caf::anon_send<caf::message_priority::high>(leading, stop_request{}); });
 
   train_outcome outcome;
   self->receive([&](const run_finished& m) {
     outcome.summary = m.summary;
     outcome.parameters = m.parameters;
   });
+  if (outcome.summary.status == run_status::failed)
+    expendable.hurry();
   if (network) {
     context->nodes->shut_down();
     network->stop();

@@ -28,4 +28,9 @@ void adaptive_deadline::add(double seconds) {
                          bounds_.shortest, std::max(bounds_.shortest, bounds_.longest));
 }
 
+void adaptive_deadline::extend() {
+  if (!measured())
+    deadline_ = std::min(2.0 * deadline_, std::max(bounds_.shortest, bounds_.longest));
+}
+
 } // namespace triage

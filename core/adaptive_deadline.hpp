@@ -19,6 +19,9 @@ public:
   explicit adaptive_deadline(bounds b) : bounds_(b) {}
 
   void add(double seconds);
+  /// What was waited for did not come. While nothing was ever measured the deadline doubles, up to the
+  /// longest; later it goes by what is measured.
+  void extend();
   [[nodiscard]] double seconds() const { return deadline_; }
   [[nodiscard]] double median() const { return median_; }
   [[nodiscard]] bool measured() const { return count_ > 0; }

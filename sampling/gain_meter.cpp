@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace triage {
 
 namespace {
 constexpr std::size_t fewest_parts = 4;
-constexpr double t_quantile = 2.1; ///< 95 %, two-sided, for about twenty parts
+constexpr double fewest_of_an_offer = 2048.0; ///< samples
+constexpr double t_quantile = 2.1;            ///< 95 %, two-sided, for about twenty parts
 } // namespace
 
 void gain_meter::sums::operator+=(const sums& o) {
@@ -54,7 +56,11 @@ void gain_meter::add(std::span<const float> frequencies, std::span<const float> 
     batch.uniform += w * s * s;
     batch.weight += v;
     batch.weighted += v * v * s * s;
+    offer_.squared += w * w * s * s;
   }
+  offer_.count += batch.count;
+  offer_.inverse += batch.inverse;
+  offer_.uniform += batch.uniform;
   if (used_ == 0)
     used_ = 1;
   if (parts_[used_ - 1].count >= static_cast<double>(samples_per_part_)) {
@@ -65,6 +71,13 @@ void gain_meter::add(std::span<const float> frequencies, std::span<const float> 
   }
   parts_[used_ - 1] += batch;
   samples_ += static_cast<std::uint64_t>(batch.count);
+}
+
+std::optional<double> gain_meter::take_offer() {
+  if (offer_.count < fewest_of_an_offer)
+    return std::nullopt;
+  const offer o = std::exchange(offer_, {});
+  return o.squared > 0.0 ? o.uniform * o.inverse / (o.count * o.squared) : 1.0;
 }
 
 std::optional<estimate> gain_meter::gain() const {
@@ -97,6 +110,7 @@ saved_state gain_meter::save() const {
   for (const auto& p : parts_)
     values.insert(values.end(), {p.count, p.inverse, p.uniform, p.weight, p.weighted});
   state.put("sums", std::move(values));
+  state.put("offer", std::vector<double>{offer_.count, offer_.inverse, offer_.uniform, offer_.squared});
   state.put("counts", std::vector<std::uint64_t>{used_, samples_per_part_, samples_});
   return state;
 }
@@ -108,8 +122,12 @@ result<void> gain_meter::load(const saved_state& state) {
     return values.error();
   if (!counts.ok())
     return counts.error();
-  if (values->size() != 5 * parts || counts->size() != 3 || (*counts)[0] > parts)
+  const auto offered = state.get<double>("offer");
+  if (!offered.ok())
+    return offered.error();
+  if (values->size() != 5 * parts || counts->size() != 3 || (*counts)[0] > parts || offered->size() != 4)
     return data_error("the saved gain of the sampling has an unexpected length");
+  offer_ = {(*offered)[0], (*offered)[1], (*offered)[2], (*offered)[3]};
   for (std::size_t i = 0; i < parts; ++i) {
     const double* const v = values->data() + 5 * i;
     parts_[i] = {v[0], v[1], v[2], v[3], v[4]};

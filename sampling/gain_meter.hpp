@@ -31,6 +31,10 @@ public:
   /// Of everything so far; nothing before there is enough for an interval.
   [[nodiscard]] std::optional<estimate> gain() const;
   [[nodiscard]] std::uint64_t samples() const { return samples_; }
+  /// What the same choices would have gained with unbiased weights, w: what the frequencies are worth on the
+  /// sizes as they were found, whatever a recipe makes of them. Of what came since the last answer; nothing
+  /// while that is too little.
+  [[nodiscard]] std::optional<double> take_offer();
 
   [[nodiscard]] saved_state save() const;
   [[nodiscard]] result<void> load(const saved_state& state);
@@ -47,8 +51,16 @@ private:
     void operator-=(const sums& o);
     [[nodiscard]] double gain() const;
   };
+  /// Since the last take_offer.
+  struct offer {
+    double count = 0.0;
+    double inverse = 0.0; ///< w
+    double uniform = 0.0; ///< w s^2
+    double squared = 0.0; ///< w^2 s^2
+  };
   void halve();
 
+  offer offer_;
   std::array<sums, parts> parts_{};
   std::size_t used_ = 0;                  ///< parts with something in them; the last one is being filled
   std::uint64_t samples_per_part_ = 4096; ///< doubled when the parts run out: neighbours are merged

@@ -29,19 +29,26 @@ void gate::look(const gate_evidence& evidence) {
     if (fresh)
       average = average ? *average + smoothing_ * (*fresh - *average) : *fresh;
   };
-  blend(gain_, evidence.gain);
+  if (evidence.found && promised_)
+    blend(kept_, *evidence.found / *promised_);
+  blend(promised_, evidence.gain);
   blend(speed_, evidence.speed);
-  if (!gain_)
+  if (!promised_)
     return;
-  worth_ = *gain_ * (uses_speed() ? speed_.value_or(1.0) : 1.0);
+  const double gain = *promised_ * kept_.value_or(1.0);
+  worth_ = gain * (uses_speed() ? speed_.value_or(1.0) : 1.0);
   const bool was = open_;
   open_ = *worth_ >= (open_ ? gain_min_ - hysteresis_ : gain_min_);
   if (open_ == was)
     return;
   reason_ = fmt::format("prioritization is {} at epoch {:.2f}: the scores promise a gain of {:.2f}",
-                        open_ ? "on" : "off", evidence.epochs, *gain_);
+                        open_ ? "on" : "off", evidence.epochs, *promised_);
+  if (kept_)
+    reason_ += fmt::format(", of which {:.2f} was found in what they chose", *kept_);
   if (uses_speed() && speed_)
-    reason_ += fmt::format(" at {:.2f} of the uniform speed, together {:.2f}", *speed_, *worth_);
+    reason_ += fmt::format(" at {:.2f} of the uniform speed", *speed_);
+  if (kept_ || (uses_speed() && speed_))
+    reason_ += fmt::format(", together {:.2f}", *worth_);
   reason_ +=
       fmt::format(" ({} {:.2f})", open_ ? "at least" : "below", open_ ? gain_min_ : gain_min_ - hysteresis_);
 }
@@ -53,8 +60,9 @@ std::string gate::take_reason() {
 saved_state gate::save() const {
   constexpr double absent = std::numeric_limits<double>::quiet_NaN();
   saved_state state;
-  state.put("figures", std::vector<double>{next_look_, gain_.value_or(absent), speed_.value_or(absent),
-                                           worth_.value_or(absent), open_ ? 1.0 : 0.0});
+  state.put("figures",
+            std::vector<double>{next_look_, promised_.value_or(absent), kept_.value_or(absent),
+                                speed_.value_or(absent), worth_.value_or(absent), open_ ? 1.0 : 0.0});
   return state;
 }
 
@@ -62,14 +70,15 @@ result<void> gate::load(const saved_state& state) {
   const auto figures = state.get<double>("figures");
   if (!figures.ok())
     return figures.error();
-  if (figures->size() != 5)
+  if (figures->size() != 6)
     return data_error("the saved gate has an unexpected length");
   const auto optional = [](double v) { return std::isnan(v) ? std::nullopt : std::optional<double>(v); };
   next_look_ = (*figures)[0];
-  gain_ = optional((*figures)[1]);
-  speed_ = optional((*figures)[2]);
-  worth_ = optional((*figures)[3]);
-  open_ = (*figures)[4] != 0.0;
+  promised_ = optional((*figures)[1]);
+  kept_ = optional((*figures)[2]);
+  speed_ = optional((*figures)[3]);
+  worth_ = optional((*figures)[4]);
+  open_ = (*figures)[5] != 0.0;
   return {};
 }
 

@@ -13,11 +13,15 @@ struct gate_evidence {
   double epochs = 0.0;
   std::optional<double> gain;  ///< ratio of second moments of a step, uniform / prioritised
   std::optional<double> speed; ///< samples/s while prioritising / while not; absent where not known
+  /// The same ratio as `gain`, as it was found since the last look on the points that were chosen.
+  std::optional<double> found = {};
 };
 
 /// Decides whether prioritization pays: on where gain * speed is at least `gain_min`, off again below
-/// `gain_min - hysteresis`; both are averaged before they are compared. Says why each time it changes its
-/// mind. Plain; owned by one thread.
+/// `gain_min - hysteresis`. The gain is what the present scores promise, times the share of earlier promises
+/// that was found when the points chosen by them were trained: scores grow old, and the largest are not
+/// believed. All are averaged before they are compared. Says why each time it changes its mind. Plain; owned
+/// by one thread.
 class gate {
 public:
   void visit(option_visitor& v);
@@ -48,7 +52,8 @@ private:
 
   bool open_ = false;
   double next_look_ = 0.0;
-  std::optional<double> gain_;
+  std::optional<double> promised_;
+  std::optional<double> kept_; ///< share of what was promised
   std::optional<double> speed_;
   std::optional<double> worth_;
   std::string reason_;

@@ -3,6 +3,7 @@
 #include "core/blob.hpp"
 #include "core/saved_state.hpp"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ public:
   /// where it was not finite, and unless `keep_renewed` asked for it.
   [[nodiscard]] const blob& renewed() const { return renewed_; }
   void keep_renewed() { keeps_renewed_ = true; }
+  /// How many values the gradients have; 0 before the first.
+  [[nodiscard]] std::size_t size() const { return std::max(current_.size(), pending_.size()); }
 
   [[nodiscard]] saved_state save() const;
   [[nodiscard]] result<void> load(const saved_state& state);

@@ -55,7 +55,7 @@ std::span<const sampling_preset> sampling_presets() {
       sampling_preset{"loshchilov",
                       "online batch selection by the rank of the loss (Loshchilov & Hutter 2015)",
                       R"({"type": "rank_exp", "score": "loss", "pressure": 100, "pressure_end": 1,
-                          "estimator": {"type": "exact_sweep", "every_epochs": 0.5}})"},
+                          "estimator": {"type": "exact_sweep", "every_epochs": 0.5, "wait": true}})"},
       sampling_preset{"rho_loss", "the largest reducible losses of fresh candidates (Mindermann et al. 2022)",
                       R"({"type": "presample_topb", "score": "rho", "candidates": 10,
                           "estimator": "presample"})"},

@@ -7,15 +7,26 @@
 namespace triage {
 
 namespace {
+
 constexpr std::size_t ahead = 16; ///< points of a batch lie anywhere in the table: their memory is asked for
-}
+/// While scores decide nothing, one point is measured for so many that are trained: enough for a closed gate
+/// to see when they begin to promise something.
+constexpr std::uint64_t trained_a_measurement_at_rest = 32;
+
+constexpr std::string_view warm_up = "warm-up";
+constexpr std::string_view uniform_tail = "uniform tail";
+constexpr std::string_view guarded = "guarded";
+constexpr std::string_view gated_off = "gated off";
+
+} // namespace
 
 sampling_source::sampling_source(sampling_description description, std::size_t points, std::size_t batch_size,
                                  std::uint64_t seed, const point_classes& classes)
     : description_(std::move(description)),
       priorities_(points, description_.options.floor, description_.selector->uses_ages(),
                   std::move(description_.history)),
-      batch_size_(batch_size), random_(seed, rng_purpose::sampling) {
+      batch_size_(batch_size), random_(seed, rng_purpose::sampling), classes_(classes),
+      drawn_by_class_(classes.known() ? classes.classes : 0) {
   description_.options.guard.start(points, classes);
   order_.start(points);
   description_.selector->start(points);
@@ -40,7 +51,7 @@ void sampling_source::look_at_gate(std::uint64_t version) {
   if (!gate.due(epochs))
     return;
   const priority_view view(priorities_, version);
-  gate.look({epochs, description_.selector->potential_gain(view), speed_});
+  gate.look({epochs, description_.selector->potential_gain(view), speed_, gain_.take_offer()});
 }
 
 std::string sampling_source::reason_for_uniform(double run_fraction) {
@@ -48,14 +59,14 @@ std::string sampling_source::reason_for_uniform(double run_fraction) {
   if (!description_.selector->uses_priorities())
     return "uniform";
   if (progress(run_fraction).epochs < *o.warm_epochs)
-    return "warm-up";
+    return std::string(warm_up);
   const double tail = 1.0 - *o.tail_uniform_fraction;
   if (run_fraction >= tail)
-    return "uniform tail";
+    return std::string(uniform_tail);
   if (o.guard.closes())
-    return "guarded";
+    return std::string(guarded);
   if (!o.gate.open())
-    return "gated off";
+    return std::string(gated_off);
   if (o.anneal_fraction > 0.0) {
     const double uniform_share = (run_fraction - (tail - o.anneal_fraction)) / o.anneal_fraction;
     // Thrown once for a plan, however often it is tried: one that waits for scores would lose in the end.
@@ -135,6 +146,7 @@ bool sampling_source::make_plan(double run_fraction, std::uint64_t version) {
     keep_order(reason);
     return true;
   }
+  phase_ = "waiting for scores"; // unless they are there
   if (estimators_ > 0 && description_.refresh->holds_back(refresh_state(version, 1.0)))
     return false;
   candidate_pools::pool& pool = candidates_;
@@ -201,6 +213,11 @@ bool sampling_source::draw(double run_fraction, std::uint64_t version, drawn_bat
     out.added_gradient = direction_.renewed();
   partial_.clear();
   samples_drawn_ += out.ids.size();
+  if (at_rest())
+    drawn_at_rest_ += out.ids.size();
+  if (!drawn_by_class_.empty())
+    for (const auto id : out.ids)
+      ++drawn_by_class_[classes_.of(id)];
   if (description_.selector->uses_ages())
     for (std::size_t i = 0; i < out.ids.size(); ++i) {
       if (i + ahead < out.ids.size())
@@ -230,7 +247,7 @@ void sampling_source::record(std::span<const std::uint32_t> ids, std::span<const
 void sampling_source::record_byproducts(const drawn_batch& batch, std::span<const float> scores,
                                         std::uint64_t version) {
   record(batch.ids, scores, version);
-  if (!batch.frequencies.empty())
+  if (!batch.frequencies.empty() && description_.score && description_.score->is_gradient_size())
     gain_.add(batch.frequencies, batch.weights, scores);
 }
 
@@ -248,11 +265,28 @@ std::string sampling_source::take_remark() {
 }
 
 refresh_request sampling_source::refresh_state(std::uint64_t version, double versions_per_epoch) const {
-  return {priorities_, version, versions_per_epoch, samples_drawn_, samples_measured_};
+  // What is trained while estimators rest is not owed to them, but for the little that they may do then.
+  const auto forgiven = drawn_at_rest_ - drawn_at_rest_ / trained_a_measurement_at_rest;
+  return {priorities_, version, versions_per_epoch, samples_drawn_ - forgiven, samples_measured_};
+}
+
+bool sampling_source::at_rest() const {
+  // A gate that knows nothing yet is closed too, and wants to be told.
+  const bool decided = phase_ == gated_off && description_.options.gate.worth();
+  return decided || phase_ == guarded || phase_ == uniform_tail;
+}
+
+bool sampling_source::wants_uniform_speed() const {
+  const auto& o = description_.options;
+  return o.gate.enabled() && o.gate.uses_speed() && phase_ == warm_up &&
+         progress(0.0).epochs < 0.5 * *o.warm_epochs;
 }
 
 refresh_order sampling_source::next_order(std::size_t count, std::uint64_t version,
                                           double versions_per_epoch) {
+  if (phase_ == uniform_tail ||
+      (at_rest() && measured_at_rest_ >= drawn_at_rest_ / trained_a_measurement_at_rest))
+    return {};
   open_order order;
   if (!lost_.empty()) {
     order = std::move(lost_.front());
@@ -264,6 +298,8 @@ refresh_order sampling_source::next_order(std::size_t count, std::uint64_t versi
   }
   if (order.ids.empty())
     return {};
+  if (at_rest())
+    measured_at_rest_ += order.ids.size();
   const auto ticket = next_ticket_++;
   refresh_order out{ticket, order.ids, direction_.direction()};
   orders_.emplace(ticket, std::move(order));
@@ -303,6 +339,7 @@ sampling_figures sampling_source::figures(std::uint64_t version) const {
   f.rejected_scores = priorities_.rejected();
   f.samples_drawn = samples_drawn_;
   f.samples_prioritized = samples_prioritized_;
+  f.drawn_by_class = drawn_by_class_;
   f.measured_gain = gain_.gain();
   f.unbiased = description_.selector->unbiased();
   f.gate_worth = description_.options.gate.worth();

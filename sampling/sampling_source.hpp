@@ -22,7 +22,8 @@ struct sampling_figures {
   std::uint64_t rejected_scores = 0;
   selector_figures selector;
   std::uint64_t samples_drawn = 0;
-  std::uint64_t samples_prioritized = 0; ///< of them, how many were chosen by priorities
+  std::uint64_t samples_prioritized = 0;     ///< of them, how many were chosen by priorities
+  std::vector<std::uint64_t> drawn_by_class; ///< of each class; empty without classes
   std::optional<estimate>
       measured_gain;                ///< absent where frequencies are not known, and until there is enough
   bool unbiased = true;             ///< plans are
@@ -61,7 +62,8 @@ public:
   /// Measurements at one parameter version.
   void record(std::span<const std::uint32_t> ids, std::span<const float> scores, std::uint64_t version);
 
-  /// Up to `count` points that an estimator should measure now; empty when nothing is due.
+  /// Up to `count` points that an estimator should measure now; empty when nothing is due. While scores
+  /// decide nothing (gate or guard closed) that is next to nothing, and nothing at all in the uniform tail.
   [[nodiscard]] refresh_order next_order(std::size_t count, std::uint64_t version, double versions_per_epoch);
   /// What became of an order. `gradient`: the mean gradient over its points; empty where nobody needs it.
   void order_measured(std::uint64_t ticket, std::span<const float> scores, std::uint64_t version,
@@ -71,6 +73,8 @@ public:
 
   /// Samples/s while prioritising over samples/s while not, for a gate that wants to know.
   void observe_speed(double ratio) { speed_ = ratio; }
+  /// Whether estimators should let the speed of uniform training be measured first.
+  [[nodiscard]] bool wants_uniform_speed() const;
   /// Why the gate or the noise guard changed its mind since the last call, or what became of a saved state;
   /// mostly empty.
   [[nodiscard]] std::string take_remark();
@@ -78,6 +82,8 @@ public:
   [[nodiscard]] sampling_figures figures(std::uint64_t version) const;
   [[nodiscard]] const priority_table& priorities() const { return priorities_; }
   [[nodiscard]] std::uint64_t samples_drawn() const { return samples_drawn_; }
+  /// Of the mean gradient that projections are measured on: how many values it has, 0 while there is none.
+  [[nodiscard]] std::size_t mean_gradient_size() const { return direction_.size(); }
   /// Whether the present plan follows priorities.
   [[nodiscard]] bool prioritizing() const { return planned_by_priority_; }
 
@@ -96,6 +102,8 @@ private:
   void pass_over_suspects(std::vector<std::uint32_t>& ids);
   [[nodiscard]] bool take_candidates(candidate_pools::pool& out);
   void fill_pools();
+  /// Whether scores decide nothing now, and what is learned of them is no preparation either.
+  [[nodiscard]] bool at_rest() const;
   [[nodiscard]] refresh_request refresh_state(std::uint64_t version, double versions_per_epoch) const;
 
   sampling_description description_;
@@ -106,6 +114,10 @@ private:
   epoch_order order_;
   std::uint64_t samples_drawn_ = 0;
   std::uint64_t samples_prioritized_ = 0;
+  point_classes classes_;
+  std::vector<std::uint64_t> drawn_by_class_;
+  std::uint64_t drawn_at_rest_ = 0;
+  std::uint64_t measured_at_rest_ = 0;
   std::size_t estimators_ = 0;
   std::optional<double> speed_;
 

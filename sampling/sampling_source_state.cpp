@@ -41,9 +41,11 @@ saved_state sampling_source::save() const {
   saved_state state;
   const auto& r = random_.state();
   state.put("random", std::vector<std::uint64_t>{r.key, r.stream, r.position});
-  state.put("counts", std::vector<std::uint64_t>{samples_drawn_, samples_prioritized_, samples_measured_,
-                                                 next_, ends_pass_ ? 1U : 0U, planned_by_priority_ ? 1U : 0U,
-                                                 partial_by_priority_ ? 1U : 0U});
+  state.put("counts",
+            std::vector<std::uint64_t>{samples_drawn_, samples_prioritized_, samples_measured_, next_,
+                                       ends_pass_ ? 1U : 0U, planned_by_priority_ ? 1U : 0U,
+                                       partial_by_priority_ ? 1U : 0U, drawn_at_rest_, measured_at_rest_});
+  state.put("drawn_by_class", drawn_by_class_);
   state.put_text("parts", description_.parts());
   state.put_text("phase", phase_);
   put_plan(state, "plan", plan_);
@@ -78,14 +80,16 @@ result<void> sampling_source::load(const saved_state& state) {
   const auto parts = state.get_text("parts");
   const auto phase = state.get_text("phase");
   auto unmeasured = state.get<std::uint32_t>("unmeasured");
+  auto by_class = state.get<std::uint64_t>("drawn_by_class");
   for (const auto* problem :
        {random.ok() ? nullptr : &random.error(), counts.ok() ? nullptr : &counts.error(),
         parts.ok() ? nullptr : &parts.error(), phase.ok() ? nullptr : &phase.error(),
-        unmeasured.ok() ? nullptr : &unmeasured.error()})
+        unmeasured.ok() ? nullptr : &unmeasured.error(), by_class.ok() ? nullptr : &by_class.error()})
     if (problem != nullptr)
       return *problem;
-  if (random->size() != 3 || counts->size() != 7)
+  if (random->size() != 3 || counts->size() != 9 || by_class->size() != drawn_by_class_.size())
     return data_error("the saved sampler has an unexpected length");
+  drawn_by_class_ = by_class.take();
   random_ = rng(rng_state{(*random)[0], (*random)[1], (*random)[2]});
   if (*parts != description_.parts()) {
     remark_ = fmt::format("the checkpoint is of another sampling ({}): this one ({}) begins anew", *parts,
@@ -112,6 +116,8 @@ result<void> sampling_source::load(const saved_state& state) {
   ends_pass_ = (*counts)[4] != 0;
   planned_by_priority_ = (*counts)[5] != 0;
   partial_by_priority_ = (*counts)[6] != 0;
+  drawn_at_rest_ = std::min((*counts)[7], samples_drawn_);
+  measured_at_rest_ = (*counts)[8];
   phase_ = *phase;
   orders_.clear();
   lost_.clear();

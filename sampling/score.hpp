@@ -19,6 +19,9 @@ public:
   [[nodiscard]] virtual result<void> check(std::size_t, std::string_view) const { return {}; }
   /// The signals it reads.
   [[nodiscard]] virtual signal_set needs() const = 0;
+  /// Whether it is the size of a gradient, or a bound on it: only of such scores second moments of steps can
+  /// be told.
+  [[nodiscard]] virtual bool is_gradient_size() const { return false; }
   /// One score per sample; finite for finite signals. `ids`: which points the samples are.
   virtual void compute(const sample_signals& signals, std::span<const std::uint32_t> ids,
                        std::span<float> out) const = 0;

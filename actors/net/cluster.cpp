@@ -187,9 +187,15 @@ std::string cluster::free_name(std::string wanted, const std::string& address) c
 
 void cluster::welcome_node(const std::shared_ptr<link>& l, const hello_message& hello,
                            const std::string& address) {
-  if (banned_.contains(hello.instance))
+  if (const auto at = banned_.find(hello.instance); at != banned_.end())
     return refuse(l, address,
-                  {"it was quarantined for results that were not finite; restart it to try again", false});
+                  {fmt::format("it was quarantined, since {}; restart it to try again", at->second), false});
+  if (const auto at = late_.find(hello.instance); at != late_.end())
+    if (const double left = at->second.seconds_left(steady_clock().now()); left > 0.0)
+      return refuse(l, address,
+                    {fmt::format("it took too long for {} orders; it may come back in {:.0f} s",
+                                 at->second.times(), left),
+                     true});
   forget_half_joined();
   if (nodes_.size() >= most_nodes)
     return refuse(l, address, {"there are too many nodes", true});
@@ -294,13 +300,30 @@ void cluster::parameters_merged_ahead(const parameters_ahead& next) {
   });
 }
 
-void cluster::ban(const std::string& worker, const std::string& reason) {
-  boost::asio::post(io_, [self = shared_from_this(), name = worker.substr(0, worker.find('/')), reason] {
-    for (const auto& n : std::vector(self->nodes_))
-      if (n->name() == name) {
-        self->banned_.insert(n->instance());
-        n->close(reason);
-      }
+std::shared_ptr<remote_node> cluster::node_of(const std::string& member) const {
+  const auto name = member.substr(0, member.find('/'));
+  const auto at =
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& n) { return n->name() == name; });
+  return at == nodes_.end() ? nullptr : *at;
+}
+
+void cluster::ban(const std::string& member, const std::string& reason) {
+  boost::asio::post(io_, [self = shared_from_this(), member, reason] {
+    if (const auto n = self->node_of(member)) {
+      self->banned_.emplace(n->instance(), reason);
+      n->close(reason);
+    }
+  });
+}
+
+void cluster::was_late(const std::string& member) {
+  boost::asio::post(io_, [self = shared_from_this(), member] {
+    const auto n = self->node_of(member);
+    if (!n || !self->run_)
+      return;
+    const double kept_out = self->late_[n->instance()].again(steady_clock().now());
+    if (kept_out > 0.0)
+      self->warn(fmt::format("{} took too long again: it may come back after {:.0f} s", n->name(), kept_out));
   });
 }
 

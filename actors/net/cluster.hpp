@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/net/cluster_options.hpp"
+#include "actors/net/lateness.hpp"
 #include "actors/net/listener.hpp"
 #include "actors/net/remote_node.hpp"
 
@@ -34,8 +35,11 @@ public:
   void parameters_advanced();
   /// What is known of the next ones: it goes to those whose orders are out.
   void parameters_merged_ahead(const parameters_ahead& next);
-  /// The node of that worker ("node/worker-0") is thrown out and not let in again.
-  void ban(const std::string& worker, const std::string& reason);
+  /// The node of that member ("node/worker-0") is thrown out and not let in again.
+  void ban(const std::string& member, const std::string& reason);
+  /// The node of that member took too long for an order. A node to which that happens again is kept out for a
+  /// while when it comes back, each time for longer: a round would wait for it every time.
+  void was_late(const std::string& member);
   /// Tells everybody that the run is over; `final`: it will not be resumed. `done` is called when all have
   /// left, or after a few seconds.
   void finish(bool final, std::function<void()> done);
@@ -53,6 +57,7 @@ private:
   void tell_status(const std::shared_ptr<link>& l);
   void refuse(const std::shared_ptr<link>& l, const std::string& address, const refusal_message& m);
   void forget_half_joined();
+  [[nodiscard]] std::shared_ptr<remote_node> node_of(const std::string& member) const;
   void node_ended(const std::shared_ptr<remote_node>& node, const std::string& address,
                   const std::string& reason);
   void remark(const std::string& text);
@@ -75,7 +80,8 @@ private:
     double until = 0.0;
   };
   std::map<std::string, invitation> tokens_;
-  std::set<std::uint64_t> banned_;
+  std::map<std::uint64_t, std::string> banned_; ///< instances, and why
+  std::map<std::uint64_t, lateness> late_;      ///< instances
   std::set<std::string> complaints_;
   bool over_ = false;
   std::function<void()> done_;

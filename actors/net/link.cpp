@@ -333,7 +333,7 @@ void link::beat() {
   const double time = now();
   // When this process itself was stopped or starved, the silence is not the peer's.
   if (const double late = time - next_beat_; late > options_.heartbeat_seconds)
-    last_heard_ = last_heard_ + late;
+    last_heard_ = std::min(time, last_heard_ + late); // it may have been heard since
   if (const double silent = time - last_heard_; silent > silence_.seconds())
     return shut(fmt::format("it was silent for {:.1f} s", silent));
   ping();

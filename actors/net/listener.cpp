@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ssl/error.hpp>
 #include <fmt/format.h>
+#include <map>
 
 namespace triage {
 
@@ -174,14 +175,26 @@ void listener::arrived(local_protocol::socket socket) {
         this_machine);
 }
 
+/// Of the address with most of them, the one that has taken longest: a crowd of silent ones must not keep out
+/// who introduces himself, from far away and slowly perhaps.
+void listener::drop_from_crowd() {
+  std::map<std::string, std::size_t> crowds;
+  for (const auto& known : greetings_)
+    if (const auto g = known.lock())
+      ++crowds[g->address];
+  const auto largest = std::max_element(crowds.begin(), crowds.end(),
+                                        [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (auto at = greetings_.begin(); at != greetings_.end(); ++at)
+    if (const auto g = at->lock(); g && g->address == largest->first) {
+      greetings_.erase(at); // it may live until its handshake has been called off
+      return g->drop("too many connections are introducing themselves at once");
+    }
+}
+
 void listener::greet(std::unique_ptr<byte_stream> stream, const std::string& address) {
   std::erase_if(greetings_, [](const auto& known) { return known.expired(); });
-  // The one that has taken longest goes: a crowd of silent ones must not keep out who introduces himself.
-  if (greetings_.size() >= options_.most_handshakes) {
-    if (const auto oldest = greetings_.front().lock())
-      oldest->drop("too many connections are introducing themselves at once");
-    greetings_.pop_front();
-  }
+  if (greetings_.size() >= options_.most_handshakes)
+    drop_from_crowd();
   auto g = std::make_shared<greeting>(shared_from_this(), context_, address);
   greetings_.push_back(g);
   g->limit_time();

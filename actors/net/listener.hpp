@@ -16,8 +16,8 @@ namespace triage {
 struct listener_options {
   std::shared_ptr<boost::asio::ssl::context> tls; ///< null: plain
   link_options links;
-  double handshake_seconds = 5.0;      ///< from the connection to the first frame
-  std::size_t most_handshakes = 64;    ///< at once; of more, the oldest is closed
+  double handshake_seconds = 5.0;   ///< from the connection to the first frame
+  std::size_t most_handshakes = 64; ///< at once; of more, the oldest of the address that has most is closed
   std::size_t most_connections = 4096; ///< that have introduced themselves
   bool local = true;                   ///< also within the machine, for the same user; see local_socket.hpp
   bool shares_memory = true;           ///< with those
@@ -64,6 +64,7 @@ private:
   void accept(door<Protocol>& at);
   void arrived(boost::asio::ip::tcp::socket socket);
   void arrived(local_protocol::socket socket);
+  void drop_from_crowd();
   void greet(std::unique_ptr<byte_stream> stream, const std::string& address);
 
   boost::asio::io_context& context_;

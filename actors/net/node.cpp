@@ -1,5 +1,6 @@
 #include "actors/net/node.hpp"
 
+#include "actors/expendable_system.hpp"
 #include "actors/net/coordinator_proxy.hpp"
 #include "actors/net/io_thread.hpp"
 #include "actors/net/tls.hpp"
@@ -7,6 +8,7 @@
 #include "actors/run_context.hpp"
 #include "actors/worker.hpp"
 #include "core/rng.hpp"
+#include "core/thread_allowance.hpp"
 #include "nn/layout_fingerprint.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -22,6 +24,7 @@ namespace {
 
 constexpr double first_pause = 0.2;
 constexpr double longest_pause = 5.0;
+constexpr std::size_t threads_beside = 8; ///< the network's, CAF's own
 constexpr std::chrono::seconds patience_with_workers{30};
 
 /// What the network's thread has to tell the node's.
@@ -194,8 +197,8 @@ private:
   session_end work(const std::shared_ptr<coordinator_session>& session,
                    const std::shared_ptr<session_news>& news, const welcome_message& welcome,
                    const std::stop_token& stop) {
-    node_config config(options_.threads);
-    caf::actor_system system(config);
+    expendable_system expendable(std::make_unique<node_config>(options_.threads));
+    caf::actor_system& system = expendable.get();
     caf::scoped_actor self(system);
     session->begin(context_->setup);
     const auto proxy = spawn_coordinator_proxy(system, session, context_->setup);
@@ -255,6 +258,9 @@ result<node_outcome> run_node(const node_options& options, std::stop_token stop,
     return configuration_error(fmt::format(
         "{} workers or estimators are more than a node may have, {}: lower --threads or --workers-per-thread",
         most, most_of_a_node));
+  if (auto allowed = check_threads(options.threads + options.workers + options.estimators + threads_beside);
+      !allowed.ok())
+    return allowed.error();
   std::shared_ptr<boost::asio::ssl::context> tls;
   if (!options.tls_directory.empty()) {
     auto made = make_tls_context(options.tls_directory);

@@ -1,3 +1,4 @@
+#include "actors/compute_thread.hpp"
 #include "actors/net/remote_node.hpp"
 
 #include <caf/all.hpp>
@@ -72,15 +73,16 @@ remote_worker(remote_worker_actor::stateful_pointer<remote_worker_state> self,
           return give_up(left_as_asked); // the order returns to the coordinator with the lease
         self->state.node->send_train_order(self->state.slot, order);
       },
-      [self, coordinator, give_up](remote_result& m) {
-        train_result& out = m.result;
-        auto& s = self->state;
-        if (out.encoded)
-          m.finite_from = s.trained_size; // nothing is known of what comes out
-        s.decode(out);
-        out.finite = m.is_finite(s.trained_size);
-        self->send(coordinator, std::move(out));
-      },
+      guarded_handler(give_up,
+                      [self, coordinator](remote_result& m) {
+                        train_result& out = m.result;
+                        auto& s = self->state;
+                        if (out.encoded)
+                          m.finite_from = s.trained_size; // nothing is known of what comes out
+                        s.decode(out);
+                        out.finite = m.is_finite(s.trained_size);
+                        self->send(coordinator, std::move(out));
+                      }),
       [give_up](const remote_gone& m) { give_up(m.reason); },
       [self](const remote_leaving&) {
         self->state.leaving = true;

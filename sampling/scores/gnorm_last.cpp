@@ -9,6 +9,7 @@ namespace {
 class gnorm_last : public score {
 public:
   [[nodiscard]] signal_set needs() const override { return signal::residual_norm | signal::last_input_norm; }
+  [[nodiscard]] bool is_gradient_size() const override { return true; }
   void compute(const sample_signals& signals, std::span<const std::uint32_t>,
                std::span<float> out) const override {
     for (std::size_t i = 0; i < out.size(); ++i) {

@@ -10,6 +10,7 @@ namespace {
 class gnorm_last_bound : public score {
 public:
   [[nodiscard]] signal_set needs() const override { return static_cast<signal_set>(signal::residual_norm); }
+  [[nodiscard]] bool is_gradient_size() const override { return true; }
   void compute(const sample_signals& signals, std::span<const std::uint32_t>,
                std::span<float> out) const override {
     std::copy(signals.residual_norm.begin(), signals.residual_norm.end(), out.begin());

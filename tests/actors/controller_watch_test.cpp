@@ -139,3 +139,115 @@ TEST_CASE("nodes: in a run that nobody may join, time changes nothing") {
   CHECK(s.world.dismissed.empty());
   CHECK_FALSE(s.world.summary);
 }
+
+TEST_CASE("nodes: where no result has ever come, each next order gets twice as long") {
+  scene s({R"(runtime.exchange={"policy":"asp"})"}, true);
+  s.serve();
+  std::vector<double> waited;
+  for (std::uint64_t member = 0; member < 3; ++member) {
+    s.controller.member_joined("slow-" + std::to_string(member));
+    s.serve();
+    const double begin = s.time.now();
+    while (s.world.dismissed.size() <= member && s.time.now() - begin < 1000.0)
+      wait(s, 0.25);
+    waited.push_back(s.time.now() - begin);
+  }
+  CHECK(waited[0] == doctest::Approx(60.0).epsilon(0.01));
+  CHECK(waited[1] == doctest::Approx(120.0).epsilon(0.01));
+  CHECK(waited[2] == doctest::Approx(240.0).epsilon(0.01));
+  CHECK(any_contains(s.world.warnings, "the next order gets twice as long"));
+}
+
+TEST_CASE("nodes: a gradient whose parts keep coming is not given up") {
+  scene s({R"(runtime.exchange={"policy":"asp"})"}, true);
+  s.serve();
+  s.controller.member_joined("far away");
+  s.serve();
+  const auto lease = s.world.orders.at(0).lease;
+  for (int part = 1; part <= 10; ++part) {
+    wait(s, 40.0);
+    const auto end = s.shared.size() - static_cast<std::size_t>(part - 1);
+    const gradient_part p{0, lease, s.shared, end - 1, end};
+    s.controller.parts_arrived({&p, 1});
+  }
+  CHECK(s.world.dismissed.empty());
+  wait(s, 61.0);
+  CHECK(s.world.dismissed == std::vector<std::uint64_t>{0});
+}
+
+TEST_CASE("nodes: the time for which the coordinator itself stood still is nobody's fault") {
+  scene s({R"(runtime.exchange={"policy":"asp"})", "runtime.min_workers=2", "runtime.wait_seconds=30"}, true);
+  s.serve();
+  s.controller.member_joined("a");
+  s.controller.member_joined("b");
+  s.serve();
+  for (int i = 0; i < 20; ++i)
+    s.answer(0);
+  s.time.advance(500.0);
+  s.controller.tick(499.75);
+  s.serve();
+  CHECK(s.world.dismissed.empty());
+  CHECK_FALSE(any_contains(s.world.warnings, "is late"));
+  s.controller.member_lost(1, "gone");
+  wait(s, 1.0);
+  s.time.advance(500.0);
+  s.controller.tick(499.75);
+  s.serve();
+  CHECK_FALSE(s.world.summary); // it has not waited for workers in that time either
+}
+
+TEST_CASE("nodes: one in twenty results that is not finite costs a node its place, where others have none") {
+  scene s({R"(runtime.exchange={"policy":"asp"})", "duration.epochs=100", "evaluation.every_epochs=0",
+           "checkpoint.every_epochs=0"},
+          true);
+  s.serve();
+  s.controller.member_joined("good/worker-0", "good");
+  s.controller.member_joined("bad/worker-0", "bad");
+  s.serve();
+  for (int i = 0; i < 99; ++i) {
+    s.answer(0);
+    s.answer(1, i % 20 != 7);
+  }
+  CHECK(s.world.dismissed.empty()); // too little is known of the others
+  for (int i = 0; i < 30 && s.world.dismissed.empty(); ++i) {
+    s.answer(0);
+    s.answer(1, i % 10 != 7);
+  }
+  CHECK(s.world.dismissed == std::vector<std::uint64_t>{1});
+  CHECK(any_contains(s.world.warnings, "those of others are"));
+}
+
+TEST_CASE("nodes: where everybody returns such results now and then, nobody is at fault") {
+  scene s({R"(runtime.exchange={"policy":"asp"})", "duration.epochs=100", "evaluation.every_epochs=0",
+           "checkpoint.every_epochs=0"},
+          true);
+  s.serve();
+  for (const char* node : {"a", "b"})
+    s.controller.member_joined(std::string(node) + "/worker-0", node);
+  s.serve();
+  for (int i = 0; i < 300; ++i)
+    for (const std::uint64_t member : {0U, 1U})
+      s.answer(member, i % 20 != 7);
+  CHECK(s.world.dismissed.empty());
+}
+
+TEST_CASE("nodes: one that never returned anything finite ends as quarantined, though it is alone, and the "
+          "run waits") {
+  scene s({R"(runtime.exchange={"policy":"asp"})", "runtime.min_workers=1"}, true);
+  s.serve();
+  s.controller.member_joined("good/worker-0", "good");
+  s.serve();
+  s.answer(0);
+  s.controller.member_lost(0, "gone for a moment");
+  s.controller.member_joined("bad/worker-0", "bad");
+  s.serve();
+  for (int i = 0; i < 3; ++i)
+    s.answer(1, false);
+  CHECK(s.world.dismissed == std::vector<std::uint64_t>{1});
+  CHECK_FALSE(s.world.summary);
+  wait(s, 1.0);
+  s.controller.member_joined("good/worker-0", "good");
+  s.serve();
+  s.answer(2);
+  CHECK_FALSE(s.world.summary);
+}

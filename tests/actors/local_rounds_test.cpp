@@ -1,6 +1,8 @@
 #include "controller_scene.hpp"
 #include "in_double.hpp"
 
+#include <set>
+
 using namespace triage;
 using namespace triage::test;
 
@@ -26,6 +28,19 @@ blob run_of(const std::vector<std::string>& more) {
   REQUIRE(outcome.summary.status == run_status::finished);
   CHECK(outcome.summary.samples_trained == 6400);
   return outcome.parameters;
+}
+
+/// Length of the difference, in lengths of the first.
+double relative_gap(const blob& a, const blob& b) {
+  const auto x = in_double(a);
+  const auto y = in_double(b);
+  double gap = 0.0;
+  double size = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    gap += (x[i] - y[i]) * (x[i] - y[i]);
+    size += x[i] * x[i];
+  }
+  return std::sqrt(gap / size);
 }
 
 /// A worker played by hand: its parameters in double, moved by random amounts.
@@ -89,7 +104,11 @@ TEST_CASE("local rounds: one local step and plain means are synchronous SGD, wit
       for (const char* policy : {R"({"policy":"local_sgd","local_steps":1})",
                                  R"({"policy":"adacomm","local_steps":1,"interval_seconds":0.001})"}) {
         CAPTURE(policy);
-        CHECK(largest_difference(reference, run_of({optimizer, workers, exchange(policy)})) < 1e-5);
+        // 400 steps (133 of three workers) in single precision, of which momentum keeps what each was rounded
+        // by.
+        const bool momentum = std::string(optimizer).find("momentum") != std::string::npos;
+        CHECK(relative_gap(reference, run_of({optimizer, workers, exchange(policy)})) <
+              (momentum ? 1e-5 : 1e-6));
       }
     }
 }
@@ -110,7 +129,7 @@ TEST_CASE("local rounds: block momentum with one worker and one plain step is he
                              exchange(R"({"policy":"local_sgd","local_steps":1,"block_momentum":0.6})")});
   const auto none = run_of({plain, R"(schedule={"type":"cosine"})",
                             exchange(R"({"policy":"local_sgd","local_steps":1,"block_momentum":0.0})")});
-  CHECK(largest_difference(heavy_ball, block) < 1e-5);
+  CHECK(relative_gap(heavy_ball, block) < 2e-6);
   CHECK(largest_difference(heavy_ball, none) > 1e-3);
 }
 
@@ -164,8 +183,10 @@ TEST_CASE("overlap: the anchor follows its recursion for any momentum, and a cha
   }
 }
 
-TEST_CASE("overlap: without momentum the balance of workers and anchor is moved by steps, not by merges") {
+TEST_CASE("overlap: without momentum the balance of workers and anchor is moved by steps, not by merges, in "
+          "whatever order and however late results come") {
   const double pull = 0.3;
+  rng order(5, 5);
   played_scene s(
       {exchange(R"({"policy":"overlap_local_sgd","local_steps":1,"pull":0.3,"anchor_momentum":0})"),
        "duration.epochs=40", "evaluation.every_epochs=0", "checkpoint.every_epochs=0"},
@@ -183,13 +204,21 @@ TEST_CASE("overlap: without momentum the balance of workers and anchor is moved 
         moved[i] += (w.x[i] - before[i]) / 2.0;
     }
     const auto anchor = in_double(s.controller.current().parameters);
+    double gap = 0.0;
+    double size = 0.0;
     for (std::size_t i = 0; i < z.size(); ++i) {
       balance[i] += (1.0 - pull) * moved[i];
       const double mean = (s.workers[0].x[i] + s.workers[1].x[i]) / 2.0;
-      REQUIRE(std::abs((1.0 - pull) * mean + pull * anchor[i] - balance[i]) < 1e-5);
+      const double off = (1.0 - pull) * mean + pull * anchor[i] - balance[i];
+      gap += off * off;
+      size += balance[i] * balance[i];
     }
-    for (const std::uint64_t m : {0U, 1U})
+    REQUIRE(std::sqrt(gap / size) < 1e-6);
+    const std::uint64_t first = order.below(2);
+    for (const std::uint64_t m : {first, 1 - first}) {
+      s.time.advance(order.uniform());
       s.give(m, s.workers[m].position());
+    }
   }
 }
 
@@ -303,4 +332,49 @@ TEST_CASE("adacomm: the run shortens its rounds as the loss falls, for all membe
   CHECK(std::is_sorted(lengths.rbegin(), lengths.rend()));
   REQUIRE_FALSE(s.world.remarks.empty());
   CHECK(s.world.remarks.back().find("1 local steps a round") != std::string::npos);
+}
+
+TEST_CASE("adacomm: who joins or leaves in the middle of a round does not bring the rounds out of step") {
+  played_scene s({exchange(R"({"policy":"adacomm","local_steps":8,"interval_seconds":0.5})"),
+                  "data.train_size=64000", "duration.epochs=20", "evaluation.every_epochs=0",
+                  "checkpoint.every_epochs=0"},
+                 2);
+  s.controller.open_to_nodes();
+  rng random(3, 3);
+  std::set<std::uint64_t> here = {0, 1};
+  std::uint64_t merged = s.controller.current().version;
+  for (int event = 0; event < 600; ++event) {
+    const auto kind = random.below(12);
+    if (kind == 0 && here.size() < 5) {
+      here.insert(s.controller.member_joined("late"));
+      s.serve();
+    } else if (kind == 1 && here.size() > 1) {
+      const auto gone = *here.begin();
+      here.erase(gone);
+      s.controller.member_lost(gone, "gone");
+      s.serve();
+    } else {
+      std::vector<std::uint64_t> working;
+      for (const auto m : here)
+        if (s.world.orders.count(m) == 1)
+          working.push_back(m);
+      REQUIRE_FALSE(working.empty()); // somebody can always go on
+      const auto m = working[random.below(working.size())];
+      s.time.advance(0.05);
+      s.give(m, s.shared);
+    }
+    // Whoever works does so from the same parameters, with as many steps as the others.
+    std::set<std::uint64_t> bases;
+    std::set<std::size_t> steps;
+    for (const auto m : here)
+      if (const auto at = s.world.orders.find(m); at != s.world.orders.end()) {
+        bases.insert(at->second.base.version);
+        steps.insert(at->second.learning_rates.size());
+      }
+    REQUIRE(bases.size() <= 1);
+    REQUIRE(steps.size() <= 1);
+    REQUIRE(s.controller.current().version - merged <= 1);
+    merged = s.controller.current().version;
+  }
+  CHECK(merged > 50);
 }

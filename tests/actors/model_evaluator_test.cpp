@@ -22,7 +22,7 @@ std::vector<float> parameters_of(const run_setup& setup) {
 struct by_hand {
   double loss = 0.0;
   double accuracy = 0.0;
-  std::vector<double> recall;
+  std::vector<class_count> classes;
   std::optional<double> balanced;
 };
 
@@ -30,8 +30,7 @@ by_hand compute(const run_setup& setup, std::span<const float> parameters, const
                 const std::vector<std::uint32_t>& ids) {
   workspace w(setup.net);
   by_hand out;
-  std::vector<double> right(static_cast<std::size_t>(set.classes));
-  std::vector<double> count(right.size());
+  out.classes.resize(static_cast<std::size_t>(set.classes));
   for (const auto id : ids) {
     gather_samples(set, setup.data.standard, std::span(&id, 1), w.input(1));
     batch_targets targets;
@@ -45,21 +44,19 @@ by_hand compute(const run_setup& setup, std::span<const float> parameters, const
     out.loss += static_cast<double>(s.loss[0]) / static_cast<double>(ids.size());
     if (!set.is_classification())
       continue;
-    const auto label = static_cast<std::size_t>(set.labels[id]);
+    auto& c = out.classes[static_cast<std::size_t>(set.labels[id])];
     const bool good = setup.loss->is_correct(w.outputs(), targets, 0);
     out.accuracy += good ? 1.0 / static_cast<double>(ids.size()) : 0.0;
-    count[label] += 1.0;
-    right[label] += good ? 1.0 : 0.0;
+    ++c.points;
+    c.correct += good ? 1 : 0;
   }
   double sum = 0.0;
   double present = 0.0;
-  for (std::size_t c = 0; c < right.size(); ++c) {
-    out.recall.push_back(count[c] > 0.0 ? right[c] / count[c] : std::numeric_limits<double>::quiet_NaN());
-    if (count[c] > 0.0) {
-      sum += right[c] / count[c];
+  for (const auto& c : out.classes)
+    if (c.points > 0) {
+      sum += static_cast<double>(c.correct) / static_cast<double>(c.points);
       present += 1.0;
     }
-  }
   if (present > 0.0)
     out.balanced = sum / present;
   return out;
@@ -74,7 +71,8 @@ std::vector<std::uint32_t> all_of(const dataset& set) {
 
 } // namespace
 
-TEST_CASE("evaluator figures: loss, accuracy, recalls and their mean are those of each sample alone") {
+TEST_CASE("evaluator figures: loss, accuracy, counts of classes and the mean recall are those of each sample "
+          "alone") {
   const auto setup = small_run({"data.validation_fraction=0.2", "data.regime={\"imbalance\":20}"});
   const auto parameters = parameters_of(*setup);
   model_evaluator evaluator(setup);
@@ -83,9 +81,11 @@ TEST_CASE("evaluator figures: loss, accuracy, recalls and their mean are those o
   CHECK(*figures.test_loss == doctest::Approx(test.loss).epsilon(1e-5));
   CHECK(*figures.test_accuracy == doctest::Approx(test.accuracy));
   CHECK(*figures.test_balanced_accuracy == doctest::Approx(*test.balanced));
-  REQUIRE(figures.test_recall.size() == 4);
-  for (std::size_t c = 0; c < 4; ++c)
-    CHECK(figures.test_recall[c] == doctest::Approx(test.recall[c]));
+  REQUIRE(figures.test_classes.size() == 4);
+  for (std::size_t c = 0; c < 4; ++c) {
+    CHECK(figures.test_classes[c].points == test.classes[c].points);
+    CHECK(figures.test_classes[c].correct == test.classes[c].correct);
+  }
   const auto validation = compute(*setup, parameters, setup->data.validation, all_of(setup->data.validation));
   CHECK(*figures.validation_loss == doctest::Approx(validation.loss).epsilon(1e-5));
   CHECK(*figures.validation_accuracy == doctest::Approx(validation.accuracy));
@@ -104,7 +104,7 @@ TEST_CASE("evaluator figures: a class that does not occur has no recall and does
   model_evaluator evaluator(setup);
   const auto figures = evaluator.measure(parameters, setup->data.train, ids);
   const auto expected = compute(*setup, parameters, setup->data.train, ids);
-  CHECK(std::isnan(figures.recall[2]));
+  CHECK(figures.classes[2].points == 0);
   CHECK(*figures.balanced_accuracy == doctest::Approx(*expected.balanced));
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("evaluator figures: a regression has losses and no accuracies; absent 
   CHECK_FALSE(figures.test_accuracy.has_value());
   CHECK_FALSE(figures.test_balanced_accuracy.has_value());
   CHECK_FALSE(figures.validation_loss.has_value());
-  CHECK(figures.test_recall.empty());
+  CHECK(figures.test_classes.empty());
   const auto test = compute(*setup, parameters, setup->data.test, all_of(setup->data.test));
   CHECK(*figures.test_loss == doctest::Approx(test.loss).epsilon(1e-5));
 }

@@ -67,6 +67,7 @@ sampler_actor::behavior_type fake_sampler(sampler_actor::pointer, std::int64_t s
       [](const failure_notice&) {},
       [](const pause_request&) {},
       [](const collect_request&) {},
+      [](const watch_orders&) {},
       [scored](const sampling_status_request&) {
         sampling_status s;
         s.samples_scored = static_cast<std::uint64_t>(scored);

@@ -73,7 +73,7 @@ TEST_CASE("every preset trains, with estimators on actors of their own, and lear
     CHECK_MESSAGE(outcome.summary.status == run_status::finished, outcome.summary.problem);
     CHECK(outcome.summary.samples_trained >= 8 * 512);
     CHECK(*outcome.summary.figures->test_accuracy > 0.6);
-    CHECK(outcome.summary.figures->test_recall.size() == 4);
+    CHECK(outcome.summary.figures->test_classes.size() == 4);
     CHECK(outcome.summary.prioritization.prioritized);
     const auto sentence = to_sentence(outcome.summary.prioritization);
     CHECK(sentence.find("prioritization was") == 0);
@@ -132,7 +132,8 @@ TEST_CASE(
     "a sampling whose estimators nodes shall bring says once that nobody measures, and not when they do") {
   const manual_clock time;
   for (const bool joined : {false, true}) {
-    scoring_desk desk(*small_run({"sampling=loshchilov", "runtime.workers=0", "runtime.estimators=0"}), time);
+    const auto setup = small_run({"sampling=loshchilov", "runtime.workers=0", "runtime.estimators=0"});
+    scoring_desk desk(*setup, time);
     if (joined)
       desk.estimator_joined();
     std::string said;
@@ -144,6 +145,22 @@ TEST_CASE(
     const auto first = said.find("nobody measures priorities");
     CHECK((first != std::string::npos) == !joined);
     CHECK(said.find("nobody measures", first + 1) == std::string::npos);
+  }
+}
+
+TEST_CASE("a saved mean gradient of another model is refused before anybody trains with it") {
+  const manual_clock time;
+  const auto setup = small_run({"sampling=zhou_gao"});
+  const std::size_t parameters = setup->net->parameters().size();
+  for (const std::size_t size : {parameters, parameters + 1, std::size_t{1}}) {
+    saved_state state = scoring_desk(*setup, time).save();
+    state.put("source/direction/pending", std::vector<double>(size, 1.0));
+    state.put("source/direction/pending_count", std::vector<std::uint64_t>{1});
+    const auto loaded = scoring_desk(*setup, time).load(state);
+    CAPTURE(size);
+    REQUIRE(loaded.ok() == (size == parameters));
+    if (!loaded.ok())
+      CHECK(loaded.error().message.find(std::to_string(size) + " values") != std::string::npos);
   }
 }
 

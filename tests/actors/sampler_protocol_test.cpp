@@ -28,6 +28,7 @@ const std::string with_estimators =
 struct sampler_stage : protocol_stage {
   std::shared_ptr<const run_setup> setup;
   sampler_actor sampler;
+  std::shared_ptr<manual_clock> time = std::make_shared<manual_clock>();
   struct hand {
     std::shared_ptr<estimator_notes> notes;
     estimator_actor actor;
@@ -36,7 +37,9 @@ struct sampler_stage : protocol_stage {
 
   explicit sampler_stage(std::vector<std::string> options = {}, const saved_state& saved = {}) {
     setup = small_run(options);
-    sampler = track(spawn_sampler(*self.ptr(), context_for(setup), coordinator, monitor, saved));
+    const auto context = context_for(setup);
+    context->time = time;
+    sampler = track(spawn_sampler(*self.ptr(), context, coordinator, monitor, saved));
     scheduler.run();
     fakes = system.registry().running() - 1;
   }
@@ -281,4 +284,63 @@ TEST_CASE("sampler: ends with its coordinator") {
   sampler_stage d;
   d.end(d.coordinator);
   CHECK(d.system.registry().running() == d.fakes - 1);
+}
+
+TEST_CASE(
+    "sampler: an estimator of a node that never answers is named, given up, and its points go to others") {
+  sampler_stage d({with_estimators, "runtime.estimators=1", "runtime.scoring_batch_size=50"});
+  d.hire("estimator-0");
+  d.hire("far/estimator-0", true);
+  d.tell(d.sampler, pause_request{false});
+  d.draw(1, 1);
+  auto& here = d.estimators[0];
+  const auto& mute = d.estimators[1];
+  REQUIRE(mute.notes->orders.size() == 1);
+  const auto owed = mute.notes->orders[0].ids;
+  std::set<std::uint32_t> measured;
+  std::size_t answered = 0;
+  const auto pass = [&](double seconds, double stalled = 0.0) {
+    d.time->advance(seconds);
+    if (here.notes->orders.size() > answered) {
+      answered = here.notes->orders.size();
+      const auto& ids = here.notes->orders.back().ids;
+      measured.insert(ids.begin(), ids.end());
+      d.answer_order(here, 0.5F);
+    }
+    d.draw(1, static_cast<std::uint64_t>(d.time->now() * 10.0));
+    d.tell(d.sampler, watch_orders{stalled});
+  };
+  for (int i = 0; i < 12; ++i)
+    pass(0.25);
+  REQUIRE(d.log->warnings.size() == 1);
+  CHECK(d.log->warnings[0].starts_with("far/estimator-0 is late: "));
+  const auto waits = d.status().waits;
+  CHECK(std::any_of(waits.begin(), waits.end(), [](const auto& w) {
+    return w.who == "sampler" && w.from == "far/estimator-0" && w.seconds > 2.0;
+  }));
+  pass(100.0, 99.75); // this process stood still: not its fault
+  CHECK_MESSAGE(d.log->warnings.size() == 1, d.log->warnings.back());
+  for (int i = 0; i < 32; ++i)
+    pass(0.25);
+  REQUIRE(d.log->warnings.size() == 2);
+  CHECK(d.log->warnings[1].starts_with("far/estimator-0 left the run: no scores of 50 points for "));
+  for (int i = 0; i < 20; ++i)
+    pass(0.25);
+  for (const auto id : owed)
+    CHECK(measured.count(id) == 1);
+}
+
+TEST_CASE("sampler: an estimator of this process is waited for, however long it takes") {
+  sampler_stage d({with_estimators, "runtime.estimators=1"});
+  auto& e = d.hire("estimator-0");
+  d.tell(d.sampler, pause_request{false});
+  d.draw(1, 1);
+  REQUIRE(e.notes->orders.size() == 1);
+  for (int i = 0; i < 100; ++i) {
+    d.time->advance(10.0);
+    d.tell(d.sampler, watch_orders{});
+  }
+  CHECK(d.log->warnings.empty());
+  d.answer_order(e, 0.5F);
+  CHECK(d.status().samples_scored > 0);
 }

@@ -34,3 +34,15 @@ TEST_CASE("adaptive deadline: one straggler does not move it") {
   d.add(25.0);
   CHECK(d.seconds() == doctest::Approx(0.6));
 }
+
+TEST_CASE("adaptive deadline: what never came in time gets twice as long, until something was measured") {
+  adaptive_deadline d({.shortest = 2.0, .longest = 30.0, .medians = 4.0, .unmeasured = 5.0});
+  d.extend();
+  CHECK(d.seconds() == 20.0);
+  d.extend();
+  CHECK(d.seconds() == 30.0); // not beyond the longest
+  d.add(1.0);
+  CHECK(d.seconds() == 4.0);
+  d.extend(); // now it goes by what is measured
+  CHECK(d.seconds() == 4.0);
+}

@@ -26,7 +26,7 @@ constexpr std::array methods = {
         true},
     method{
         "exact sweeps that plans wait for",
-        R"({"type":"multinomial","score":"gnorm_last","gate":{"mode":"off"},"estimator":{"type":"exact_sweep","every_epochs":0.25}})",
+        R"({"type":"multinomial","score":"gnorm_last","gate":{"mode":"off"},"estimator":{"type":"exact_sweep","every_epochs":0.25,"wait":true}})",
         true},
     method{"zhou_gao", R"({"type":"zhou_gao_aggressive","gate":{"mode":"off"}})", false},
     method{"fresh candidates", R"({"type":"selective_backprop","gate":{"mode":"off"}})", false}};

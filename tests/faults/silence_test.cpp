@@ -124,6 +124,33 @@ TEST_CASE("faults: SIGSTOP of a node for ever") {
   }
 }
 
+TEST_CASE("faults: SIGSTOP of the coordinator, after which it notices silence as fast as before") {
+  fault_tally tally("SIGSTOP of the coordinator");
+  for (std::size_t point = 0; point < the_plan().points; ++point) {
+    auto random = tally.begin_point(point);
+    const scenario s = patient(random);
+    const double moment = 0.05 + 0.3 * random.uniform();
+    const double seconds = random.uniform() < 0.3 ? 1.0 : 7.0;
+    tally.say(fmt::format("{}, at {:.0f} % of the run, for {:.0f} s", s.policy, 100.0 * moment, seconds));
+    fault_run run(s);
+    run.begin();
+    REQUIRE_MESSAGE(run.wait_until(moment), run.log());
+    run.coordinator().signal(SIGSTOP);
+    pause_for(seconds);
+    run.coordinator().signal(SIGCONT);
+    const double back = run.wait_for_members(s.workers, 60.0);
+    CHECK_MESSAGE((back >= 0.0 && back <= 2.0 * rejoin_seconds), back << " s\n" << run.log());
+    tally.rejoined.push_back(back);
+    CHECK(run.in_log("no result for") == 0); // nobody was too slow for an order
+    const auto lost = run.in_log(left("b"));
+    run.signal_node("b", SIGSTOP);
+    check_detected(run.wait_for_log(left("b"), lost + 1, 60.0), silent_seconds, tally);
+    run.signal_node("b", SIGCONT);
+    check_finished(run, tally);
+    CHECK(run.end_of_node("b", 20.0) == 0);
+  }
+}
+
 TEST_CASE("faults: a node that is silent when the run ends does not keep it from ending") {
   fault_tally tally("silent at the end");
   (void)tally.begin_point(0);

@@ -1,4 +1,5 @@
 #include "sampling/gain_meter.hpp"
+#include "sampling/inclusion.hpp"
 #include "source_support.hpp"
 #include "statistics_support.hpp"
 
@@ -232,4 +233,119 @@ TEST_CASE("gain meter: a saved state that is too short or too full is refused") 
   state.put("counts", std::vector<std::uint64_t>{1000, 4096, 1});
   CHECK(!gain_meter().load(state).ok());
   CHECK(!gain_meter().load(saved_state{}).ok());
+}
+
+TEST_CASE("gain meter: an offer is what unbiased weights would gain on the sizes that were found, whatever "
+          "the weights") {
+  // Planned from sizes that have changed since: what is found is less than the plan promised.
+  rng random(3, 4);
+  constexpr std::size_t n = 4000;
+  std::vector<double> planned(n);
+  std::vector<double> true_sizes(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    planned[i] = std::exp(random.normal());
+    true_sizes[i] = std::pow(planned[i], 0.3) * std::exp(0.3 * random.normal());
+  }
+  inclusion_plan plan;
+  plan_inclusion(planned, planned, {0.1, 1.0, 10.0, 0.3, 0.0}, plan);
+  double squares = 0.0;
+  double included = 0.0;
+  double weighted = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    squares += true_sizes[i] * true_sizes[i];
+    included += plan.probability[i];
+    weighted += true_sizes[i] * true_sizes[i] / plan.probability[i];
+  }
+  const double expected = n * squares / (included * weighted);
+  REQUIRE(expected < 0.9 * plan.gain);
+  for (const double beta : {1.0, 0.5, 0.0}) {
+    CAPTURE(beta);
+    gain_meter meter;
+    for (int pass = 0; pass < 60; ++pass) {
+      std::vector<float> r;
+      std::vector<float> v;
+      std::vector<float> s;
+      systematic_sample(plan.probability, random, [&](std::size_t i, std::uint32_t) {
+        r.push_back(static_cast<float>(plan.probability[i]));
+        v.push_back(static_cast<float>(std::pow(plan.probability[i], -beta)));
+        s.push_back(static_cast<float>(true_sizes[i]));
+      });
+      if (pass == 0) {
+        gain_meter fresh;
+        fresh.add(std::span(r).first(100), std::span(v).first(100), std::span(s).first(100));
+        CHECK(!fresh.take_offer()); // too little is known
+      }
+      meter.add(r, v, s);
+    }
+    gain_meter copy;
+    REQUIRE(copy.load(meter.save()).ok());
+    const auto offer = meter.take_offer();
+    REQUIRE(offer);
+    CHECK(*offer == doctest::Approx(expected).epsilon(0.05));
+    CHECK(*copy.take_offer() == *offer);
+    CHECK(!meter.take_offer()); // what was answered is not counted again
+  }
+}
+
+TEST_CASE("gain: what the gate goes by is what was found, within 10 %, where scores have grown old") {
+  for (const char* type : {"pps", "auto", "auto_biased"}) {
+    CAPTURE(std::string(type));
+    constexpr std::size_t many = 8000;
+    json_value description;
+    description.set("type", json_value(type));
+    description.set("warm_epochs", json_value(0));
+    description.set("gate",
+                    *parse_json(R"({"gain_min": 1, "hysteresis": 10})", "test")); // never closes again
+    auto source = source_of(description, many, 64);
+    const auto believed = heavy_scores(many, 5, 1.0);
+    auto sizes = believed;
+    rng random(9, 9);
+    for (float& s : sizes)
+      s = std::pow(s, 0.3F) * static_cast<float>(std::exp(0.3 * random.normal()));
+    record_all(source, believed);
+    drawn_batch b;
+    double squares = 0.0;
+    double inverse = 0.0;
+    double uniform = 0.0;
+    double count = 0.0;
+    double promised = 0.0;
+    while (source.samples_drawn() < 6 * many) {
+      REQUIRE(source.draw(0.0, 1, b));
+      if (promised == 0.0)
+        promised = *source.figures(1).gate_worth;
+      std::vector<float> found(b.ids.size());
+      std::vector<float> before(b.ids.size());
+      for (std::size_t i = 0; i < b.ids.size(); ++i) {
+        found[i] = sizes[b.ids[i]];
+        before[i] = believed[b.ids[i]];
+        if (b.frequencies.empty() || source.samples_drawn() < 2 * many)
+          continue;
+        const double w = 1.0 / static_cast<double>(b.frequencies[i]);
+        const double s = static_cast<double>(found[i]);
+        count += 1.0;
+        inverse += w;
+        uniform += w * s * s;
+        squares += w * w * s * s;
+      }
+      source.record_byproducts(b, found, 1);
+      source.record(b.ids, before, 1); // the table stays as wrong as it was
+    }
+    const double found = uniform * inverse / (count * squares);
+    CHECK(promised > 1.2 * found); // what the scores alone would say
+    CHECK(*source.figures(1).gate_worth == doctest::Approx(found).epsilon(0.1));
+  }
+}
+
+TEST_CASE("gain: scores that are no sizes of gradients say nothing of the noise of steps") {
+  for (const char* score : {"loss", "gnorm_last"}) {
+    CAPTURE(std::string(score));
+    auto source = source_of(std::string(R"({"type": "infobatch", "score": ")") + score + "\"}", points, 100);
+    record_all(source, heavy_scores(points, 5));
+    drawn_batch b;
+    for (int i = 0; i < 400; ++i) {
+      REQUIRE(source.draw(0.0, 1, b));
+      source.record_byproducts(b, std::vector<float>(b.ids.size(), 1.0F), 1);
+    }
+    CHECK(source.figures(1).measured_gain.has_value() == (std::string(score) == "gnorm_last"));
+  }
 }

@@ -147,3 +147,23 @@ TEST_CASE("tau of Katharopoulos & Fleuret in both forms, and the gain of constan
       CHECK(ours == doctest::Approx(1.0));
   }
 }
+
+TEST_CASE("gate: promises that were not kept count for less, and a saved gate remembers that") {
+  auto g = make_gate(R"({"new_share": 1, "looks_per_epoch": 1})");
+  g.look({1.0, 2.0, std::nullopt});
+  CHECK(g.open());
+  (void)g.take_reason();
+  g.look({2.0, 2.0, std::nullopt, 1.0}); // half of what was promised was found
+  CHECK(*g.worth() == doctest::Approx(1.0));
+  CHECK_FALSE(g.open());
+  CHECK(g.take_reason().find(
+            "promise a gain of 2.00, of which 0.50 was found in what they chose, together 1.00 "
+            "(below 1.10)") != std::string::npos);
+  auto copy = make_gate(R"({"new_share": 1, "looks_per_epoch": 1})");
+  REQUIRE(copy.load(g.save()).ok());
+  for (auto* one : {&g, &copy}) {
+    one->look({3.0, 2.6, std::nullopt});
+    CHECK(*one->worth() == doctest::Approx(1.3));
+    CHECK(one->open());
+  }
+}

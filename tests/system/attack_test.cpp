@@ -1,5 +1,7 @@
 #include "attack_support.hpp"
 
+#include <boost/asio/ssl/stream.hpp>
+
 // Strangers attack a coordinator that trains. Whatever they do, the run ends well, with the bits of an
 // undisturbed run, in hardly more memory, and its log names them once. The long form is tests/attack.sh.
 
@@ -86,14 +88,14 @@ void add_strangers(attack& a, std::uint16_t port, const std::shared_ptr<std::ato
     const int wanted = attack_connections();
     while (static_cast<int>(all.size()) < wanted && !stop.stop_requested()) {
       all.emplace_back(port);
-      ++*opened;
+      *opened += all.back().still_open() ? 1 : 0;
     }
     while (!stop.stop_requested()) {
       pause(stop, 0.5);
       for (auto& s : all)
         if (!stop.stop_requested() && !s.still_open()) {
           s = raw_socket(port);
-          ++*opened;
+          *opened += s.still_open() ? 1 : 0;
         }
     }
   });
@@ -107,6 +109,7 @@ void check_unharmed(coordinator_process& p, const std::string& run, const std::s
   const auto log = p.log();
   CHECK(model_of(run) == calm.model);
   CHECK(p.peak_mb() - calm.peak_mb < allowed_growth_mb);
+  CHECK(opened >= attack_connections());
   CHECK_MESSAGE(count_of(log, "refused a connection from 127.0.0.1:") == 1, log);
   CHECK_MESSAGE(count_of(log, "127.0.0.1") < 10, log); // and not in other words either
   MESSAGE(what << ": peak memory " << calm.peak_mb << " MB undisturbed, " << p.peak_mb() << " MB attacked; "
@@ -126,16 +129,34 @@ std::shared_ptr<boost::asio::ssl::context> careless(const std::string& directory
   return made;
 }
 
+using tls_context = std::shared_ptr<boost::asio::ssl::context>;
+
+/// Sends bytes as they are, over TLS where it is given, and hangs up.
+void say(std::uint16_t port, const tls_context& tls, const bytes& what) {
+  if (!tls) {
+    raw_socket(port).send(what);
+    return;
+  }
+  boost::asio::io_context io;
+  boost::asio::ssl::stream<tcp::socket> stream(io, *tls);
+  boost::system::error_code failed;
+  stream.next_layer().connect({boost::asio::ip::address_v4::loopback(), port}, failed);
+  if (!failed)
+    stream.handshake(boost::asio::ssl::stream_base::client, failed);
+  if (!failed)
+    boost::asio::write(stream, boost::asio::buffer(what), failed);
+}
+
 /// Tokens that are made up, used before, or good but followed by gigabytes.
-void misuse_tokens(network_thread& net, std::uint16_t port) {
-  const scripted_peer control(net, port);
+void misuse_tokens(network_thread& net, std::uint16_t port, const tls_context& tls = nullptr) {
+  const scripted_peer control(net, port, tls);
   control.send(hello_frame(peer_role::control, 7));
   const auto answer = control.told->wait_for(frame_kind::welcome);
   REQUIRE(answer);
   const auto token = read_welcome(answer->head)->token;
   CHECK(token.size() == 32);
   const auto check_refused = [&](const std::string& wrong) {
-    const scripted_peer tensor(net, port);
+    const scripted_peer tensor(net, port, tls);
     tensor.send(hello_frame(peer_role::tensor, 7, wrong));
     const auto refusal = tensor.told->wait_for(frame_kind::refusal);
     REQUIRE(refusal);
@@ -144,35 +165,32 @@ void misuse_tokens(network_thread& net, std::uint16_t port) {
   };
   for (const auto& made_up : {std::string(), std::string(32, '0'), std::string(2000, 'f'), token.substr(1)})
     check_refused(made_up);
-  const scripted_peer tensor(net, port);
+  const scripted_peer tensor(net, port, tls);
   tensor.send(hello_frame(peer_role::tensor, 7, token));
   CHECK(tensor.told->wait_for(frame_kind::accepted));
   check_refused(token);
   CHECK(control.told->closes() == 0); // its owner is not disturbed by thieves
 
-  const scripted_peer second(net, port);
+  const scripted_peer second(net, port, tls);
   second.send(hello_frame(peer_role::control, 8));
   const auto welcome = second.told->wait_for(frame_kind::welcome);
   REQUIRE(welcome);
-  raw_socket thief(port);
-  thief.send(joined(bytes_of_frame(hello_frame(peer_role::tensor, 8, read_welcome(welcome->head)->token)),
-                    joined(announcement(frame_kind::train_result, 16, 0xFFFFFFFFU), bytes(16, 0))));
+  say(port, tls,
+      joined(bytes_of_frame(hello_frame(peer_role::tensor, 8, read_welcome(welcome->head)->token)),
+             joined(announcement(frame_kind::train_result, 16, 0xFFFFFFFFU), bytes(16, 0))));
   CHECK(second.told->wait_until_closed() != "STILL OPEN");
 }
 
 /// A proper introduction, and then what nobody should send.
-void lie(std::uint16_t port, rng& random) {
+void lie(std::uint16_t port, rng& random, const tls_context& tls = nullptr) {
   const auto hello = bytes_of_frame(hello_frame(peer_role::control, random.below(5)));
   for (const auto& behind : {random_bytes(random, 1000), announcement(frame_kind::report, 0xFFFFFFFFU, 0),
                              announcement(frame_kind::report, 16U << 20U, 0), // allowed, but not all there
                              announcement(frame_kind::report, 0, 0xFFFFFFFFU)}) {
-    raw_socket s(port);
-    s.send(joined(hello, behind));
+    say(port, tls, joined(hello, behind));
   }
-  raw_socket status(port);
-  status.send(joined(bytes_of_frame(hello_frame(peer_role::status)), random_bytes(random, 1000)));
-  raw_socket version(port);
-  version.send(bytes_of_frame(to_frame(hello_message{peer_role::control, "9.9.9", "x", 1, 1, 0, ""})));
+  say(port, tls, joined(bytes_of_frame(hello_frame(peer_role::status)), random_bytes(random, 1000)));
+  say(port, tls, bytes_of_frame(to_frame(hello_message{peer_role::control, "9.9.9", "x", 1, 1, 0, ""})));
 }
 
 } // namespace
@@ -206,6 +224,8 @@ TEST_CASE("attack: strangers at an encrypted port") {
     good.send(hello_frame(peer_role::control));
     CHECK(good.told->wait_for(frame_kind::welcome)); // who belongs to the run is let in
   }
+  const auto insider = *make_tls_context(credentials("ours", "insider", 1));
+  misuse_tokens(net, p.port(), insider);
   attack a;
   const auto opened = std::make_shared<std::atomic<int>>(0);
   std::atomic<int> answers = 0, attempts = 0;
@@ -220,6 +240,10 @@ TEST_CASE("attack: strangers at an encrypted port") {
       ++attempts;
       pause(stop, 0.1);
     });
+  a.add([&, random = std::make_shared<rng>(2, 2)](const std::stop_token& stop) { // with good certificates
+    lie(p.port(), *random, insider);
+    pause(stop, 0.05);
+  });
   add_strangers(a, p.port(), opened);
   a.last(p);
   CHECK(answers == 0);

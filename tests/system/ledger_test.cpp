@@ -5,6 +5,7 @@
 #include "core/overrides.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 using namespace triage;
 using namespace triage::test;
@@ -52,6 +53,48 @@ TEST_CASE("ledger: files and summary of a real run, pictures included") {
   write_text(p.folder.path("occupied"), "");
   CHECK(p.triage({"ledger", run, "--output-dir", p.folder.path("occupied")}).exit_code != 0);
   CHECK(p.triage({"ledger", p.folder.path("nowhere")}).exit_code != 0);
+}
+
+TEST_CASE("ledger: of the labels of Fashion-MNIST that were flipped at 5 %, the first 7.5 % of the suspects "
+          "hold 80 %") {
+  const temporary_folder folder;
+  const std::string run = folder.path("r");
+  const std::vector<std::string> options = {"data.regime.subset=0.2", "duration.epochs=4"};
+  std::vector<std::string> arguments = {"train", "examples/fashion_mlp.json",   "--run-dir", run, "--quiet",
+                                        "--set", "data.regime.label_noise=0.05"};
+  for (const auto& o : options)
+    arguments.insert(arguments.end(), {"--set", o});
+  const auto trained = run_triage(arguments, folder.path("output.txt"));
+  REQUIRE_MESSAGE(trained.exit_code == 0, trained.output);
+  const auto made = run_triage({"ledger", run}, folder.path("output.txt"));
+  REQUIRE_MESSAGE(made.exit_code == 0, made.output);
+
+  auto document = parse_json(file_text(TRIAGE_SOURCE_DIR "/examples/fashion_mlp.json"), "fashion_mlp.json");
+  REQUIRE(document.ok());
+  REQUIRE(apply_overrides(*document, options).ok());
+  const auto clean = prepare_run(*document, "clean");
+  REQUIRE(apply_overrides(*document, {"data.regime.label_noise=0.05"}).ok());
+  const auto noisy = prepare_run(*document, "noisy");
+  REQUIRE(clean.ok());
+  REQUIRE(noisy.ok());
+  const auto& right = (*clean)->data.train.labels;
+  const auto& given = (*noisy)->data.train.labels;
+  REQUIRE(right.size() == given.size());
+  std::size_t flipped = 0;
+  for (std::size_t i = 0; i < right.size(); ++i)
+    flipped += right[i] != given[i] ? 1U : 0U;
+  REQUIRE(flipped == doctest::Approx(0.05 * static_cast<double>(right.size())).epsilon(0.15));
+  std::istringstream suspects(file_text(run + "/suspects.csv"));
+  std::string line;
+  std::getline(suspects, line);
+  REQUIRE(line.starts_with("rank,index,"));
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < right.size() * 75 / 1000 && std::getline(suspects, line); ++i) {
+    const auto id = static_cast<std::size_t>(std::stoul(line.substr(line.find(',') + 1)));
+    found += right[id] != given[id] ? 1U : 0U;
+  }
+  MESSAGE(found << " of " << flipped << " flipped labels found");
+  CHECK(10 * found >= 8 * flipped);
 }
 
 TEST_CASE("ledger: a run that kept none says how to keep one") {

@@ -250,3 +250,21 @@ TEST_CASE("link: latency and bandwidth can be emulated") {
   CHECK(p.told_b->frames().back().at - begin > 0.95 * ideal);
   CHECK(p.told_b->frames().back().at - begin < 1.2 * ideal + 0.1); // and what a busy machine adds
 }
+
+TEST_CASE(
+    "link: after a stall of its own process, silence counts from when the peer was heard, never from later") {
+  exposed_link e({.heartbeat_seconds = 0.05});
+  const bytes ping = wire_writer().number(1.0).take();
+  std::promise<void> woken;
+  boost::asio::post(e.net.io.context(), [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    woken.set_value();
+  });
+  e.write(
+      frame_header{.kind = frame_kind::ping, .head_bytes = static_cast<std::uint32_t>(ping.size())}.encode());
+  e.write(ping); // waits to be read when the process goes on
+  woken.get_future().wait();
+  const double stop = seconds_now() + 0.15;
+  while (seconds_now() < stop)
+    REQUIRE(e.l->figures().silent_seconds >= 0.0);
+}

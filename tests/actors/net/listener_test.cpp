@@ -259,3 +259,20 @@ TEST_CASE("listener: an address that cannot be listened on is an error that name
   CHECK(taken.error().message.find("127.0.0.1:" + std::to_string(port)) != std::string::npos);
   CHECK_FALSE(listener::bind(io.context(), {"no.such.host.invalid", 0}, {}).ok());
 }
+
+TEST_CASE("listener: a crowd from one address does not push out who introduces himself slowly from another") {
+  listener_options options;
+  options.most_handshakes = 4;
+  open_port p(options);
+  tcp::socket far(p.net.io.context(), tcp::v4());
+  far.bind({boost::asio::ip::make_address("127.0.0.2"), 0});
+  far.connect({boost::asio::ip::make_address(p.l->address().host), p.l->address().port});
+  std::this_thread::sleep_for(std::chrono::milliseconds(30)); // accepted: it is the oldest
+  std::vector<tcp::socket> crowd;
+  for (int i = 0; i < 100; ++i)
+    crowd.push_back(p.connect());
+  const double took = seconds_until_closed(crowd[50]);
+  CHECK((took >= 0.0 && took < 0.5 * patience));
+  write(far, hello_bytes());
+  CHECK(p.wait_for_guests(1));
+}

@@ -66,6 +66,7 @@ inline sampler_actor::behavior_type sampler_of(sampler_actor::pointer self, remo
       [w](const failure_notice& m) { w->told.add("failure " + m.name + ": " + m.reason); },
       [](const pause_request&) {},
       [](const collect_request&) {},
+      [](const watch_orders&) {},
       [](const sampling_status_request&) { return sampling_status{}; },
   };
 }
