@@ -2,13 +2,14 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/expendable_system.hpp"
+#include "actors/memory_need.hpp"
 #include "actors/monitor.hpp"
 #include "actors/net/cluster.hpp"
 #include "actors/net/io_thread.hpp"
 #include "actors/run_context.hpp"
 #include "actors/scoring_desk.hpp"
 #include "core/clock.hpp"
-#include "core/thread_allowance.hpp"
+#include "core/process_room.hpp"
 #include "nn/model_tensors.hpp"
 
 #include <algorithm>
@@ -71,12 +72,10 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
         "{}, /runtime/estimators: nothing would measure what this sampling asks for; set it to 1 or more, "
         "or let scores fall off while training (\"estimator\": \"byproduct\")",
         setup->source));
-  const auto& wanted = setup->config;
-  if (auto allowed = check_threads(
-          static_cast<std::size_t>(std::max<std::int64_t>(wanted.workers, 2) + wanted.estimators) +
-          threads_beside);
-      !allowed.ok())
-    return allowed.error();
+  const auto computing =
+      static_cast<std::size_t>(std::max<std::int64_t>(setup->config.workers, 2) + setup->config.estimators);
+  if (auto room = check_room(computing + threads_beside, memory_beside_data(*setup)); !room.ok())
+    return room.error();
   if (options.accepted)
     if (auto ready = options.accepted(); !ready.ok())
       return ready.error();

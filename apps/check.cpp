@@ -1,4 +1,5 @@
 #include "actors/batch_trainer.hpp"
+#include "actors/memory_need.hpp"
 #include "actors/model_evaluator.hpp"
 #include "actors/parameter_store.hpp"
 #include "actors/point_scorer.hpp"
@@ -73,14 +74,6 @@ result<check_figures> run_every_phase(const std::shared_ptr<const run_setup>& se
   return out;
 }
 
-/// Blocks of parameters that a worker in this process holds: a gradient on its way and one that is computed;
-/// with steps of its own also its parameters, moments and what compression holds back.
-double blocks_of_worker(const run_setup& setup) {
-  if (!setup.exchange->local())
-    return 2.0;
-  return 4.0 + static_cast<double>(setup.rule->moments().size()) + (setup.compression_up ? 1.0 : 0.0);
-}
-
 /// What the description leaves to nodes, which only a command that listens gets.
 std::vector<std::string> needs_of_nodes(const run_config& c) {
   constexpr const char* way = "triage train --listen HOST:PORT, or triage launch";
@@ -102,12 +95,7 @@ void print_estimate(const run_setup& setup, const check_figures& f) {
   const auto points = static_cast<double>(setup.data.train.size);
   const auto batch = static_cast<double>(f.batch);
   const double epoch_seconds = points / batch * f.step_seconds / static_cast<double>(workers);
-  const auto block = static_cast<double>(setup.net->parameters().size()) * sizeof(float);
-  const double memory = static_cast<double>(setup.data.train.stored_bytes() + setup.data.test.stored_bytes() +
-                                            setup.data.validation.stored_bytes()) +
-                        block * (3.0 + static_cast<double>(setup.merge_rule().moments().size()) +
-                                 blocks_of_worker(setup) * static_cast<double>(c.workers)) +
-                        64e6;
+  const auto memory = static_cast<double>(memory_of_data(setup) + memory_beside_data(setup));
   fmt::print("data: {} training, {} validation, {} test samples of shape {}\n", setup.data.train.size,
              setup.data.validation.size, setup.data.test.size, to_string(setup.data.train.shape));
   fmt::print("{}", setup.net->summary());

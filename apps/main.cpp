@@ -1,5 +1,6 @@
 #include "apps/program.hpp"
 #include "core/mapped_file.hpp"
+#include "core/process_room.hpp"
 
 #include <csignal>
 #include <string_view>
@@ -25,6 +26,7 @@ void explain_bus_error(int signal, siginfo_t* about, void*) {
 } // namespace
 
 int main(int argc, char** argv) {
+  triage::spare_address_space();
   // A file at its size limit is an error like a full disk, not the end of the run.
   std::signal(SIGXFSZ, SIG_IGN);
   struct sigaction on_bus_error = {};

@@ -26,6 +26,7 @@ std::string why_it_ended(const boost::system::error_code& ec) {
 constexpr std::size_t read_buffer_bytes = 8U << 10U;
 constexpr std::size_t bytes_at_once = 256U << 10U;
 constexpr std::size_t frames_at_once = 16;
+constexpr std::chrono::seconds longest_last_words{1};
 constexpr double beats_until_silence = 4.0;
 constexpr double longest_silence = 30.0;
 /// A peer that has just connected may be busy with what the connection starts.
@@ -134,7 +135,7 @@ void link::depart(frame f) {
 }
 
 void link::pump() {
-  if (!open_ || delivering_ || !writing_.empty())
+  if (!open_ || mute_ || delivering_ || !writing_.empty())
     return;
   std::size_t bytes = 0;
   const auto load = [&](std::deque<frame>& from) {
@@ -164,7 +165,7 @@ void link::pump() {
       self->queued_bytes_ -= f.bytes();
     self->writing_.clear();
     if (ec)
-      return self->shut(why_it_ended(ec));
+      return self->hear_last_words(why_it_ended(ec));
     self->pump();
     if (const auto handler = self->handler_; self->open_ && handler && self->queued_bytes_ == 0)
       handler->drained();
@@ -363,6 +364,23 @@ void link::close_when_sent(std::string reason, double seconds) {
         self->shut(*self->close_reason_);
     });
     self->pump();
+  });
+}
+
+/// Whoever takes nothing any more may have said why before it closed: a refusal, that the run is over. The
+/// present read gets that, and then the end.
+void link::hear_last_words(const std::string& reason) {
+  if (!open_)
+    return;
+  mute_ = true;
+  heartbeats_.clear();
+  frames_.clear();
+  if (!close_reason_)
+    close_reason_ = reason;
+  heartbeat_.expires_after(longest_last_words);
+  heartbeat_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+    if (!ec)
+      self->shut(*self->close_reason_);
   });
 }
 

@@ -111,6 +111,7 @@ private:
   [[nodiscard]] result<void> answer(std::span<const std::uint8_t> head);
   void ping();
   void beat();
+  void hear_last_words(const std::string& reason);
   void shut(const std::string& reason);
 
   boost::asio::io_context& context_;
@@ -121,6 +122,7 @@ private:
   std::shared_ptr<link_handler> handler_;
   bool delivering_ = false;
   bool open_ = true;
+  bool mute_ = false; ///< the peer takes nothing any more
 
   // Sending.
   std::deque<frame> heartbeats_;

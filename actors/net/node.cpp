@@ -7,8 +7,8 @@
 #include "actors/priority_estimator.hpp"
 #include "actors/run_context.hpp"
 #include "actors/worker.hpp"
+#include "core/process_room.hpp"
 #include "core/rng.hpp"
-#include "core/thread_allowance.hpp"
 #include "nn/layout_fingerprint.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -258,9 +258,9 @@ result<node_outcome> run_node(const node_options& options, std::stop_token stop,
     return configuration_error(fmt::format(
         "{} workers or estimators are more than a node may have, {}: lower --threads or --workers-per-thread",
         most, most_of_a_node));
-  if (auto allowed = check_threads(options.threads + options.workers + options.estimators + threads_beside);
-      !allowed.ok())
-    return allowed.error();
+  if (auto room = check_room(options.threads + options.workers + options.estimators + threads_beside);
+      !room.ok())
+    return room.error();
   std::shared_ptr<boost::asio::ssl::context> tls;
   if (!options.tls_directory.empty()) {
     auto made = make_tls_context(options.tls_directory);

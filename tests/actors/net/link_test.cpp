@@ -268,3 +268,22 @@ TEST_CASE(
   while (seconds_now() < stop)
     REQUIRE(e.l->figures().silent_seconds >= 0.0);
 }
+
+TEST_CASE("link: what the peer said before it closed is heard, also by who was about to write to it") {
+  for (int i = 0; i < 20; ++i) {
+    exposed_link e;
+    std::promise<void> held;
+    boost::asio::post(e.net.io.context(), [&] {
+      e.write(frame_header{.kind = frame_kind::refusal}.encode());
+      e.raw.set_option(boost::asio::socket_base::linger(true, 0)); // it closes in the hardest way
+      e.raw.close();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      for (int k = 0; k < 3; ++k)
+        e.l->send(floats_frame(10));
+      held.set_value();
+    });
+    held.get_future().wait();
+    const auto why = e.told->wait_until_closed();
+    REQUIRE_MESSAGE(e.told->wait_for(frame_kind::refusal), why);
+  }
+}

@@ -1,4 +1,4 @@
-#include "core/thread_allowance.hpp"
+#include "core/process_room.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -9,8 +9,8 @@ using namespace triage;
 
 TEST_CASE("threads: as many as are there can be started, and are gone again") {
   for (int i = 0; i < 20; ++i)
-    REQUIRE(check_threads(64).ok());
-  CHECK(check_threads(0).ok());
+    REQUIRE(check_room(64).ok());
+  CHECK(check_room(0).ok());
 }
 
 #ifndef __SANITIZE_ADDRESS__ // which has taken more address space than any limit leaves
@@ -19,10 +19,13 @@ TEST_CASE("threads: what the system refuses is an error that says how many there
   if (child == 0) {
     const rlimit limit{std::size_t{1} << 30U, std::size_t{1} << 30U};
     setrlimit(RLIMIT_AS, &limit);
-    const auto allowed = check_threads(5000);
+    const auto allowed = check_room(5000);
+    spare_address_space();
     const bool told =
         !allowed.ok() && allowed.error().message.find("threads and not 5000") != std::string::npos;
-    _exit(told && check_threads(2).ok() ? 0 : 1);
+    const auto memory = check_room(2, std::size_t{2} << 30U);
+    const bool told_of_memory = !memory.ok() && memory.error().message.starts_with("out of memory");
+    _exit(told && told_of_memory && check_room(2, 1000).ok() ? 0 : 1);
   }
   int status = 0;
   waitpid(child, &status, 0);
