@@ -8,11 +8,13 @@
 namespace triage {
 
 void gate::visit(option_visitor& v) {
-  v.field({.name = "mode",
-           .doc = "off: always prioritise; gain: by the noise that the present scores would save, which is "
-                  "reproducible; measured: by that times the measured samples/s",
-           .choices = {"off", "gain", "measured"}},
-          mode_);
+  v.field(
+      {.name = "mode",
+       .doc = "off: always prioritise; gain: by the noise that the present scores would save, as far as what "
+              "they promised before was found, which is reproducible; measured: by that times the measured "
+              "samples/s",
+       .choices = {"off", "gain", "measured"}},
+      mode_);
   v.field({.name = "gain_min", .doc = "prioritization is turned on from this gain", .min = 1.0, .max = 100.0},
           gain_min_);
   v.field({.name = "hysteresis", .doc = "and off when it has fallen so far below", .min = 0.0, .max = 10.0},

@@ -164,6 +164,45 @@ TEST_CASE("a saved mean gradient of another model is refused before anybody trai
   }
 }
 
+TEST_CASE("a gate that goes by speed lets estimators rest until that of uniform training is known, and the "
+          "account has "
+          "it without them") {
+  const auto setup = small_run({R"(sampling={"type":"pps_epoch","gate":{"mode":"measured"},"warm_epochs":8,
+                                             "estimator":{"type":"renew_round_robin","renew_ratio":1}})",
+                                "batch_size=16", "runtime.estimators=1"});
+  manual_clock time;
+  scoring_desk desk(*setup, time);
+  desk.pause(false);
+  desk.estimator_idle(0);
+  std::optional<scoring_desk::assignment> order;
+  double rested = 0.0;
+  const auto train = [&](int batches) {
+    for (int i = 0; i < batches; ++i) {
+      desk.request(1, 0.1, static_cast<std::uint64_t>(i + 1));
+      REQUIRE(desk.next_batch());
+      time.advance(order ? 0.03 : 0.01); // it takes two thirds of the machine
+      if (order) {
+        std::vector<float> scores;
+        for (const auto id : order->order.ids)
+          scores.push_back(id % 16 == 0 ? 10.0F : 0.1F);
+        REQUIRE(desk.take_measured(0, scores, {}, 1, 0.02));
+        order.reset();
+      }
+      order = desk.next_assignment();
+      if (!order && desk.samples_scored() == 0)
+        rested = time.now();
+    }
+  };
+  train(8 * 32);
+  CHECK(rested > 0.5);
+  CHECK(rested < 0.9);
+  CHECK(desk.samples_scored() > 512);
+  train(4 * 32);
+  REQUIRE(desk.figures().selector.phase == "prioritized");
+  train(32);
+  CHECK(desk.account().uniform_speed == doctest::Approx(1600.0).epsilon(0.05));
+}
+
 TEST_CASE("zhou_gao: renewing everything gives the projections of brute force, and the same choice") {
   // ALGORITHMS 1.6, test 2. The first sweep finds lengths and the mean gradient, the second projections on
   // it.
