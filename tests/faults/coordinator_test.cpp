@@ -16,13 +16,14 @@ TEST_CASE("faults: kill -9 of the coordinator, resume, and the nodes come back b
     s.policy = random.uniform() < 0.5 ? "bsp" : "ssp";
     s.min_workers = 2;
     const int kills = random.uniform() < 0.3 ? 2 : 1;
+    s.tls = random.uniform() < 0.5;
     fault_run run(s);
     run.begin();
     double moment = 0.02;
     for (int k = 0; k < kills; ++k) {
       moment += 0.4 * random.uniform();
-      tally.say(
-          fmt::format("{}, kill {} of {} at {:.0f} % of the run", s.policy, k + 1, kills, 100.0 * moment));
+      tally.say(fmt::format("{}, kill {} of {} at {:.0f} % of the run{}", s.policy, k + 1, kills,
+                            100.0 * moment, s.tls ? ", with certificates" : ""));
       REQUIRE_MESSAGE(run.wait_until(moment), run.log());
       run.coordinator().signal(SIGKILL);
       CHECK(run.end_of_coordinator(10.0) == 128 + SIGKILL);

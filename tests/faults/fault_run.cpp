@@ -1,5 +1,6 @@
 #include "fault_run.hpp"
 
+#include "actors/net/credentials.hpp"
 #include "actors/net/status_client.hpp"
 #include "core/files.hpp"
 
@@ -112,14 +113,26 @@ void fault_run::begin() {
   REQUIRE_MESSAGE(wait_for_members(scenario_.workers, 60.0) >= 0.0, log());
 }
 
+std::vector<std::string> fault_run::credentials(const std::string& name) {
+  if (!scenario_.tls)
+    return {};
+  const auto authority = folder_.path("keys");
+  const auto own = folder_.path("key-" + name);
+  if (!std::filesystem::exists(authority))
+    REQUIRE(make_authority(authority, 2).ok());
+  if (!std::filesystem::exists(own))
+    REQUIRE(make_node_credentials(authority, name, own, 1).ok());
+  return {"--tls", own};
+}
+
 void fault_run::start_coordinator() {
   std::vector<std::string> arguments = {
       "train", "examples/fashion_mlp.json", "--run-dir", directory(), "--quiet", "--listen", address(port_)};
   for (const auto& more : {std::string("--min-workers"), std::to_string(scenario_.min_workers),
                            std::string("--wait"), std::to_string(scenario_.wait_seconds)})
     arguments.push_back(more);
-  const auto sets = scenario_.overrides();
-  arguments.insert(arguments.end(), sets.begin(), sets.end());
+  for (const auto& more : {scenario_.overrides(), credentials("coordinator")})
+    arguments.insert(arguments.end(), more.begin(), more.end());
   for (const char* none : {"runtime.workers=0", "runtime.estimators=0"}) {
     arguments.emplace_back("--set");
     arguments.emplace_back(none);
@@ -132,6 +145,8 @@ void fault_run::start_coordinator() {
 void fault_run::resume_coordinator(const std::vector<std::string>& more) {
   const auto before = in_log("listening for nodes");
   std::vector<std::string> arguments = {"resume", directory(), "--quiet", "--listen", address(port_)};
+  const auto keys = credentials("coordinator");
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
   for (const auto& m : more) {
     arguments.emplace_back("--set");
     arguments.push_back(m);
@@ -146,10 +161,12 @@ void fault_run::resume_coordinator(const std::vector<std::string>& more) {
 void fault_run::start_node(const std::string& name, const std::string& role, std::uint16_t port) {
   if (port == 0)
     port = ports_.contains(name) ? ports_.at(name) : port_;
+  std::vector<std::string> arguments = {"node", "--join", address(port), "--name", name, "--threads",
+                                        "1",    "--role", role,          "--wait", "90"};
+  const auto keys = credentials(name);
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
   nodes_[name] =
-      std::make_unique<process>(std::vector<std::string>{"node", "--join", address(port), "--name", name,
-                                                         "--threads", "1", "--role", role, "--wait", "90"},
-                                folder_.path(fmt::format("node-{}-{}.txt", name, ++started_)));
+      std::make_unique<process>(arguments, folder_.path(fmt::format("node-{}-{}.txt", name, ++started_)));
 }
 
 int fault_run::end_of_node(const std::string& name, double seconds) {
@@ -160,7 +177,7 @@ int fault_run::end_of_node(const std::string& name, double seconds) {
 }
 
 std::optional<json_value> fault_run::status() const {
-  const auto answer = ask_status({"127.0.0.1", port_}, "");
+  const auto answer = ask_status({"127.0.0.1", port_}, scenario_.tls ? folder_.path("key-coordinator") : "");
   if (!answer.ok())
     return std::nullopt;
   auto parsed = parse_json(*answer, "status");

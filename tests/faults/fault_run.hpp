@@ -31,6 +31,7 @@ struct scenario {
   double subset = 0.256;                    ///< of 60 000 points
   std::optional<double> accuracy_off = 0.5; ///< largest difference to the undisturbed run, in points
   int batch_size = 16;
+  bool tls = false; ///< certificates on both sides
   std::vector<std::string> more;
 
   [[nodiscard]] std::size_t points() const { return static_cast<std::size_t>(60000.0 * subset + 0.5); }
@@ -89,6 +90,8 @@ private:
   std::unique_ptr<process> coordinator_;
   std::map<std::string, std::unique_ptr<process>> nodes_;
   int started_ = 0;
+  /// The arguments of somebody who has that certificate; none without certificates.
+  [[nodiscard]] std::vector<std::string> credentials(const std::string& name);
 };
 
 /// Every point was trained exactly so often: nothing was lost, nothing applied twice. Adds to the tally.

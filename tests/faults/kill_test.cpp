@@ -43,10 +43,12 @@ TEST_CASE("faults: kill -9 of a worker's node") {
   fault_tally tally("kill -9 of a worker");
   for (std::size_t point = 0; point < the_plan().points; ++point) {
     auto random = tally.begin_point(point);
-    const scenario s = random_policy(random);
+    scenario s = random_policy(random);
     const double moment = 0.05 + 0.75 * random.uniform();
     const std::string victim = random.uniform() < 0.5 ? "a" : "b";
-    tally.say(fmt::format("{}, node {}, at {:.0f} % of the run", s.policy, victim, 100.0 * moment));
+    s.tls = random.uniform() < 0.5;
+    tally.say(fmt::format("{}, node {}, at {:.0f} % of the run{}", s.policy, victim, 100.0 * moment,
+                          s.tls ? ", with certificates" : ""));
     fault_run run(s);
     run.begin();
     REQUIRE_MESSAGE(run.wait_until(moment), run.log());
