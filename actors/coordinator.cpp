@@ -20,9 +20,7 @@ namespace triage {
 
 namespace {
 
-constexpr std::chrono::milliseconds watch_interval{250};
 constexpr std::uint64_t ticks_between_reports = 20;
-constexpr double longest_hiccup = 1.0; ///< seconds that a watch_tick may be late before it was a stall
 constexpr std::chrono::seconds status_patience{2};
 /// With the figures of an evaluation: a sampler may be busy with a plan of many millions of points.
 constexpr std::chrono::seconds figures_patience{60};
@@ -171,6 +169,7 @@ struct coordinator_state : run_effects {
     return std::any_of(children.begin(), children.end(),
                        [&](const auto& child) { return child->address() == address; });
   }
+  void break_off(const std::string& problem);
   void report_members();
   void answer_status(caf::typed_response_promise<status_answer> promise);
   void end_when_alone();
@@ -229,6 +228,20 @@ void coordinator_state::answer_status(caf::typed_response_promise<status_answer>
       .then([answer](const sampling_status& s) { answer(s); }, [answer](const caf::error&) { answer({}); });
 }
 
+/// A handler threw. Of what was at hand nothing is tried again.
+void coordinator_state::break_off(const std::string& problem) {
+  parts.clear();
+  results.clear();
+  const auto again = guarded([&] { controller->break_off("the coordinator failed: " + problem); });
+  if (again.empty())
+    return;
+  run_summary failed;
+  failed.status = run_status::failed;
+  failed.problem = problem;
+  self->send(monitor, run_finished{failed, blob()});
+  self->quit();
+}
+
 void coordinator_state::end_when_alone() {
   if (!summary || !children.empty() || nodes_present)
     return;
@@ -270,7 +283,10 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
   state.context = std::move(context);
   state.monitor = std::move(monitor);
   state.lane.open(state.context, state.monitor, "coordinator");
-  self->set_down_handler([self](const caf::down_msg& down) { self->state.actor_down(down); });
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (const auto trouble = guarded([&] { self->state.actor_down(down); }); !trouble.empty())
+      self->state.break_off(trouble);
+  });
   const auto begun = guarded([&] {
     state.controller = std::make_unique<run_controller>(state.context->setup, *state.context->time, state,
                                                         state.context->merge_threads);
@@ -301,11 +317,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
   // What a handler throws ends the run, with its reason and without a last checkpoint: the parameters may
   // have been half merged.
   const auto safe = [self](auto handler) {
-    return guarded_handler(
-        [self](const std::string& problem) {
-          self->state.controller->fail("the coordinator failed: " + problem, false);
-        },
-        std::move(handler));
+    return guarded_handler([self](const std::string& problem) { self->state.break_off(problem); },
+                           std::move(handler));
   };
   return {
       safe([self](const join_request& request) {
@@ -361,11 +374,9 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       },
       safe([self](const watch_tick&) {
         auto& s = self->state;
-        const double stalled = s.stalls.seconds(s.context->time->now());
-        s.controller->tick(stalled);
+        s.controller->tick(s.stalls.seconds(s.context->time->now()));
         if (s.summary)
           return;
-        self->send(s.sampler, watch_orders{stalled});
         if (++s.ticks % ticks_between_reports == 0)
           s.report_members();
         self->delayed_send(self, watch_interval, watch_tick{});

@@ -12,9 +12,10 @@ constexpr std::chrono::seconds longest_ending_in_a_hurry{3};
 constexpr std::chrono::milliseconds between_looks{2};
 } // namespace
 
-expendable_system::expendable_system(std::unique_ptr<caf::actor_system_config> config)
+expendable_system::expendable_system(std::unique_ptr<caf::actor_system_config> config,
+                                     std::function<void()> left_behind)
     : config_(std::move(config)), system_(std::make_unique<caf::actor_system>(*config_)),
-      patience_(longest_ending) {}
+      left_behind_(std::move(left_behind)), patience_(longest_ending) {}
 
 void expendable_system::hurry() {
   patience_ = longest_ending_in_a_hurry;
@@ -33,6 +34,7 @@ bool expendable_system::wait_for_actors(std::chrono::milliseconds patience) cons
 expendable_system::~expendable_system() {
   if (wait_for_actors(patience_))
     return;
+  left_behind_();
   // Threads of it still run and use both.
   static_cast<void>(system_.release());
   static_cast<void>(config_.release());

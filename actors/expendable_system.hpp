@@ -3,16 +3,18 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 
 namespace triage {
 
 /// An actor system that is left behind when not all of its actors end: one that never got its thread, or
 /// whose computation hangs, never does, and CAF's destructor waits for it without limit. Whatever it holds is
-/// lost to the process then. Ends with its owner, on the owner's thread.
+/// lost to the process then, and `left_behind` is called, which must see to it that what its actors refer to
+/// stays as well. Ends with its owner, on the owner's thread.
 class expendable_system {
 public:
-  explicit expendable_system(std::unique_ptr<caf::actor_system_config> config);
+  expendable_system(std::unique_ptr<caf::actor_system_config> config, std::function<void()> left_behind);
   expendable_system(const expendable_system&) = delete;
   expendable_system& operator=(const expendable_system&) = delete;
   ~expendable_system();
@@ -27,6 +29,7 @@ public:
 private:
   std::unique_ptr<caf::actor_system_config> config_;
   std::unique_ptr<caf::actor_system> system_;
+  std::function<void()> left_behind_;
   std::chrono::seconds patience_;
 };
 

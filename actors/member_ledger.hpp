@@ -31,6 +31,11 @@ struct lease {
   blob early = {};            ///< the gradient on its way, as far as it is known
   std::size_t final_from = 0; ///< the first element of it that is final
   double heard_at = 0.0;      ///< when the last part of it came
+  /// So many seconds nobody could have heard anything.
+  void forgive(double seconds, double now) {
+    granted_at = std::min(now, granted_at + seconds);
+    heard_at = std::min(now, heard_at + seconds);
+  }
   /// Since its member last gave a sign of working on it.
   [[nodiscard]] double silent_seconds(double now) const { return now - std::max(granted_at, heard_at); }
 };

@@ -117,10 +117,8 @@ struct status_answer {
 /// Coordinator -> itself, a few times a second while nodes may join.
 struct watch_tick {};
 
-/// Coordinator -> sampler, at each watch_tick: orders of estimators on nodes are looked at.
-struct watch_orders {
-  double stalled = 0.0; ///< seconds that this process stood still since the last one
-};
+/// Sampler -> itself, a few times a second while nodes may join.
+struct watch_orders {};
 
 /// Network -> coordinator: all nodes know that the run is over.
 struct nodes_dismissed {};

@@ -3,8 +3,14 @@
 #include "core/adaptive_deadline.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace triage {
+
+/// How often whoever has given orders looks at them, and by how many seconds a look may be late before this
+/// process itself stood still.
+inline constexpr std::chrono::milliseconds watch_interval{250};
+inline constexpr double longest_hiccup = 1.0;
 
 /// What is usual for the answers to orders (batches, points to measure), and from when on one counts as late
 /// and as given up. One thread.

@@ -253,6 +253,11 @@ void parameter_store::end_merge(merge_observer* observer) {
   merged_ahead_.reset();
 }
 
+void parameter_store::break_off(const std::string& reason) {
+  if (const auto arriving = std::exchange(arriving_, nullptr))
+    arriving->fail(reason);
+}
+
 float parameter_store::clipping_factor(std::span<const float> gradient) {
   last_norm_ = gradient_norm(gradient);
   return last_norm_ > *clipping_ ? static_cast<float>(*clipping_ / last_norm_) : 1.0F;

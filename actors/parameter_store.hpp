@@ -68,6 +68,9 @@ public:
 
   [[nodiscard]] const blob& current() const { return current_; }
   /// During a merge that is observed: how much of `current` is final. Otherwise null: all is.
+  /// A merge was broken off half way: whoever waits for the parameters is told, and nothing is done with
+  /// them.
+  void break_off(const std::string& reason);
   [[nodiscard]] const std::shared_ptr<parameter_arrival>& arriving() const { return arriving_; }
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] double last_gradient_norm() const { return last_norm_; }

@@ -173,6 +173,15 @@ void run_controller::fail(const std::string& problem, bool can_save) {
   advance();
 }
 
+void run_controller::break_off(const std::string& problem) {
+  if (phase_ == phase::done)
+    return;
+  if (problem_.empty())
+    problem_ = problem;
+  store_.break_off(problem);
+  finish();
+}
+
 void run_controller::stop() {
   stopping_ = true;
   advance();

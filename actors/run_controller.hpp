@@ -74,6 +74,9 @@ public:
   void best_not_kept(const std::string& problem);
   /// A part that the run cannot do without has failed. `can_save`: the sampler can still hand over its state.
   void fail(const std::string& problem, bool can_save);
+  /// One of these calls threw: nothing that is known here can be trusted, so the run ends at once, without
+  /// waiting for anybody and without a checkpoint.
+  void break_off(const std::string& problem);
   /// Finish the step, save, end. Harmless when repeated.
   void stop();
 
@@ -222,6 +225,7 @@ private:
   std::optional<double> starving_since_;
   double phase_since_ = 0.0;
   order_watch order_watch_;
+  std::optional<std::string> last_good_node_; ///< where the last result came from that was finite
   std::uint64_t samples_dispatched_ = 0;
   std::uint64_t samples_merged_ = 0;
   std::uint64_t epoch_ = 0;             ///< that the next merge belongs to

@@ -74,6 +74,8 @@ void run_controller::settle(const train_result& result) {
   from.record.add(result.finite);
   if (!result.finite)
     return reject(result, *done);
+  if (last_good_node_ != from.node)
+    last_good_node_ = from.node;
   meter_.add(result, samples, store_.version(), setup_->loss->has_accuracy());
   arrived_.push_back({result.member,
                       from.clock - 1,
@@ -261,9 +263,9 @@ void run_controller::reject(const train_result& result, const lease& done) {
   const auto how = in_a_row ? fmt::format("{} results in a row were not finite", most_bad_in_a_row)
                             : fmt::format("{} of its last {} results were not finite, those of others are",
                                           m.record.recent_bad(), m.record.recent());
-  // Nobody else is here to tell whether the parameters are at fault or the member. Where others have trained
-  // with success and it never has, it is the member.
-  const bool never_good = !m.node.empty() && m.record.good() == 0 && store_.version() > 0;
+  // Nobody else is here to tell whether the parameters are at fault or the member. Where another node has
+  // trained them with success and this one never has, it is the member.
+  const bool never_good = m.record.good() == 0 && last_good_node_ && *last_good_node_ != m.node;
   if (ledger_.members().size() == 1 && !never_good)
     diverge(fmt::format("{}: {}", m.name, how));
   effects_.quarantine(m.id);

@@ -25,7 +25,7 @@ void run_controller::tick(double stalled) {
   if (stalled > 0.0) {
     for (auto& m : ledger_.members())
       for (auto& l : m.outstanding)
-        l.granted_at = std::min(clock_.now(), l.granted_at + stalled);
+        l.forgive(stalled, clock_.now());
     if (starving_since_)
       starving_since_ = std::min(clock_.now(), *starving_since_ + stalled);
   }

@@ -3,6 +3,7 @@
 #include "actors/compute_thread.hpp"
 #include "actors/net/cluster.hpp"
 #include "actors/scoring_desk.hpp"
+#include "core/stall_meter.hpp"
 
 #include <algorithm>
 #include <caf/all.hpp>
@@ -29,6 +30,7 @@ struct sampler_state {
   coordinator_actor coordinator;
   monitor_actor monitor;
   std::unique_ptr<scoring_desk> desk;
+  stall_meter stalls{std::chrono::duration<double>(watch_interval).count(), longest_hiccup};
   snapshot latest; ///< the newest parameters that estimators can measure with
   std::vector<estimator_entry>
       estimators; ///< never erased: the position is the number; a lost one has no handle
@@ -37,6 +39,10 @@ struct sampler_state {
     const auto at = std::find_if(estimators.begin(), estimators.end(),
                                  [&](const auto& e) { return e.address == address; });
     return static_cast<std::uint64_t>(at - estimators.begin());
+  }
+  void give_up(const std::string& problem) {
+    self->send(coordinator, failure_notice{"sampler", problem});
+    self->quit();
   }
   void assign() {
     if (latest.parameters.empty())
@@ -52,10 +58,8 @@ struct sampler_state {
       while (auto batch = desk->next_batch())
         out.batches.push_back(std::make_shared<const drawn_batch>(std::move(*batch)));
     });
-    if (!trouble.empty()) {
-      self->send(coordinator, failure_notice{"sampler", trouble});
-      return self->quit();
-    }
+    if (!trouble.empty())
+      return give_up(trouble);
     if (!out.batches.empty())
       self->send(coordinator, std::move(out));
     if (auto remark = desk->take_remark(); !remark.empty())
@@ -68,27 +72,22 @@ struct sampler_state {
     self->send_exit(e.handle, caf::exit_reason::user_shutdown);
     lose(e.address, reason);
   }
-  /// A node whose scores cannot be trusted does not come back; one in this process has nowhere to come from.
-  void distrust(std::uint64_t number, const std::string& reason) {
+  /// The same, and its node may not come back at once every time.
+  void dismiss_for_a_while(std::uint64_t number, const std::string& reason) {
     const auto& e = estimators[number];
     if (e.remote && context->nodes)
-      context->nodes->ban(e.name, reason);
+      context->nodes->was_late(e.name);
     dismiss(number, reason);
   }
-  /// Estimators of this process are only slow when all of it is: whoever waits for them would not be helped.
   void look_for_late_estimators() {
     for (const auto& o : desk->newly_late())
       self->send(monitor, warning_report{"sampler", fmt::format("{} is late: {:.1f} s for {} points, where "
-                                                                "{:.3f} s are usual",
+                                                                "{:.3f} s are usual for a full order",
                                                                 estimators[o.estimator].name, o.seconds,
                                                                 o.points, *desk->usual_seconds())});
-    for (const auto& o : desk->overdue()) {
-      if (!estimators[o.estimator].remote)
-        continue;
-      if (context->nodes)
-        context->nodes->was_late(estimators[o.estimator].name);
-      dismiss(o.estimator, fmt::format("no scores of {} points for {:.1f} s", o.points, o.seconds));
-    }
+    for (const auto& o : desk->overdue())
+      dismiss_for_a_while(o.estimator,
+                          fmt::format("no scores of {} points for {:.1f} s", o.points, o.seconds));
   }
   void lose_unborn(const failure_notice& notice) {
     desk->estimator_missing();
@@ -121,25 +120,25 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
     if (auto loaded = state.desk->load(saved); !loaded.ok())
       throw std::runtime_error(loaded.error().message);
   });
-  if (!begun.empty()) {
-    self->send(state.coordinator, failure_notice{"sampler", begun});
-    self->quit();
-  }
+  if (!begun.empty())
+    state.give_up(begun);
   self->set_down_handler([self](const caf::down_msg& down) {
     if (down.source == self->state.coordinator.address())
       return self->quit();
-    self->state.lose(down.source, "it ended (" + self->system().render(down.reason) + ")");
-    self->state.serve();
+    const auto trouble = guarded([&] {
+      self->state.lose(down.source, "it ended (" + self->system().render(down.reason) + ")");
+      self->state.serve();
+    });
+    if (!trouble.empty())
+      self->state.give_up(trouble);
   });
   self->monitor(state.coordinator);
+  if (state.context->nodes)
+    self->delayed_send(self, watch_interval, watch_orders{});
   // A sampler that has lost its way says so: without it nobody would learn why batches no longer come.
   const auto safe = [self](auto handler) {
-    return guarded_handler(
-        [self](const std::string& problem) {
-          self->send(self->state.coordinator, failure_notice{"sampler", problem});
-          self->quit();
-        },
-        std::move(handler));
+    return guarded_handler([self](const std::string& problem) { self->state.give_up(problem); },
+                           std::move(handler));
   };
   return {
       safe([self](const draw_request& request) {
@@ -158,7 +157,7 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
                                 caf::actor_cast<estimator_actor>(sender), ready.name, ready.newcomer});
         self->monitor(s.estimators.back().handle);
         if (ready.newcomer)
-          s.desk->estimator_joined();
+          s.desk->estimator_joined(s.estimators.size() - 1);
         s.desk->estimator_idle(s.estimators.size() - 1);
         s.assign();
       }),
@@ -168,7 +167,7 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         if (number >= s.estimators.size() || !s.estimators[number].handle)
           return;
         if (!s.desk->take_measured(number, m.scores, m.gradient, m.version, m.busy_seconds))
-          s.distrust(number, "three orders in a row gave scores that are not finite");
+          s.dismiss_for_a_while(number, "three orders in a row gave scores that are not finite");
         s.serve();
       }),
       safe([self](const failure_notice& notice) {
@@ -189,11 +188,13 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
         self->send(self->state.coordinator,
                    sampler_report{desk.save(), desk.samples_scored(), desk.account()});
       }),
-      safe([self](const watch_orders& m) {
+      safe([self](const watch_orders&) {
         auto& s = self->state;
-        s.desk->forgive(m.stalled);
+        s.desk->forgive(s.stalls.seconds(s.context->time->now()));
         s.look_for_late_estimators();
         s.serve();
+        if (s.context->nodes)
+          self->delayed_send(self, watch_interval, watch_orders{});
       }),
       [self](const sampling_status_request& m) {
         const auto& s = self->state;

@@ -112,7 +112,12 @@ void scoring_desk::measure_speed() {
 }
 
 bool scoring_desk::measuring() const {
-  return std::any_of(busy_.begin(), busy_.end(), [](const auto& r) { return r.open(); });
+  return std::any_of(busy_.begin(), busy_.end(),
+                     [this](const auto& r) { return r.open() && !is_far(r.estimator); });
+}
+
+bool scoring_desk::is_far(std::uint64_t estimator) const {
+  return std::find(far_.begin(), far_.end(), estimator) != far_.end();
 }
 
 std::optional<drawn_batch> scoring_desk::next_batch() {
@@ -168,8 +173,10 @@ bool scoring_desk::take_measured(std::uint64_t estimator, std::span<const float>
     ledger_->scored(r.ids);
   const bool bad = scores.size() != r.ids.size() ||
                    !std::all_of(scores.begin(), scores.end(), [](float s) { return std::isfinite(s); });
+  // As long as a full order would have taken: a small one must not make the next full one late.
   if (!bad && r.open())
-    order_watch_.answered_after(time_.now() - r.granted_at);
+    order_watch_.answered_after((time_.now() - r.granted_at) * static_cast<double>(order_size_) /
+                                static_cast<double>(r.ids.size()));
   r.bad_orders = bad ? r.bad_orders + 1 : 0;
   if (scores.size() == r.ids.size())
     source_.order_measured(r.ticket, scores, version, gradient);
@@ -217,7 +224,7 @@ std::vector<scoring_desk::open_order> scoring_desk::newly_late() {
 
 std::vector<scoring_desk::open_order> scoring_desk::overdue() {
   auto out = open_orders();
-  std::erase_if(out, [&](const auto& o) { return !order_watch_.is_over(o.seconds); });
+  std::erase_if(out, [&](const auto& o) { return !is_far(o.estimator) || !order_watch_.is_over(o.seconds); });
   if (!out.empty())
     order_watch_.gave_up();
   return out;
@@ -232,7 +239,8 @@ std::optional<double> scoring_desk::usual_seconds() const {
   return order_watch_.known() ? std::optional(order_watch_.usual_seconds()) : std::nullopt;
 }
 
-void scoring_desk::estimator_joined() {
+void scoring_desk::estimator_joined(std::uint64_t estimator) {
+  far_.push_back(estimator);
   source_.set_estimators(++expected_estimators_);
 }
 
@@ -255,7 +263,7 @@ std::optional<scoring_desk::assignment> scoring_desk::next_assignment() {
   r.ids = out.order.ids;
   r.granted_at = time_.now();
   r.called_late = false;
-  measured_meanwhile_ = true;
+  measured_meanwhile_ = measured_meanwhile_ || !is_far(r.estimator);
   return out;
 }
 

@@ -40,8 +40,8 @@ public:
                                    double busy_seconds);
   void estimator_idle(std::uint64_t estimator);
   void estimator_lost(std::uint64_t estimator);
-  /// One estimator more than were expected.
-  void estimator_joined();
+  /// One estimator more than were expected, of a node.
+  void estimator_joined(std::uint64_t estimator);
   /// An estimator that was expected has not come to life.
   void estimator_missing();
   void pause(bool paused);
@@ -55,11 +55,12 @@ public:
   [[nodiscard]] std::vector<open_order> open_orders() const;
   /// Those that have become late since the last call; remembers them as told.
   [[nodiscard]] std::vector<open_order> newly_late();
-  /// Those that have to be given up, which estimator_lost does.
+  /// Those of nodes that have to be given up, which estimator_lost does. One of this process is slow only
+  /// when all of it is: whoever waits for it would not be helped.
   [[nodiscard]] std::vector<open_order> overdue();
   /// So many seconds this process stood still: they are not held against estimators.
   void forgive(double seconds);
-  /// What an order usually takes; nothing before the first answer.
+  /// What a full order usually takes; nothing before the first answer.
   [[nodiscard]] std::optional<double> usual_seconds() const;
 
   struct assignment {
@@ -82,8 +83,9 @@ public:
 private:
   [[nodiscard]] double versions_per_epoch() const;
   void measure_speed();
-  /// Whether an estimator works on an order.
+  /// Whether an estimator works on an order, on the cores of this process.
   [[nodiscard]] bool measuring() const;
+  [[nodiscard]] bool is_far(std::uint64_t estimator) const;
   [[nodiscard]] bool speeds_known() const;
   void add_remark(const std::string& more);
 
@@ -120,6 +122,7 @@ private:
   std::uint64_t drawn_before_ = 0;
 
   std::vector<std::uint64_t> idle_;
+  std::vector<std::uint64_t> far_; ///< on nodes
   struct record {
     std::uint64_t estimator;
     std::uint64_t ticket;

@@ -79,7 +79,7 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   if (options.accepted)
     if (auto ready = options.accepted(); !ready.ok())
       return ready.error();
-  std::optional<io_thread> network; // outlives everybody who uses it
+  std::unique_ptr<io_thread> network; // outlives everybody who uses it
   auto context = std::make_shared<run_context>();
   context->setup = setup;
   context->time = std::make_shared<steady_clock>();
@@ -102,7 +102,7 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
     context->best_directory = options.run_directory + "/best";
   }
   if (options.listen) {
-    network.emplace();
+    network = std::make_unique<io_thread>();
     auto nodes = cluster::listen(network->context(), *options.listen, setup);
     if (!nodes.ok())
       return nodes.error();
@@ -118,7 +118,8 @@ result<train_outcome> train(const std::shared_ptr<const run_setup>& setup, const
   if (options.resume)
     reporter->resumed(options.resume->step);
 
-  expendable_system expendable(std::make_unique<system_config>(setup->config.workers));
+  expendable_system expendable(std::make_unique<system_config>(setup->config.workers),
+                               [&] { static_cast<void>(network.release()); });
   caf::actor_system& system = expendable.get();
   caf::scoped_actor self(system);
   const shared_context shared = context;

@@ -4,6 +4,7 @@
 #include <latch>
 #include <malloc.h>
 #include <memory>
+#include <new>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <system_error>
@@ -46,6 +47,8 @@ result<void> check_room(std::size_t count, std::size_t bytes) {
     room = may_take(bytes);
   } catch (const std::system_error& e) {
     refusal = e.code().message();
+  } catch (const std::bad_alloc&) { // whoever waits must be told, or its end would be waited for
+    refusal = "out of memory";
   }
   all_tried.count_down();
   if (!refusal.empty())

@@ -7,6 +7,12 @@
 
 namespace triage {
 
+namespace {
+/// While the gate is closed nothing is found: by so much a look what was found comes to count for less, so
+/// that it is tried again after some epochs.
+constexpr double forgotten_a_look = 0.02;
+} // namespace
+
 void gate::visit(option_visitor& v) {
   v.field(
       {.name = "mode",
@@ -33,6 +39,8 @@ void gate::look(const gate_evidence& evidence) {
   };
   if (evidence.found && promised_)
     blend(kept_, *evidence.found / *promised_);
+  else if (!open_ && kept_)
+    *kept_ += forgotten_a_look * (1.0 - *kept_);
   blend(promised_, evidence.gain);
   blend(speed_, evidence.speed);
   if (!promised_)
@@ -73,7 +81,7 @@ result<void> gate::load(const saved_state& state) {
   if (!figures.ok())
     return figures.error();
   if (figures->size() != 6)
-    return data_error("the saved gate has an unexpected length");
+    return data_error("the saved gate has an unexpected length: it may be another version's");
   const auto optional = [](double v) { return std::isnan(v) ? std::nullopt : std::optional<double>(v); };
   next_look_ = (*figures)[0];
   promised_ = optional((*figures)[1]);

@@ -278,8 +278,8 @@ bool sampling_source::at_rest() const {
 
 bool sampling_source::wants_uniform_speed() const {
   const auto& o = description_.options;
-  return o.gate.enabled() && o.gate.uses_speed() && phase_ == warm_up &&
-         progress(0.0).epochs < 0.5 * *o.warm_epochs;
+  return o.gate.enabled() && o.gate.uses_speed() &&
+         (phase_ == warm_up || phase_ == gated_off || phase_ == guarded);
 }
 
 refresh_order sampling_source::next_order(std::size_t count, std::uint64_t version,
@@ -289,8 +289,12 @@ refresh_order sampling_source::next_order(std::size_t count, std::uint64_t versi
     return {};
   open_order order;
   if (!lost_.empty()) {
-    order = std::move(lost_.front());
-    lost_.pop_front();
+    auto& lost = lost_.front();
+    const auto n = static_cast<std::ptrdiff_t>(std::min(count, lost.ids.size()));
+    order = {{lost.ids.begin(), lost.ids.begin() + n}, lost.pool};
+    lost.ids.erase(lost.ids.begin(), lost.ids.begin() + n);
+    if (lost.ids.empty())
+      lost_.pop_front();
   } else {
     order.pool = pools_.next(count, order.ids);
     if (!order.pool)

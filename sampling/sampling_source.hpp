@@ -73,7 +73,8 @@ public:
 
   /// Samples/s while prioritising over samples/s while not, for a gate that wants to know.
   void observe_speed(double ratio) { speed_ = ratio; }
-  /// Whether estimators should let the speed of uniform training be measured first.
+  /// Whether the gate goes by speed and training is uniform: if that speed is not known yet, estimators
+  /// should let it be measured first.
   [[nodiscard]] bool wants_uniform_speed() const;
   /// Why the gate or the noise guard changed its mind since the last call, or what became of a saved state;
   /// mostly empty.

@@ -88,8 +88,7 @@ result<void> sampling_source::load(const saved_state& state) {
     if (problem != nullptr)
       return *problem;
   if (random->size() != 3 || counts->size() != 9 || by_class->size() != drawn_by_class_.size())
-    return data_error("the saved sampler has an unexpected length");
-  drawn_by_class_ = by_class.take();
+    return data_error("the saved sampler has an unexpected length: it may be another version's");
   random_ = rng(rng_state{(*random)[0], (*random)[1], (*random)[2]});
   if (*parts != description_.parts()) {
     remark_ = fmt::format("the checkpoint is of another sampling ({}): this one ({}) begins anew", *parts,
@@ -109,6 +108,7 @@ result<void> sampling_source::load(const saved_state& state) {
   if ((*counts)[3] > plan_.ids.size() ||
       std::any_of(unmeasured->begin(), unmeasured->end(), [&](auto i) { return i >= points; }))
     return data_error("the saved sampling plan contradicts itself");
+  drawn_by_class_ = by_class.take();
   samples_drawn_ = (*counts)[0];
   samples_prioritized_ = (*counts)[1];
   samples_measured_ = (*counts)[2];

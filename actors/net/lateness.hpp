@@ -28,7 +28,7 @@ public:
   [[nodiscard]] double seconds_left(double now) const { return std::max(until_ - now, 0.0); }
 
 private:
-  static constexpr double one_moment = 1.0;
+  static constexpr double one_moment = 5.0;
   static constexpr double shortest_pause = 10.0;
   static constexpr double longest_pause = 600.0;
   static constexpr double forgiven_after = 900.0;

@@ -175,8 +175,8 @@ void listener::arrived(local_protocol::socket socket) {
         this_machine);
 }
 
-/// Of the address with most of them, the one that has taken longest: a crowd of silent ones must not keep out
-/// who introduces himself, from far away and slowly perhaps.
+/// Of the addresses with most of them, the one that has taken longest: a crowd of silent ones must not keep
+/// out who introduces himself, from far away and slowly perhaps.
 void listener::drop_from_crowd() {
   std::map<std::string, std::size_t> crowds;
   for (const auto& known : greetings_)
@@ -185,7 +185,7 @@ void listener::drop_from_crowd() {
   const auto largest = std::max_element(crowds.begin(), crowds.end(),
                                         [](const auto& a, const auto& b) { return a.second < b.second; });
   for (auto at = greetings_.begin(); at != greetings_.end(); ++at)
-    if (const auto g = at->lock(); g && g->address == largest->first) {
+    if (const auto g = at->lock(); g && crowds[g->address] == largest->second) {
       greetings_.erase(at); // it may live until its handshake has been called off
       return g->drop("too many connections are introducing themselves at once");
     }

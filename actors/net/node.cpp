@@ -81,6 +81,13 @@ public:
     session_.hello.instance = (std::uint64_t{entropy()} << 32U) | entropy();
   }
 
+  node_runner(const node_runner&) = delete;
+  node_runner& operator=(const node_runner&) = delete;
+  ~node_runner() {
+    if (io_stays_)
+      static_cast<void>(io_.release());
+  }
+
   result<node_outcome> run(const std::stop_token& stop) {
     const steady_clock time;
     rng jitter(session_.hello.instance, 0);
@@ -89,7 +96,7 @@ public:
     while (true) {
       const auto news = std::make_shared<session_news>();
       const double began = time.now();
-      const auto session = open_session(io_.context(), session_, news);
+      const auto session = open_session(io_->context(), session_, news);
       auto end = take_part(session, news, stop);
       await_closed(*news);
       if (!end.ok())
@@ -197,7 +204,8 @@ private:
   session_end work(const std::shared_ptr<coordinator_session>& session,
                    const std::shared_ptr<session_news>& news, const welcome_message& welcome,
                    const std::stop_token& stop) {
-    expendable_system expendable(std::make_unique<node_config>(options_.threads));
+    expendable_system expendable(std::make_unique<node_config>(options_.threads),
+                                 [this] { io_stays_ = true; });
     caf::actor_system& system = expendable.get();
     caf::scoped_actor self(system);
     session->begin(context_->setup);
@@ -239,7 +247,8 @@ private:
   node_options options_;
   const run_extensions& extensions_;
   session_options session_;
-  io_thread io_;
+  std::unique_ptr<io_thread> io_ = std::make_unique<io_thread>();
+  bool io_stays_ = false; ///< somebody who was left behind may still use it
   shared_context context_;
   std::string description_;
   bool took_part_ = false;

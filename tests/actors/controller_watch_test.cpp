@@ -171,6 +171,9 @@ TEST_CASE("nodes: a gradient whose parts keep coming is not given up") {
     s.controller.parts_arrived({&p, 1});
   }
   CHECK(s.world.dismissed.empty());
+  s.time.advance(500.0);
+  s.controller.tick(499.75); // nobody could have been heard in that time
+  CHECK(s.world.dismissed.empty());
   wait(s, 61.0);
   CHECK(s.world.dismissed == std::vector<std::uint64_t>{0});
 }
@@ -250,4 +253,22 @@ TEST_CASE("nodes: one that never returned anything finite ends as quarantined, t
   s.serve();
   s.answer(2);
   CHECK_FALSE(s.world.summary);
+}
+
+TEST_CASE(
+    "controller: broken off it ends at once, with what happened and without waiting for anybody or saving") {
+  scene s({R"(runtime.exchange={"policy":"asp"})"});
+  s.serve();
+  s.controller.member_joined("a");
+  s.controller.member_joined("b");
+  s.serve();
+  REQUIRE(s.world.orders.size() == 2);
+  const int saved = s.world.checkpoints;
+  s.controller.break_off("out of memory");
+  REQUIRE(s.world.summary);
+  CHECK(s.world.summary->status == run_status::failed);
+  CHECK(s.world.summary->problem == "out of memory");
+  CHECK(s.world.checkpoints == saved);
+  s.controller.break_off("again");
+  CHECK(s.world.summary->problem == "out of memory");
 }

@@ -135,7 +135,7 @@ TEST_CASE(
     const auto setup = small_run({"sampling=loshchilov", "runtime.workers=0", "runtime.estimators=0"});
     scoring_desk desk(*setup, time);
     if (joined)
-      desk.estimator_joined();
+      desk.estimator_joined(0);
     std::string said;
     for (int i = 0; i < 100; ++i) {
       desk.request(1, 0.01 * i, static_cast<std::uint64_t>(i));

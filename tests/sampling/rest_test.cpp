@@ -1,6 +1,7 @@
 #include "source_support.hpp"
 
 #include <cmath>
+#include <set>
 
 // While scores decide nothing, estimators cost nothing.
 
@@ -112,4 +113,29 @@ TEST_CASE("classes: how often points of each were drawn is counted, also over a 
     draw(copy);
   CHECK(copy.figures(1).drawn_by_class == expected);
   CHECK(source_of(R"({"type": "uniform"})", points, batch).figures(1).drawn_by_class.empty());
+}
+
+TEST_CASE("orders: what estimators had in hand is handed out again in orders of the usual size, also after a "
+          "resumption") {
+  const char* description = R"({"type": "multinomial", "estimator": {"type": "exact_sweep"}})";
+  auto source = source_of(description, points, batch);
+  source.set_estimators(4);
+  drawn_batch b;
+  REQUIRE(source.draw(0.0, 1, b));
+  std::set<std::uint32_t> out;
+  for (int i = 0; i < 4; ++i) {
+    const auto order = source.next_order(500, 1, 100.0);
+    REQUIRE(order.ids.size() == 500);
+    out.insert(order.ids.begin(), order.ids.end());
+  }
+  auto copy = source_of(description, points, batch);
+  copy.set_estimators(4);
+  REQUIRE(copy.load(source.save()).ok());
+  std::set<std::uint32_t> again;
+  for (int i = 0; i < 4; ++i) {
+    const auto order = copy.next_order(500, 1, 100.0);
+    REQUIRE(order.ids.size() == 500);
+    again.insert(order.ids.begin(), order.ids.end());
+  }
+  CHECK(again == out);
 }

@@ -276,3 +276,24 @@ TEST_CASE("listener: a crowd from one address does not push out who introduces h
   write(far, hello_bytes());
   CHECK(p.wait_for_guests(1));
 }
+
+TEST_CASE("listener: of crowds of equal size the oldest goes, whatever its address") {
+  listener_options options;
+  options.most_handshakes = 3;
+  open_port p(options);
+  const auto connect_from = [&](const std::string& address) {
+    tcp::socket s(p.net.io.context(), tcp::v4());
+    s.bind({boost::asio::ip::make_address(address), 0});
+    s.connect({boost::asio::ip::make_address(p.l->address().host), p.l->address().port});
+    std::this_thread::sleep_for(std::chrono::milliseconds(30)); // accepted, in this order
+    return s;
+  };
+  auto silent = connect_from("127.0.0.9");
+  auto honest = connect_from("127.0.0.2");
+  auto other = connect_from("127.0.0.5");
+  auto late = connect_from("127.0.0.7");
+  const double took = seconds_until_closed(silent);
+  CHECK((took >= 0.0 && took < 0.5 * patience));
+  write(honest, hello_bytes());
+  CHECK(p.wait_for_guests(1));
+}
