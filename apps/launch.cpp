@@ -60,7 +60,7 @@ result<node_plan> plan_nodes(const launch_options& o, const net_address& asked, 
   const auto join = to_string(net_address{asked.host, at.port});
   auto text = read_file(o.hosts, largest_host_list);
   if (!text.ok())
-    return text.error();
+    return configuration_error("--hosts: " + text.error().message);
   auto hosts = parse_hosts(*text, o.hosts);
   if (!hosts.ok())
     return hosts.error();

@@ -70,6 +70,8 @@ error file_error(const std::string& path, const std::string& what, int reason) {
 result<std::string> read_file(const std::string& path, std::size_t most_bytes) {
   const descriptor file(path, O_RDONLY | O_NONBLOCK); // a pipe without a writer must not block the open
   struct stat info {};
+  if (file.get() < 0 && errno == ENOENT)
+    return io_error(fmt::format("{}: cannot be opened: {}; check the path", path, std::strerror(ENOENT)));
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0)
     return failed(path, "cannot be opened");
   if (!S_ISREG(info.st_mode))

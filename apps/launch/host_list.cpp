@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <set>
 #include <sstream>
 
 namespace triage {
@@ -57,10 +58,13 @@ result<std::vector<launch_host>> parse_hosts(std::string_view text, const std::s
     if (host.host.front() == '-')
       return configuration_error(fmt::format("{}: \"{}\" is not the name of a host", place, host.host));
     std::string word;
+    std::set<std::string> given;
     while (words >> word) {
       const auto equals = word.find('=');
       if (equals == std::string::npos)
         return configuration_error(fmt::format("{}: \"{}\" must have the form key=value", place, word));
+      if (!given.insert(word.substr(0, equals)).second)
+        return configuration_error(fmt::format("{}: {} is given twice", place, word.substr(0, equals)));
       if (auto done = set(host, word.substr(0, equals), word.substr(equals + 1)); !done.ok())
         return with_context(done.error(), place);
     }

@@ -61,6 +61,7 @@ TEST_CASE("host list: what cannot be meant is refused with its line") {
   CHECK(problem("a role=judge").find("worker, estimator or auto") != std::string::npos);
   CHECK(problem("a cores=4").find("threads, data, tls, program and role") != std::string::npos);
   CHECK(problem("a fast").find("key=value") != std::string::npos);
+  CHECK(problem("a threads=2 data=/x threads=3").find("threads is given twice") != std::string::npos);
   // A name that ssh would take for an option, and run a command of this machine.
   CHECK(problem("-oProxyCommand=evil").find("not the name of a host") != std::string::npos);
 }

@@ -307,6 +307,11 @@ TEST_CASE("launch: local nodes, and hosts through ssh") {
                  f.folder.path("w.txt"));
   CHECK(wrong.exit_code == 2);
   CHECK_MESSAGE(wrong.output.find("hosts, line 1") != std::string::npos, wrong.output);
+  const auto none =
+      run_triage({"launch", f.file, "--hosts", f.folder.path("nowhere"), "--listen", "127.0.0.1:0"},
+                 f.folder.path("none.txt"));
+  CHECK(none.exit_code == 2);
+  CHECK_MESSAGE(none.output.find("--hosts: ") != std::string::npos, none.output);
 }
 
 TEST_CASE("nodes: without certificates nobody listens to or joins other machines unasked") {
