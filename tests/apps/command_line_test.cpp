@@ -176,8 +176,8 @@ TEST_CASE("launch: either processes here or hosts elsewhere, and what each of th
   check_refused(run_command({"launch", description, "--local", "2", "--tls", "keys"}), 2,
                 {"--local", "--tls"});
   check_refused(
-      run_command({"launch", description, "--hosts", folder.path("none"), "--listen", "127.0.0.1:0"}), 1,
-      {"none"});
+      run_command({"launch", description, "--hosts", folder.path("none"), "--listen", "127.0.0.1:0"}), 2,
+      {"--hosts", "none"});
   const auto torn = folder.file("torn", "# nothing\nhost threads=many\n");
   check_refused(run_command({"launch", description, "--hosts", torn, "--listen", "127.0.0.1:0"}), 2,
                 {"torn, line 2", "threads=many"});
