@@ -44,13 +44,16 @@ std::string to_sentence(const prioritization_account& a) {
   std::string line =
       fmt::format("prioritization was on for {:.0f} % of the samples and cost {:.1f} s of scoring",
                   100.0 * share, a.scoring_seconds);
-  if (a.uniform_speed > 0.0 && a.prioritized_speed > 0.0)
+  // The same steps on chosen points are no faster: where they were, the machine was slower before.
+  if (a.uniform_speed > 0.0 && a.prioritized_speed >= a.uniform_speed)
+    line += " (training ran as fast as on uniform samples)";
+  else if (a.uniform_speed > 0.0 && a.prioritized_speed > 0.0)
     line +=
         fmt::format(" (training ran at {:.2f} of the uniform speed)", a.prioritized_speed / a.uniform_speed);
   if (!a.gain || !(a.prioritized_speed > 0.0))
     return line + "; what it saved cannot be told from this run: `triage race` measures it";
   const double seconds = static_cast<double>(a.samples_prioritized) / a.prioritized_speed;
-  const double speed = a.uniform_speed > 0.0 ? a.uniform_speed : a.prioritized_speed;
+  const double speed = std::max(a.uniform_speed, a.prioritized_speed);
   // The same reduction of noise by uniform steps would have taken gain times the samples.
   const auto saved = [&](double gain) {
     return static_cast<double>(a.samples_prioritized) * gain / speed - seconds;

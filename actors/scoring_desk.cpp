@@ -108,7 +108,7 @@ void scoring_desk::measure_speed() {
   drawn_before_ = source_.samples_drawn();
   was_prioritizing_ = source_.prioritizing();
   if (speeds_known())
-    source_.observe_speed(prioritized_.samples_per_second() / uniform_.samples_per_second());
+    source_.observe_speed(std::min(prioritized_.samples_per_second() / uniform_.samples_per_second(), 1.0));
 }
 
 bool scoring_desk::measuring() const {

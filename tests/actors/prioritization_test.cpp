@@ -97,6 +97,11 @@ TEST_CASE("the closing line says what the choice of points was worth, and what t
         std::string::npos);
   CHECK(unbiased.find("training ran at 0.80 of the uniform speed") != std::string::npos);
   CHECK(unbiased.find("turned") == std::string::npos);
+  // Chosen points train no faster than others: the machine was slower while the uniform ones were trained.
+  a.uniform_speed = 50.0;
+  CHECK(to_sentence(a).find("training ran as fast as on uniform samples") != std::string::npos);
+  CHECK(to_sentence(a).find("worth 5.0 s (2.5 to 7.5)") != std::string::npos);
+  a.uniform_speed = 125.0;
   a.unbiased = false;
   CHECK(to_sentence(a).find("turned them towards points with large scores, which this does not count") !=
         std::string::npos);
