@@ -170,6 +170,7 @@ struct coordinator_state : run_effects {
                        [&](const auto& child) { return child->address() == address; });
   }
   void break_off(const std::string& problem);
+  void end_without_controller(const std::string& problem);
   void report_members();
   void answer_status(caf::typed_response_promise<status_answer> promise);
   void end_when_alone();
@@ -232,9 +233,14 @@ void coordinator_state::answer_status(caf::typed_response_promise<status_answer>
 void coordinator_state::break_off(const std::string& problem) {
   parts.clear();
   results.clear();
-  const auto again = guarded([&] { controller->break_off("the coordinator failed: " + problem); });
-  if (again.empty())
-    return;
+  if (!guarded([&] { controller->break_off("the coordinator failed: " + problem); }).empty())
+    end_without_controller(problem);
+}
+
+/// Where the controller cannot end the run: it never came to life, or fails at that, too.
+void coordinator_state::end_without_controller(const std::string& problem) {
+  for (const auto& child : children)
+    self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
   run_summary failed;
   failed.status = run_status::failed;
   failed.problem = problem;
@@ -305,15 +311,8 @@ coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer
       self->delayed_send(self, watch_interval, watch_tick{});
     }
   });
-  if (!begun.empty()) {
-    run_summary summary;
-    summary.status = run_status::failed;
-    summary.problem = begun;
-    for (const auto& child : state.children)
-      self->send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::user_shutdown);
-    self->send(state.monitor, run_finished{summary, blob()});
-    self->quit();
-  }
+  if (!begun.empty())
+    state.end_without_controller(begun);
   // What a handler throws ends the run, with its reason and without a last checkpoint: the parameters may
   // have been half merged.
   const auto safe = [self](auto handler) {

@@ -9,6 +9,8 @@ namespace {
 /// Longer than any step, evaluation or write of a checkpoint that may still be under way.
 constexpr std::chrono::seconds longest_ending{60};
 constexpr std::chrono::seconds longest_ending_in_a_hurry{3};
+/// CAF's own way of waiting has no limit, and a thread that waited for it would need the room that may be
+/// what was missing.
 constexpr std::chrono::milliseconds between_looks{2};
 } // namespace
 

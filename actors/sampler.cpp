@@ -22,7 +22,6 @@ struct sampler_state {
     caf::actor_addr address;
     estimator_actor handle;
     std::string name;
-    bool remote;
   };
 
   sampler_actor::stateful_pointer<sampler_state> self;
@@ -54,12 +53,8 @@ struct sampler_state {
   /// Hands out what can be handed out, and puts idle estimators to work.
   void serve() {
     drawn_batches out;
-    const auto trouble = guarded([&] {
-      while (auto batch = desk->next_batch())
-        out.batches.push_back(std::make_shared<const drawn_batch>(std::move(*batch)));
-    });
-    if (!trouble.empty())
-      return give_up(trouble);
+    while (auto batch = desk->next_batch())
+      out.batches.push_back(std::make_shared<const drawn_batch>(std::move(*batch)));
     if (!out.batches.empty())
       self->send(coordinator, std::move(out));
     if (auto remark = desk->take_remark(); !remark.empty())
@@ -75,7 +70,7 @@ struct sampler_state {
   /// The same, and its node may not come back at once every time.
   void dismiss_for_a_while(std::uint64_t number, const std::string& reason) {
     const auto& e = estimators[number];
-    if (e.remote && context->nodes)
+    if (desk->is_far(number) && context->nodes)
       context->nodes->was_late(e.name);
     dismiss(number, reason);
   }
@@ -153,8 +148,8 @@ sampler_actor::behavior_type sampler(sampler_actor::stateful_pointer<sampler_sta
       safe([self](const estimator_ready& ready) {
         auto& s = self->state;
         const auto sender = self->current_sender();
-        s.estimators.push_back({caf::actor_cast<caf::actor_addr>(sender),
-                                caf::actor_cast<estimator_actor>(sender), ready.name, ready.newcomer});
+        s.estimators.push_back(
+            {caf::actor_cast<caf::actor_addr>(sender), caf::actor_cast<estimator_actor>(sender), ready.name});
         self->monitor(s.estimators.back().handle);
         if (ready.newcomer)
           s.desk->estimator_joined(s.estimators.size() - 1);

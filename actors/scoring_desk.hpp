@@ -42,6 +42,7 @@ public:
   void estimator_lost(std::uint64_t estimator);
   /// One estimator more than were expected, of a node.
   void estimator_joined(std::uint64_t estimator);
+  [[nodiscard]] bool is_far(std::uint64_t estimator) const; ///< of a node
   /// An estimator that was expected has not come to life.
   void estimator_missing();
   void pause(bool paused);
@@ -85,7 +86,6 @@ private:
   void measure_speed();
   /// Whether an estimator works on an order, on the cores of this process.
   [[nodiscard]] bool measuring() const;
-  [[nodiscard]] bool is_far(std::uint64_t estimator) const;
   [[nodiscard]] bool speeds_known() const;
   void add_remark(const std::string& more);
 

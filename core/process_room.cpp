@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <latch>
 #include <malloc.h>
-#include <memory>
 #include <new>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -40,10 +39,7 @@ result<void> check_room(std::size_t count, std::size_t bytes) {
   bool room = true;
   try {
     while (threads.size() < count)
-      threads.emplace_back([&all_tried] {
-        ::free(::malloc(1)); // the heap of a thread is made with its first memory
-        all_tried.wait();
-      });
+      threads.emplace_back([&all_tried] { all_tried.wait(); });
     room = may_take(bytes);
   } catch (const std::system_error& e) {
     refusal = e.code().message();
@@ -64,7 +60,7 @@ result<void> check_room(std::size_t count, std::size_t bytes) {
 void spare_address_space() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_ARENA_MAX, 1);
 }
 
 } // namespace triage
